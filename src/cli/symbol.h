@@ -1,0 +1,24 @@
+/*
+ * symbol.h - names and source lines for addresses, by elfutils.
+ *
+ * What it is: fills in lines and functions of locations that have none: DWARF with inlined frames
+ *   (also separate debug files, and debuginfod when DEBUGINFOD_URLS is set), else ELF symbols, else
+ *   "module+0xoffset". Names are demangled (C++, Rust).
+ * Owns: one Dwfl session per call. Context: cli. Not here: what to print of a stack (stack_view).
+ */
+#ifndef HEAPDIFF_CLI_SYMBOL_H
+#define HEAPDIFF_CLI_SYMBOL_H
+
+#include "profile.h"
+
+/*
+ * Symbolizes `profile` in place. A file whose build id differs from the profile's is not used; it
+ * counts as missing. Locations that already have lines stay as they are. Prints progress on stderr
+ * once it has taken over a second. Always leaves every location with at least one line.
+ */
+void symbolize(struct profile *profile);
+
+/* `name` demangled, or a copy of it as it is; malloc'd, the caller frees. */
+char *symbol_demangle(const char *name);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * pprof.h - names and numbers of profile.proto, and the facts heapdiff adds to it.
+ *
+ * What it is: field numbers (github.com/google/pprof/proto/profile.proto), the fixed list of sample
+ *   types of every profile heapdiff writes, and the keys of its comments.
+ * Owns: nothing. Context: any. Not here: encoding (pprof_out.h), decoding (cli/profile.h).
+ */
+#ifndef HEAPDIFF_FORMAT_PPROF_H
+#define HEAPDIFF_FORMAT_PPROF_H
+
+enum pprof_profile_field {
+    PPROF_SAMPLE_TYPE = 1,
+    PPROF_SAMPLE = 2,
+    PPROF_MAPPING = 3,
+    PPROF_LOCATION = 4,
+    PPROF_FUNCTION = 5,
+    PPROF_STRING_TABLE = 6,
+    PPROF_DROP_FRAMES = 7,
+    PPROF_KEEP_FRAMES = 8,
+    PPROF_TIME_NANOS = 9,
+    PPROF_DURATION_NANOS = 10,
+    PPROF_PERIOD_TYPE = 11,
+    PPROF_PERIOD = 12,
+    PPROF_COMMENT = 13,
+    PPROF_DEFAULT_SAMPLE_TYPE = 14,
+    PPROF_DOC_URL = 15
+};
+
+enum pprof_value_type_field { PPROF_VALUE_TYPE_TYPE = 1, PPROF_VALUE_TYPE_UNIT = 2 };
+
+enum pprof_sample_field { PPROF_SAMPLE_LOCATION = 1, PPROF_SAMPLE_VALUE = 2, PPROF_SAMPLE_LABEL = 3 };
+
+enum pprof_label_field {
+    PPROF_LABEL_KEY = 1,
+    PPROF_LABEL_STR = 2,
+    PPROF_LABEL_NUM = 3,
+    PPROF_LABEL_NUM_UNIT = 4
+};
+
+enum pprof_mapping_field {
+    PPROF_MAPPING_ID = 1,
+    PPROF_MAPPING_START = 2,
+    PPROF_MAPPING_LIMIT = 3,
+    PPROF_MAPPING_OFFSET = 4,
+    PPROF_MAPPING_FILENAME = 5,
+    PPROF_MAPPING_BUILD_ID = 6,
+    PPROF_MAPPING_HAS_FUNCTIONS = 7,
+    PPROF_MAPPING_HAS_FILENAMES = 8,
+    PPROF_MAPPING_HAS_LINE_NUMBERS = 9,
+    PPROF_MAPPING_HAS_INLINE_FRAMES = 10
+};
+
+enum pprof_location_field {
+    PPROF_LOCATION_ID = 1,
+    PPROF_LOCATION_MAPPING = 2,
+    PPROF_LOCATION_ADDRESS = 3,
+    PPROF_LOCATION_LINE = 4,
+    PPROF_LOCATION_IS_FOLDED = 5
+};
+
+enum pprof_line_field { PPROF_LINE_FUNCTION = 1, PPROF_LINE_LINE = 2, PPROF_LINE_COLUMN = 3 };
+
+enum pprof_function_field {
+    PPROF_FUNCTION_ID = 1,
+    PPROF_FUNCTION_NAME = 2,
+    PPROF_FUNCTION_SYSTEM_NAME = 3,
+    PPROF_FUNCTION_FILENAME = 4,
+    PPROF_FUNCTION_START_LINE = 5
+};
+
+/*
+ * The sample types of every .prof heapdiff writes, in this order for ever: pprof of Go 1.19 and
+ * before refuses two profiles whose lists differ. The default is the last.
+ */
+enum pprof_heap_value {
+    PPROF_ALLOC_OBJECTS,
+    PPROF_ALLOC_SPACE,
+    PPROF_COLLECTED_OBJECTS, /* live at the last collection */
+    PPROF_COLLECTED_SPACE,
+    PPROF_RESIDENT_SPACE,
+    PPROF_INUSE_OBJECTS,
+    PPROF_INUSE_SPACE,
+    PPROF_HEAP_VALUES
+};
+
+#define PPROF_HEAP_TYPES                                                                           \
+    {{"alloc_objects", "count"}, {"alloc_space", "bytes"}, {"collected_objects", "count"},        \
+     {"collected_space", "bytes"}, {"resident_space", "bytes"}, {"inuse_objects", "count"},       \
+     {"inuse_space", "bytes"}}
+
+/* The label that keeps kinds apart, and its values by enum box_kind. */
+#define PPROF_LABEL_MEM_KIND "mem_kind"
+#define PPROF_MEM_KINDS {"malloc", "mmap"}
+
+/*
+ * Comments are "heapdiff.KEY: VALUE", one fact each. Bytes and counts are decimal, times are
+ * nanoseconds since 1970 (UTC). Unknown facts are left out.
+ */
+#define PPROF_FACT_PREFIX "heapdiff."
+#define PPROF_FACT_VERSION "version"                 /* of heapdiff */
+#define PPROF_FACT_PROGRAM "program"
+#define PPROF_FACT_PID "pid"
+#define PPROF_FACT_COMMAND_LINE "command_line"
+#define PPROF_FACT_HOST "host"
+#define PPROF_FACT_START_TIME "start_time_ns"
+#define PPROF_FACT_SNAPSHOT_TIME "snapshot_time_ns"
+#define PPROF_FACT_SOURCE "source"
+#define PPROF_FACT_RSS "rss_bytes"
+#define PPROF_FACT_RSS_PEAK "rss_peak_bytes"
+#define PPROF_FACT_OWN "own_bytes"
+#define PPROF_FACT_THREADS "threads"
+#define PPROF_FACT_ALLOCATOR "allocator"
+#define PPROF_FACT_OPTIONS "options"
+#define PPROF_FACT_COLLECTIONS "collections"
+#define PPROF_FACT_COLLECTION_TIME "collection_time_ns"
+#define PPROF_FACT_LOST_BLOCKS "lost_blocks"
+#define PPROF_FACT_LOST_NESTED "lost_nested_events"
+#define PPROF_FACT_LOST_CUT "cut_stacks"
+#define PPROF_FACT_LOST_UNWIND "unwind_ends"
+#define PPROF_FACT_LOST_RANGES "lost_ranges"
+#define PPROF_FACT_LOST_SNAPSHOTS "lost_snapshots"
+#define PPROF_FACT_SPILLED "black_box_incomplete"    /* "1" when so */
+#define PPROF_FACT_PARENT "forked_from"
+
+#endif

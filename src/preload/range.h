@@ -1,0 +1,53 @@
+/*
+ * range.h - live mmap records: which site mapped each part of the address space.
+ *
+ * What it is: a map of disjoint intervals [start, end). A munmap, a MAP_FIXED or an mremap of the
+ *   middle cuts; the pieces keep their site, and count as one object until the last piece is gone.
+ * Owns: the interval map (private memory: a forked child has its own copy).
+ * Context: hooks, with the guard held; one spinlock, never taken by a signal handler that
+ *   interrupted its holder (the guard sees to it).
+ * Not here: counting (the caller does it, from what is reported here).
+ */
+#ifndef HEAPDIFF_PRELOAD_RANGE_H
+#define HEAPDIFF_PRELOAD_RANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Told of every cut: `bytes` of `site` are gone; `object` when it was the object's last piece. */
+typedef void (*range_cut_fn)(uint32_t site, uint64_t bytes, bool object, void *context);
+
+/* Records [start, start + bytes) for `site`; what was recorded there before is cut first. False when
+   there is no memory for the record (the cut is done all the same). */
+bool range_put(uintptr_t start, uint64_t bytes, uint32_t site, range_cut_fn cut, void *context);
+
+/* Cuts [start, start + bytes) out of all records. */
+void range_cut(uintptr_t start, uint64_t bytes, range_cut_fn cut, void *context);
+
+/*
+ * mremap succeeded: [from, from + from_bytes) is now [to, to + to_bytes). The site follows; pieces
+ * keep their place relative to the start; growth belongs to the last piece's site (told as a
+ * negative cut by `grow`), shrinking is a cut. What was recorded at the target is cut first. With
+ * `keep` (MREMAP_DONTUNMAP) the source stays recorded too. Returns the site that holds `to`, or 0
+ * when nothing was recorded at `from`.
+ */
+uint32_t range_move(uintptr_t from, uint64_t from_bytes, uintptr_t to, uint64_t to_bytes, bool keep,
+                    range_cut_fn cut, void (*grow)(uint32_t site, uint64_t bytes, void *context),
+                    void *context);
+
+/* The site of the record that holds `address`, or 0; *start and *end (NULL is legal) its piece. */
+uint32_t range_find(uintptr_t address, uintptr_t *start, uintptr_t *end);
+
+/* Calls visit for every piece in address order, under the lock. */
+void range_each(void (*visit)(uintptr_t start, uintptr_t end, uint32_t site, void *context),
+                void *context);
+
+/* fork: hold the map still across it; child after a raw clone: forget a lock somebody else held,
+   and all records if they may be half written. Returns false when records were dropped. */
+void range_lock(void);
+void range_unlock(void);
+bool range_recover(void);
+
+uint64_t range_own_bytes(void);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * sys.h - the kernel, called directly.
+ *
+ * What it is: raw system calls, returning the kernel's value (-errno on failure); errno, locks,
+ *   cancellation points and interposed functions are not involved.
+ * Owns: nothing.
+ * Context: anywhere, also signal handlers and the first instruction after a fork.
+ * Not here: policy. The instruction itself is in sys_x86_64.h and sys_aarch64.h.
+ */
+#ifndef HEAPDIFF_PRELOAD_SYS_H
+#define HEAPDIFF_PRELOAD_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+
+#if defined(__x86_64__)
+#include "sys_x86_64.h"
+#elif defined(__aarch64__)
+#include "sys_aarch64.h"
+#else
+#error "heapdiff runs on x86_64 and aarch64"
+#endif
+
+/* True when `result` of a raw call is an error, that is, in -4095..-1. */
+static inline bool sys_failed(long result)
+{
+    return (unsigned long)result > -4096ul;
+}
+
+static inline long sys_call1(long number, long a)
+{
+    return sys_call6(number, a, 0, 0, 0, 0, 0);
+}
+
+static inline long sys_call2(long number, long a, long b)
+{
+    return sys_call6(number, a, b, 0, 0, 0, 0);
+}
+
+static inline long sys_call3(long number, long a, long b, long c)
+{
+    return sys_call6(number, a, b, c, 0, 0, 0);
+}
+
+static inline long sys_call4(long number, long a, long b, long c, long d)
+{
+    return sys_call6(number, a, b, c, d, 0, 0);
+}
+
+/* Zeroed private memory of `size_bytes` (rounded up to pages), or NULL. Never recorded. */
+void *sys_pages(size_t size_bytes);
+void sys_pages_free(void *pages, size_t size_bytes);
+
+long sys_open(const char *path, int flags, int mode);
+long sys_read(int fd, void *buffer, size_t size_bytes);
+/* Writes everything, continuing after short writes and EINTR; 0 or -errno. */
+long sys_write_all(int fd, const void *bytes, size_t size_bytes);
+void sys_close(int fd);
+
+/* Reads a whole small file (of /proc) into `buffer`, NUL-terminated; its length, or -errno. */
+long sys_read_file(const char *path, char *buffer, size_t room_bytes);
+
+/* CLOCK_REALTIME and CLOCK_MONOTONIC, nanoseconds. */
+uint64_t sys_time_ns(void);
+uint64_t sys_uptime_ns(void);
+
+int sys_pid(void);
+int sys_tid(void);
+
+/* One line "heapdiff: TEXT\n" on stderr, in one write. */
+void sys_say(const char *text);
+
+#endif

@@ -1,0 +1,18 @@
+/* The system call instruction of x86_64. See sys.h. */
+#ifndef HEAPDIFF_PRELOAD_SYS_X86_64_H
+#define HEAPDIFF_PRELOAD_SYS_X86_64_H
+
+static inline long sys_call6(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+#endif
