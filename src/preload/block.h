@@ -2,17 +2,23 @@
  * block.h - live blocks: which site asked for the block at an address, and for how many bytes.
  *
  * What it is: a two-level shadow of the address space; an entry belongs to the thread that is
- *   allocating or freeing that address, so no event takes a lock. Blocks below BLOCK_LARGE_BYTES have an
- *   entry per 16 bytes of address space, larger ones per KiB.
- * Owns: the shadow (private memory: a forked child has its own copy, as of the fork).
- * Context: hooks. Blocks must be 16-aligned and at least 16 bytes long: hooks see to it.
- * Not here: counting (site.h), mmap records (range.h).
+ *   allocating or freeing that address, so no event takes a lock. Blocks below BLOCK_LARGE_BYTES
+ * have an entry per 16 bytes of address space, larger ones per KiB. Owns: the shadow (private
+ * memory: a forked child has its own copy, as of the fork). Context: hooks. Blocks must be
+ * 16-aligned and at least 16 bytes long: hooks see to it. Not here: counting (site.h), mmap records
+ * (range.h).
  */
 #ifndef HEAPDIFF_PRELOAD_BLOCK_H
 #define HEAPDIFF_PRELOAD_BLOCK_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+enum {
+    BLOCK_LARGE_BYTES = 1024,  /* two live blocks of this size never start in the same KiB */
+    BLOCK_SITE_MAX = 0xffffff, /* 24 bits: the caller gives no larger one */
+    BLOCK_EPOCHS = 16          /* epochs are kept modulo this */
+};
 
 struct block {
     uint32_t site;       /* index into BOX_SITES; 0: none */
@@ -21,20 +27,23 @@ struct block {
     bool first;          /* belongs to the allocator that was in use before allocator= switched */
 };
 
-/* Records a block that now exists at `address`. False when there is no memory for the shadow. */
+/* Records a block that now exists at `address`, in place of whatever was recorded there. False when
+   there is no memory for the shadow, or the address is beyond 48 bits. */
 bool block_put(uintptr_t address, const struct block *block);
 
-/* Takes the record out, before the address can be reused. False (and a zeroed *block) when unknown. */
+/* Takes the record out, before the address can be reused. False (and a zeroed *block) when unknown.
+ */
 bool block_take(uintptr_t address, struct block *block);
 
 /* The record, left in place. */
 bool block_find(uintptr_t address, struct block *block);
 
-/* Calls visit(address, block, context) for every live block in address order within each size class. */
+/* Calls visit for every live block, in address order: first all small blocks, then all large ones.
+   Other threads may go on; a block put or taken meanwhile is seen or not. */
 void block_each(void (*visit)(uintptr_t address, const struct block *block, void *context),
                 void *context);
 
-/* Bytes of shadow mapped so far. */
+/* Bytes of shadow in use so far: touched pages. (Address space reserved is far more.) */
 uint64_t block_own_bytes(void);
 
 #endif

@@ -14,25 +14,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Told of every cut: `bytes` of `site` are gone; `object` when it was the object's last piece. */
+/* Told of every cut, under the lock: `bytes` of `site` are gone; `object` when it was the object's
+   last piece. It must not call back into this module. */
 typedef void (*range_cut_fn)(uint32_t site, uint64_t bytes, bool object, void *context);
 
-/* Records [start, start + bytes) for `site`; what was recorded there before is cut first. False when
-   there is no memory for the record (the cut is done all the same). */
+/* Records [start, start + bytes) for `site`; what was recorded there before is cut first. False
+   when there is no memory for the record (the cut is done all the same). Bytes are taken as given:
+   the caller rounds them to pages where the kernel does. With site 0 it only cuts. */
 bool range_put(uintptr_t start, uint64_t bytes, uint32_t site, range_cut_fn cut, void *context);
 
 /* Cuts [start, start + bytes) out of all records. */
 void range_cut(uintptr_t start, uint64_t bytes, range_cut_fn cut, void *context);
 
+/* What an mremap did: [from, from + from_bytes) is now [to, to + to_bytes). */
+struct range_remap {
+    uintptr_t from;
+    uint64_t from_bytes; /* 0: a second view of the shared mapping at `from` (both stay) */
+    uintptr_t to;
+    uint64_t to_bytes;
+    bool keep; /* MREMAP_DONTUNMAP: the source stays recorded too */
+};
+
+/* Told of growth: `bytes` of `site` are new; they belong to an object that was already counted. */
+typedef void (*range_grow_fn)(uint32_t site, uint64_t bytes, void *context);
+
 /*
- * mremap succeeded: [from, from + from_bytes) is now [to, to + to_bytes). The site follows; pieces
- * keep their place relative to the start; growth belongs to the last piece's site (told as a
- * negative cut by `grow`), shrinking is a cut. What was recorded at the target is cut first. With
- * `keep` (MREMAP_DONTUNMAP) the source stays recorded too. Returns the site that holds `to`, or 0
+ * mremap succeeded. The site follows; pieces keep their place relative to the start; growth belongs
+ * to the last piece's site (told by `grow`, also for what a kept source now holds twice), shrinking
+ * is a cut. What was recorded at the target is cut first. Returns the site that holds `to`, or 0
  * when nothing was recorded at `from`.
  */
-uint32_t range_move(uintptr_t from, uint64_t from_bytes, uintptr_t to, uint64_t to_bytes, bool keep,
-                    range_cut_fn cut, void (*grow)(uint32_t site, uint64_t bytes, void *context),
+uint32_t range_move(const struct range_remap *remap, range_cut_fn cut, range_grow_fn grow,
                     void *context);
 
 /* The site of the record that holds `address`, or 0; *start and *end (NULL is legal) its piece. */

@@ -18,4 +18,10 @@ static inline long sys_call6(long number, long a, long b, long c, long d, long e
     return x0;
 }
 
+/* Inside a waiting loop: leaves the core to its sibling thread. */
+static inline void sys_relax(void)
+{
+    __asm__ volatile("yield");
+}
+
 #endif

@@ -15,4 +15,10 @@ static inline long sys_call6(long number, long a, long b, long c, long d, long e
     return result;
 }
 
+/* Inside a waiting loop: leaves the core to its sibling thread. */
+static inline void sys_relax(void)
+{
+    __asm__ volatile("pause");
+}
+
 #endif
