@@ -1,0 +1,363 @@
+#include "box_profile.h"
+
+#include "pprof.h"
+#include "pprof_out.h"
+
+#include <string.h>
+
+#define LOST_NAME    "[lost]"    /* what was in a chunk that did not fit into the file */
+#define UNKNOWN_NAME "[unknown]" /* code outside of every file: JIT */
+
+enum { DECIMAL_BYTES_MAX = 20 /* digits of 2^64 - 1 */ };
+
+/* The conversion under way. Location i is BOX_PCS entry i; ids of what is made up come after. */
+struct conversion {
+    const struct box_view *view;
+    struct pprof_out *out;
+    uint64_t location_count;                /* pcs without the sentinel */
+    uint32_t main_mapping;                  /* index in BOX_MAPPINGS; 0: none */
+    uint64_t mapping_count;                 /* mappings written so far; the last one's id */
+    uint64_t unknown_mapping, lost_mapping; /* ids; 0: not written yet */
+    uint32_t lost_location;                 /* id; 0: not written yet */
+    uint64_t lost_name;                     /* string */
+    uint64_t kind_key, kinds[BOX_KINDS];    /* strings */
+    uint32_t stack[BOX_DEPTH_MAX];          /* location ids of the sample being written */
+};
+
+static int64_t to_signed(uint64_t value)
+{
+    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+/* Facts: comments. */
+
+static void put_fact(struct pprof_out *out, const char *key, const char *text, size_t size_bytes)
+{
+    const struct pprof_text parts[] = {
+        {PPROF_FACT_PREFIX, strlen(PPROF_FACT_PREFIX)},
+        {key, strlen(key)},
+        {": ", 2},
+        {text, size_bytes},
+    };
+    if (size_bytes > 0)
+        pprof_out_comment(out, pprof_out_join(out, parts, sizeof(parts) / sizeof(parts[0])));
+}
+
+static void put_text_fact(struct pprof_out *out, const char *key, const char *text,
+                          size_t room_bytes)
+{
+    put_fact(out, key, text, strnlen(text, room_bytes));
+}
+
+static void put_count_fact(struct pprof_out *out, const char *key, uint64_t value)
+{
+    char digits[DECIMAL_BYTES_MAX];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    put_fact(out, key, digits + at, sizeof(digits) - at);
+}
+
+/* For numbers whose 0 means unknown. */
+static void put_known_fact(struct pprof_out *out, const char *key, uint64_t value)
+{
+    if (value != 0)
+        put_count_fact(out, key, value);
+}
+
+static void put_program_facts(struct pprof_out *out, const struct box_header *header)
+{
+    put_text_fact(out, PPROF_FACT_VERSION, HEAPDIFF_VERSION, sizeof(HEAPDIFF_VERSION));
+    put_text_fact(out, PPROF_FACT_PROGRAM, header->name, sizeof(header->name));
+    put_known_fact(out, PPROF_FACT_PID, header->pid > 0 ? (uint64_t)header->pid : 0);
+    put_known_fact(out, PPROF_FACT_PARENT,
+                   header->parent_pid > 0 ? (uint64_t)header->parent_pid : 0);
+    put_text_fact(out, PPROF_FACT_COMMAND_LINE, header->command_line, sizeof(header->command_line));
+    put_text_fact(out, PPROF_FACT_HOST, header->host, sizeof(header->host));
+    put_text_fact(out, PPROF_FACT_ALLOCATOR, header->allocator, sizeof(header->allocator));
+    put_text_fact(out, PPROF_FACT_OPTIONS, header->options, sizeof(header->options));
+}
+
+static void put_moment_facts(struct pprof_out *out, const struct box_header *header,
+                             const struct box_profile_facts *facts)
+{
+    put_known_fact(out, PPROF_FACT_START_TIME, header->start_time_ns);
+    put_known_fact(out, PPROF_FACT_SNAPSHOT_TIME, facts->time_ns);
+    put_text_fact(out, PPROF_FACT_SOURCE, facts->source ? facts->source : "", 64);
+    put_known_fact(out, PPROF_FACT_RSS, facts->rss_bytes ? facts->rss_bytes : header->rss_bytes);
+    put_known_fact(out, PPROF_FACT_RSS_PEAK,
+                   facts->rss_peak_bytes ? facts->rss_peak_bytes : header->rss_peak_bytes);
+    put_known_fact(out, PPROF_FACT_OWN, header->own_bytes);
+    put_known_fact(out, PPROF_FACT_THREADS, facts->threads ? facts->threads : header->threads);
+    put_count_fact(out, PPROF_FACT_COLLECTIONS, header->collections);
+    put_known_fact(out, PPROF_FACT_COLLECTION_TIME, header->collection_time_ns);
+}
+
+static void put_lost_facts(struct pprof_out *out, const struct box_header *header)
+{
+    put_count_fact(out, PPROF_FACT_LOST_BLOCKS, header->lost.blocks);
+    put_count_fact(out, PPROF_FACT_LOST_NESTED, header->lost.nested_events);
+    put_count_fact(out, PPROF_FACT_LOST_CUT, header->lost.cut_stacks);
+    put_count_fact(out, PPROF_FACT_LOST_UNWIND, header->lost.unwind_ends);
+    put_count_fact(out, PPROF_FACT_LOST_RANGES, header->lost.ranges);
+    put_count_fact(out, PPROF_FACT_LOST_SNAPSHOTS, header->lost.snapshots);
+    put_known_fact(out, PPROF_FACT_SPILLED, (header->flags & BOX_FLAG_SPILLED) != 0);
+}
+
+/* Types and times. */
+
+static void put_types(struct pprof_out *out, const struct box_header *header)
+{
+    static const struct {
+        const char type[20], unit[8];
+    } types[PPROF_HEAP_VALUES] = PPROF_HEAP_TYPES;
+    uint64_t type = 0;
+    for (unsigned i = 0; i < PPROF_HEAP_VALUES; i++) {
+        type = pprof_out_string(out, types[i].type);
+        pprof_out_sample_type(out, type, pprof_out_string(out, types[i].unit));
+    }
+    pprof_out_default_type(out, type);
+    uint64_t space = pprof_out_string(out, "space");
+    uint64_t period = header->sample_period_bytes;
+    pprof_out_period(out, space, pprof_out_string(out, "bytes"),
+                     period > 0 ? to_signed(period) : 1);
+}
+
+static void put_times(struct pprof_out *out, const struct box_header *header,
+                      const struct box_profile_facts *facts)
+{
+    uint64_t start = header->start_time_ns;
+    uint64_t duration = start != 0 && facts->time_ns > start ? facts->time_ns - start : 0;
+    pprof_out_time(out, to_signed(facts->time_ns), to_signed(duration));
+}
+
+/* Mappings: the program's own first, then the others in their order, then made-up ones. */
+
+static uint64_t put_made_up_mapping(struct conversion *conversion, uint64_t name)
+{
+    struct pprof_mapping mapping = {.id = ++conversion->mapping_count, .filename = name};
+    pprof_out_mapping(conversion->out, &mapping);
+    return mapping.id;
+}
+
+static uint64_t unknown_mapping(struct conversion *conversion)
+{
+    if (conversion->unknown_mapping == 0)
+        conversion->unknown_mapping =
+            put_made_up_mapping(conversion, pprof_out_string(conversion->out, UNKNOWN_NAME));
+    return conversion->unknown_mapping;
+}
+
+static uint64_t lost_mapping(struct conversion *conversion)
+{
+    if (conversion->lost_mapping == 0) {
+        conversion->lost_name = pprof_out_string(conversion->out, LOST_NAME);
+        conversion->lost_mapping = put_made_up_mapping(conversion, conversion->lost_name);
+    }
+    return conversion->lost_mapping;
+}
+
+static uint64_t put_build_id(struct pprof_out *out, const struct box_mapping *source)
+{
+    char hex[2 * BOX_BUILD_ID_BYTES_MAX];
+    uint32_t count = source->build_id_bytes;
+    if (count > BOX_BUILD_ID_BYTES_MAX)
+        count = 0; /* damaged */
+    for (uint32_t i = 0; i < count; i++) {
+        hex[2 * i] = "0123456789abcdef"[source->build_id[i] >> 4];
+        hex[2 * i + 1] = "0123456789abcdef"[source->build_id[i] & 15];
+    }
+    return pprof_out_bytes(out, hex, 2 * (size_t)count);
+}
+
+static void put_mapping(struct conversion *conversion, uint32_t index)
+{
+    const struct box_mapping *source = box_view_entry(conversion->view, BOX_MAPPINGS, index);
+    struct pprof_mapping mapping = {.id = ++conversion->mapping_count};
+    const char *path = LOST_NAME;
+    if (source) {
+        mapping.start = source->start;
+        mapping.limit = source->limit;
+        mapping.offset = source->offset;
+        mapping.build_id = put_build_id(conversion->out, source);
+        path = box_view_text(conversion->view, source->path);
+    }
+    size_t length = strnlen(path, BOX_TEXT_BYTES_MAX);
+    mapping.filename = length > 0 ? pprof_out_bytes(conversion->out, path, length)
+                                  : pprof_out_string(conversion->out, UNKNOWN_NAME);
+    pprof_out_mapping(conversion->out, &mapping);
+}
+
+static uint64_t mapping_entries(const struct box_view *view)
+{
+    return view->tables[BOX_MAPPINGS].count;
+}
+
+static uint32_t find_main_mapping(const struct box_view *view)
+{
+    for (uint32_t i = 1; i < mapping_entries(view); i++) {
+        const struct box_mapping *mapping = box_view_entry(view, BOX_MAPPINGS, i);
+        if (mapping && mapping->flags & BOX_MAPPING_MAIN)
+            return i;
+    }
+    return BOX_NONE;
+}
+
+static void put_mappings(struct conversion *conversion)
+{
+    conversion->main_mapping = find_main_mapping(conversion->view);
+    if (conversion->main_mapping != BOX_NONE)
+        put_mapping(conversion, conversion->main_mapping);
+    for (uint32_t i = 1; i < mapping_entries(conversion->view); i++)
+        if (i != conversion->main_mapping)
+            put_mapping(conversion, i);
+}
+
+/* The id that put_mappings() gave to entry `index`. */
+static uint64_t mapping_id(struct conversion *conversion, uint32_t index)
+{
+    if (index == BOX_NONE || index >= mapping_entries(conversion->view))
+        return unknown_mapping(conversion);
+    if (index == conversion->main_mapping)
+        return 1;
+    return index < conversion->main_mapping ? (uint64_t)index + 1 : index;
+}
+
+/* Locations. */
+
+static void put_lost_location(struct conversion *conversion, uint64_t id)
+{
+    bool first = conversion->lost_mapping == 0;
+    uint64_t mapping = lost_mapping(conversion);
+    if (first) {
+        struct pprof_function function = {.id = 1, .name = conversion->lost_name};
+        function.system_name = conversion->lost_name;
+        pprof_out_function(conversion->out, &function);
+    }
+    struct pprof_line line = {.function = 1};
+    struct pprof_location location = {
+        .id = id, .mapping = mapping, .lines = &line, .line_count = 1};
+    pprof_out_location(conversion->out, &location);
+}
+
+static void put_location(struct conversion *conversion, uint32_t index)
+{
+    const struct box_pc *pc = box_view_entry(conversion->view, BOX_PCS, index);
+    if (!pc) {
+        put_lost_location(conversion, index);
+        return;
+    }
+    struct pprof_location location = {.id = index, .address = pc->address};
+    if (!(pc->flags & BOX_PC_EXACT) && location.address > 0)
+        location.address--; /* into the call */
+    location.mapping = mapping_id(conversion, pc->mapping);
+    pprof_out_location(conversion->out, &location);
+}
+
+static void put_locations(struct conversion *conversion)
+{
+    uint64_t entries = conversion->view->tables[BOX_PCS].count;
+    conversion->location_count = entries > 0 ? entries - 1 : 0;
+    for (uint64_t i = 1; i <= conversion->location_count; i++)
+        put_location(conversion, (uint32_t)i);
+}
+
+/* The location of frames that cannot be known, after all others. */
+static uint32_t lost_location(struct conversion *conversion)
+{
+    if (conversion->lost_location == 0) {
+        conversion->lost_location = (uint32_t)(conversion->location_count + 1);
+        put_lost_location(conversion, conversion->lost_location);
+    }
+    return conversion->lost_location;
+}
+
+/* Samples. */
+
+/* Fills conversion->stack with the stack of `node`, leaf first; returns its depth. A damaged trie
+   ends at the depth limit, whatever it points to. */
+static size_t collect_stack(struct conversion *conversion, uint32_t node)
+{
+    size_t depth = 0;
+    do {
+        const struct box_node *entry = NULL;
+        if (node != BOX_NONE)
+            entry = box_view_entry(conversion->view, BOX_NODES, node);
+        bool known = entry && entry->pc != BOX_NONE && entry->pc <= conversion->location_count;
+        conversion->stack[depth++] = known ? entry->pc : lost_location(conversion);
+        node = entry ? entry->parent : BOX_NONE;
+    } while (node != BOX_NONE && depth < BOX_DEPTH_MAX);
+    return depth;
+}
+
+/*
+ * Reads a site's counters; false when all are zero. A running process may be counting: what is
+ * freed is read before what was allocated, so that no block can seem freed but never allocated.
+ */
+static bool read_values(const struct box_site *site, int64_t values[PPROF_HEAP_VALUES])
+{
+    uint64_t free_objects = __atomic_load_n(&site->free_objects, __ATOMIC_ACQUIRE);
+    uint64_t free_bytes = __atomic_load_n(&site->free_bytes, __ATOMIC_ACQUIRE);
+    uint64_t objects = __atomic_load_n(&site->alloc_objects, __ATOMIC_RELAXED);
+    uint64_t bytes = __atomic_load_n(&site->alloc_bytes, __ATOMIC_RELAXED);
+    values[PPROF_ALLOC_OBJECTS] = to_signed(objects);
+    values[PPROF_ALLOC_SPACE] = to_signed(bytes);
+    values[PPROF_COLLECTED_OBJECTS] = to_signed(site->collected_objects);
+    values[PPROF_COLLECTED_SPACE] = to_signed(site->collected_bytes);
+    values[PPROF_RESIDENT_SPACE] = to_signed(site->resident_bytes);
+    values[PPROF_INUSE_OBJECTS] = objects > free_objects ? to_signed(objects - free_objects) : 0;
+    values[PPROF_INUSE_SPACE] = bytes > free_bytes ? to_signed(bytes - free_bytes) : 0;
+    for (unsigned i = 0; i < PPROF_HEAP_VALUES; i++)
+        if (values[i] != 0)
+            return true;
+    return false;
+}
+
+static void put_sample(struct conversion *conversion, const struct box_site *site)
+{
+    int64_t values[PPROF_HEAP_VALUES];
+    if (!read_values(site, values))
+        return;
+    unsigned kind = site->kind < BOX_KINDS ? site->kind : BOX_KIND_MALLOC;
+    struct pprof_label label = {.key = conversion->kind_key, .text = conversion->kinds[kind]};
+    struct pprof_sample sample = {.locations = conversion->stack,
+                                  .depth = collect_stack(conversion, site->node),
+                                  .values = values,
+                                  .value_count = PPROF_HEAP_VALUES,
+                                  .labels = &label,
+                                  .label_count = 1};
+    pprof_out_sample(conversion->out, &sample);
+}
+
+static void put_samples(struct conversion *conversion)
+{
+    static const char kinds[BOX_KINDS][8] = PPROF_MEM_KINDS;
+    conversion->kind_key = pprof_out_string(conversion->out, PPROF_LABEL_MEM_KIND);
+    for (unsigned i = 0; i < BOX_KINDS; i++)
+        conversion->kinds[i] = pprof_out_string(conversion->out, kinds[i]);
+    for (uint64_t i = 1; i < conversion->view->tables[BOX_SITES].count; i++) {
+        const struct box_site *site = box_view_entry(conversion->view, BOX_SITES, i);
+        if (site && !conversion->out->failed)
+            put_sample(conversion, site);
+    }
+}
+
+bool box_profile_write(const struct box_view *view, const struct box_profile_facts *facts,
+                       struct sink *sink)
+{
+    struct pprof_out out;
+    struct conversion conversion = {.view = view, .out = &out};
+    const struct box_header *header = view->header;
+    pprof_out_open(&out, sink);
+    put_types(&out, header);
+    put_times(&out, header, facts);
+    put_program_facts(&out, header);
+    put_moment_facts(&out, header, facts);
+    put_lost_facts(&out, header);
+    put_mappings(&conversion);
+    put_locations(&conversion);
+    put_samples(&conversion);
+    return pprof_out_close(&out);
+}
