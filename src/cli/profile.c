@@ -1,0 +1,86 @@
+#include "profile.h"
+
+#include "format/pprof.h"
+#include "input.h"
+#include "pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct profile *profile_load(const char *path, const char **reason)
+{
+    struct input input;
+    struct profile *profile = NULL;
+    *reason = input_read(&input, path);
+    if (!*reason)
+        profile = profile_decode(input.bytes, input.size_bytes, reason);
+    input_free(&input);
+    return profile;
+}
+
+void profile_free(struct profile *profile)
+{
+    if (!profile)
+        return;
+    pool_free(profile->pool);
+    free(profile);
+}
+
+void *profile_alloc(struct profile *profile, size_t count, size_t each_bytes)
+{
+    return pool_alloc(profile->pool, count, each_bytes);
+}
+
+const char *profile_text(struct profile *profile, const char *text)
+{
+    return pool_text(profile->pool, text, strlen(text));
+}
+
+/* What follows "heapdiff.KEY: " in `comment`, or NULL. */
+static const char *fact_value(const char *comment, const char *key)
+{
+    size_t prefix_bytes = strlen(PPROF_FACT_PREFIX), key_bytes = strlen(key);
+    if (strncmp(comment, PPROF_FACT_PREFIX, prefix_bytes) != 0 ||
+        strncmp(comment + prefix_bytes, key, key_bytes) != 0)
+        return NULL;
+    const char *rest = comment + prefix_bytes + key_bytes;
+    return strncmp(rest, ": ", 2) == 0 ? rest + 2 : NULL;
+}
+
+const char *profile_fact(const struct profile *profile, const char *key)
+{
+    for (size_t i = 0; i < profile->comment_count; i++) {
+        const char *value = fact_value(profile->comments[i], key);
+        if (value)
+            return value;
+    }
+    return NULL;
+}
+
+int64_t profile_fact_number(const struct profile *profile, const char *key, int64_t fallback)
+{
+    const char *text = profile_fact(profile, key);
+    if (!text)
+        return fallback;
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    return errno || end == text || *end ? fallback : number;
+}
+
+int profile_type(const struct profile *profile, const char *name)
+{
+    for (size_t i = 0; i < profile->type_count; i++)
+        if (strcmp(profile->types[i].type, name) == 0)
+            return (int)i;
+    return PROFILE_NONE;
+}
+
+const char *sample_label(const struct sample *sample, const char *key)
+{
+    for (size_t i = 0; i < sample->label_count; i++)
+        if (sample->labels[i].text && strcmp(sample->labels[i].key, key) == 0)
+            return sample->labels[i].text;
+    return NULL;
+}
