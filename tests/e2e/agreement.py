@@ -1,0 +1,3 @@
+import harness
+
+harness.skip("not written yet")

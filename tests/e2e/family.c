@@ -1,0 +1,162 @@
+/*
+ * family.c - parents and children, each with a known amount.
+ *
+ *     family fork|vfork|clone|spawn|daemon|threads|exec
+ *
+ * The parent's live state when its child begins: parent_before 10 x 100 bytes. Where the child is a
+ * forked copy it frees two of those and adds child_only, 5 x 70.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { BLOCKS = 10, THREADS = 4, FORKS = 30 };
+
+static void *blocks[BLOCKS];
+static void *volatile sink;
+static volatile int stop;
+
+__attribute__((noinline)) static void parent_before(void)
+{
+    for (int i = 0; i < BLOCKS; i++)
+        blocks[i] = malloc(100);
+    __asm__ volatile("");
+}
+
+__attribute__((noinline)) static void parent_after(void)
+{
+    for (int i = 0; i < 3; i++)
+        sink = malloc(11);
+    __asm__ volatile("");
+}
+
+__attribute__((noinline)) static void child_only(void)
+{
+    free(blocks[0]);
+    free(blocks[1]);
+    for (int i = 0; i < 5; i++)
+        sink = malloc(70);
+    __asm__ volatile("");
+}
+
+static int wait_for(pid_t child)
+{
+    int status = -1;
+
+    waitpid(child, &status, 0);
+    return status;
+}
+
+static int run_fork(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        child_only();
+        exit(0);
+    }
+    return wait_for(child);
+}
+
+static int run_vfork(void)
+{
+    pid_t child = vfork();
+
+    if (child == 0)
+        _exit(0);
+    return wait_for(child);
+}
+
+static int run_vfork_exec(void)
+{
+    pid_t child = vfork();
+
+    if (child == 0) {
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(1);
+    }
+    return wait_for(child);
+}
+
+/* As sandboxes and some runtimes do: no libc function knows of this child. */
+static int run_clone(void)
+{
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+    if (child == 0) {
+        child_only();
+        syscall(SYS_exit_group, 0);
+    }
+    return wait_for(child);
+}
+
+static int run_spawn(void)
+{
+    char *arguments[] = {(char *)"true", NULL};
+    pid_t child;
+
+    if (posix_spawn(&child, "/bin/true", NULL, NULL, arguments, environ) != 0)
+        return 1;
+    return wait_for(child);
+}
+
+static int run_daemon(void)
+{
+    return daemon(1, 1);
+}
+
+static void *thread_main(void *argument)
+{
+    while (!stop)
+        free(malloc(50));
+    return argument;
+}
+
+/* Forks while others allocate: a lock held at the fork must not hold the child. */
+static int run_threads(void)
+{
+    pthread_t threads[THREADS];
+    int status = 0;
+
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, thread_main, NULL);
+    for (int i = 0; i < FORKS; i++)
+        status |= run_fork();
+    stop = 1;
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    return status;
+}
+
+static int run(const char *how)
+{
+    static const struct {
+        const char *name;
+        int (*run)(void);
+    } ways[] = {{"fork", run_fork},      {"vfork", run_vfork}, {"exec", run_vfork_exec},
+                {"clone", run_clone},    {"spawn", run_spawn}, {"daemon", run_daemon},
+                {"threads", run_threads}};
+
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        if (strcmp(how, ways[i].name) == 0)
+            return ways[i].run();
+    return 2;
+}
+
+int main(int count, char **arguments)
+{
+    int status;
+
+    parent_before();
+    status = run(count > 1 ? arguments[1] : "");
+    parent_after();
+    if (count > 2)
+        raise(SIGKILL);
+    return status != 0;
+}

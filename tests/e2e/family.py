@@ -1,0 +1,131 @@
+"""fork, vfork, clone, exec, posix_spawn: each process has its own exact profile."""
+
+import os
+import signal
+
+import harness
+from prof import Profile
+
+
+class Family(harness.Case):
+    def sites(self, path):
+        """{function: [alloc_objects, alloc_space, inuse_objects, inuse_space]} of family.c's."""
+        sums = {}
+        profile = Profile(path).check()
+        self.assertEqual(profile.lost(), {})
+        for sample in profile.samples:
+            names = {name for _, name in profile.frames(sample)}
+            for name in names & {"parent_before", "parent_after", "child_only", "thread_main"}:
+                values = [sample.values[key] for key in
+                          ("alloc_objects", "alloc_space", "inuse_objects", "inuse_space")]
+                sums[name] = [a + b for a, b in zip(sums.get(name, [0] * 4), values)]
+        return sums
+
+    def run_family(self, how, *more):
+        """Runs it with and without the preload; the parent's pid."""
+        done = self.run_program([harness.helper("family"), how, *more])
+        plain = self.run_program([harness.helper("family"), how, *more], preload=False)
+        self.assertEqual(done[:3], plain[:3])
+        return done[3]
+
+    def check_parent(self, path):
+        sites = self.sites(path)
+        self.assertEqual(sites["parent_before"], [10, 1000, 10, 1000])
+        self.assertEqual(sites["parent_after"], [3, 33, 3, 33])
+        self.assertNotIn("child_only", sites)
+
+    def check_child(self, path, forked_from=None):
+        sites = self.sites(path)
+        self.assertEqual(sites["parent_before"][2:], [8, 800])
+        self.assertEqual(sites["child_only"], [5, 350, 5, 350])
+        self.assertNotIn("parent_after", sites)
+        if forked_from:
+            self.assertEqual(Profile(path).facts["forked_from"], str(forked_from))
+
+    def split(self, pid, name="family"):
+        """The parent's only profile and the other processes'."""
+        mine = self.profiles("%s.%d.*.prof" % (name, pid))
+        self.assertEqual(len(mine), 1, os.listdir(self.directory))
+        return mine[0], [path for path in self.profiles() if path not in mine]
+
+    def test_fork(self):
+        pid = self.run_family("fork")
+        parent, children = self.split(pid)
+        self.check_parent(parent)
+        self.assertEqual(len(children), 1)
+        self.check_child(children[0], pid)
+
+    def test_vfork(self):
+        parent, children = self.split(self.run_family("vfork"))
+        self.check_parent(parent)
+        self.assertEqual(children, [], "a vfork child that only exits is not a process of its own")
+
+    def test_vfork_keeps_the_box(self):
+        pid = self.run_family("vfork", "kill")
+        self.heapdiff("recover", str(pid), "-o", self.path("recovered.prof"))
+        self.check_parent(self.path("recovered.prof"))
+
+    def exec_leaves_two(self, how):
+        parent, children = self.split(self.run_family(how))
+        self.check_parent(parent)
+        self.assertEqual([os.path.basename(path).split(".")[0] for path in children], ["true"])
+        Profile(children[0]).check()
+
+    def test_vfork_exec(self):
+        self.exec_leaves_two("exec")
+
+    def test_spawn(self):
+        self.exec_leaves_two("spawn")
+
+    def test_raw_clone(self):
+        pid = self.run_family("clone")
+        self.check_parent(self.split(pid)[0])
+
+    def test_raw_clone_keeps_the_box(self):
+        pid = self.run_family("clone", "kill")
+        self.heapdiff("recover", str(pid), "-o", self.path("recovered.prof"))
+        self.check_parent(self.path("recovered.prof"))
+
+    def test_daemon(self):
+        """The parent leaves by _exit, its child goes on alone."""
+        pid = self.run_family("daemon")
+        harness.wait_until(lambda: len(self.profiles()) >= 2, "the daemon's profile")
+        parent, children = self.split(pid)
+        self.assertNotIn("parent_after", self.sites(parent))
+        self.assertEqual(self.sites(children[0])["parent_after"], [3, 33, 3, 33])
+
+    def test_fork_among_threads(self):
+        parent, children = self.split(self.run_family("threads"))
+        self.check_parent(parent)
+        self.assertEqual(self.sites(parent)["thread_main"][2:], [0, 0])
+        self.assertEqual(len(children), 30)
+        for child in children:
+            self.check_child(child)
+
+    def test_fork_then_kill(self):
+        """Both boxes stay, under two names."""
+        pid = self.run_family("fork", "kill")
+        self.assertEqual(len(self.profiles()), 1, "the child's")
+        self.assertEqual(len(self.boxes(pid)), 1)
+        self.heapdiff("recover", str(pid), "-o", self.path("recovered.prof"))
+        self.check_parent(self.path("recovered.prof"))
+
+    def test_child_answers_signals(self):
+        """A forked child that lives on is asked by its own pid."""
+        shell = self.start(["bash", "-c", "(sleep 0.1; read x) & echo $!; read y; wait"],
+                           stdin=-1, more={})
+        child = int(shell.stdout.readline())
+        for pid in (child, shell.pid):
+            pattern = "bash.%d.1.prof" % pid
+            harness.wait_until(lambda p=pid: os.path.exists("/proc/%d" % p), "the process")
+            harness.time.sleep(0.3)
+            os.kill(pid, signal.SIGUSR1)
+            harness.wait_until(lambda p=pattern: self.profiles(p), pattern)
+            Profile(self.profiles(pattern)[0]).check()
+        os.kill(child, signal.SIGKILL)
+        shell.stdin.close()
+        shell.stdin = None
+
+
+if __name__ == "__main__":
+    harness.main()
