@@ -21,18 +21,19 @@ enum {
 };
 
 struct block {
-    uint32_t site;       /* index into BOX_SITES; 0: none */
-    uint32_t epoch;      /* collections at birth, modulo 16 */
+    uint32_t site : 24; /* index into BOX_SITES; 0: none */
+    uint32_t epoch : 4; /* collections at birth, modulo 16 */
+    uint32_t first : 1; /* belongs to the allocator that was in use before allocator= switched */
+    uint32_t : 3;
     uint64_t size_bytes; /* as requested */
-    bool first;          /* belongs to the allocator that was in use before allocator= switched */
 };
 
-/* Records a block that now exists at `address`, in place of whatever was recorded there. False when
-   there is no memory for the shadow, or the address is beyond 48 bits. */
+/* Records a block that now exists at `address`. A record left there by a free that went unseen is
+   replaced (a large one under a small one: hidden). False when there is no memory for the shadow,
+   or the address is beyond 48 bits. */
 bool block_put(uintptr_t address, const struct block *block);
 
-/* Takes the record out, before the address can be reused. False (and a zeroed *block) when unknown.
- */
+/* Takes the record out, before the address can be reused. False, a zeroed *block: unknown. */
 bool block_take(uintptr_t address, struct block *block);
 
 /* The record, left in place. */
