@@ -27,6 +27,7 @@ struct piece {
 struct object {
     uint32_t site;
     uint32_t pieces; /* that name it */
+    uint32_t walk;   /* the last range_each() that came by */
 };
 
 union cell {
@@ -44,6 +45,7 @@ static struct {
     uint32_t used;   /* cells ever handed out; cell 0 never is */
     uint32_t random; /* state of the priorities' generator */
     uint32_t chunks;
+    uint32_t walk;      /* range_each() calls so far */
     uint64_t own_bytes; /* atomic, relaxed */
     union cell *chunk[RANGE_CHUNKS_MAX];
 } map;
@@ -310,11 +312,8 @@ bool range_put(uintptr_t start, uint64_t bytes, uint32_t site, range_cut_fn cut,
         return true;
     struct listener listener = {cut, context};
     uintptr_t end = span_end(start, bytes);
-    spin_lock(&map.lock);
     span_cut(start, end, &listener);
-    bool put = site == 0 || span_add(start, end, site);
-    spin_unlock(&map.lock);
-    return put;
+    return site == 0 || span_add(start, end, site);
 }
 
 void range_cut(uintptr_t start, uint64_t bytes, range_cut_fn cut, void *context)
@@ -428,16 +427,13 @@ uint32_t range_move(const struct range_remap *remap, range_cut_fn cut, range_gro
                     void *context)
 {
     struct move move = {.remap = remap, .listener = {cut, context}, .grow = grow};
-    spin_lock(&map.lock);
     if (remap->keep || remap->from_bytes == 0)
         move_aside(&move);
     else
         move_away(&move);
     move_growth(&move);
     uint32_t index = tree_at(map.root, remap->to);
-    uint32_t site = index ? piece_site(piece_at(index)) : 0;
-    spin_unlock(&map.lock);
-    return site;
+    return index ? piece_site(piece_at(index)) : 0;
 }
 
 uint32_t range_find(uintptr_t address, uintptr_t *start, uintptr_t *end)
@@ -458,14 +454,18 @@ uint32_t range_find(uintptr_t address, uintptr_t *start, uintptr_t *end)
     return site;
 }
 
-void range_each(void (*visit)(uintptr_t start, uintptr_t end, uint32_t site, void *context),
-                void *context)
+void range_each(void (*visit)(const struct range_piece *piece, void *context), void *context)
 {
     spin_lock(&map.lock);
+    map.walk++;
     uint32_t index = tree_from(map.root, 0);
     while (index) {
         const struct piece *piece = piece_at(index);
-        visit(piece->start, piece->end, piece_site(piece), context);
+        struct object *object = object_at(piece->object);
+        visit(
+            &(struct range_piece){piece->start, piece->end, object->site, object->walk != map.walk},
+            context);
+        object->walk = map.walk;
         index = tree_from(map.root, piece->end);
     }
     spin_unlock(&map.lock);

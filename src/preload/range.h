@@ -4,8 +4,8 @@
  * What it is: a map of disjoint intervals [start, end). A munmap, a MAP_FIXED or an mremap of the
  *   middle cuts; the pieces keep their site, and count as one object until the last piece is gone.
  * Owns: the interval map (private memory: a forked child has its own copy).
- * Context: hooks, with the guard held; one spinlock, never taken by a signal handler that
- *   interrupted its holder (the guard sees to it).
+ * Context: hooks, with the guard held; one spinlock, taken by the caller around every change, never
+ *   by a signal handler that interrupted its holder (the guard sees to it).
  * Not here: counting (the caller does it, from what is reported here).
  */
 #ifndef HEAPDIFF_PRELOAD_RANGE_H
@@ -50,14 +50,25 @@ uint32_t range_move(const struct range_remap *remap, range_cut_fn cut, range_gro
 /* The site of the record that holds `address`, or 0; *start and *end (NULL is legal) its piece. */
 uint32_t range_find(uintptr_t address, uintptr_t *start, uintptr_t *end);
 
-/* Calls visit for every piece in address order, under the lock. */
-void range_each(void (*visit)(uintptr_t start, uintptr_t end, uint32_t site, void *context),
-                void *context);
+struct range_piece {
+    uintptr_t start, end;
+    uint32_t site;
+    bool first; /* the first piece of its object that this walk comes to */
+};
 
-/* fork: hold the map still across it; child after a raw clone: forget a lock somebody else held,
-   and all records if they may be half written. Returns false when records were dropped. */
+/* Calls visit for every piece in address order, under the lock. */
+void range_each(void (*visit)(const struct range_piece *piece, void *context), void *context);
+
+/*
+ * The lock. Held by the caller of range_put(), range_cut() and range_move(), and across the
+ * system call they record: between a munmap and its record another thread could be given the
+ * same addresses. Held across fork too, so that the child's map is whole.
+ */
 void range_lock(void);
 void range_unlock(void);
+
+/* Child after a raw clone: forgets a lock that somebody else held, and then all records, as they may
+   be half written. Returns false when records were dropped. */
 bool range_recover(void);
 
 uint64_t range_own_bytes(void);
