@@ -1,0 +1,43 @@
+#include "progress.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { DETAIL_WIDTH_MAX = 40 };
+
+static const uint64_t QUIET_NS = 1000000000, EVERY_NS = 100000000;
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void progress_begin(struct progress *progress, const char *what, size_t total)
+{
+    *progress = (struct progress){
+        .what = what, .total = total, .start_ns = now_ns(), .terminal = isatty(STDERR_FILENO)};
+}
+
+void progress_at(struct progress *progress, size_t done, const char *detail)
+{
+    if (!progress->terminal)
+        return;
+    uint64_t now = now_ns();
+    if (now - progress->start_ns < QUIET_NS || now - progress->shown_ns < EVERY_NS)
+        return;
+    progress->shown_ns = now;
+    fprintf(stderr, "\r\033[Kheapdiff: %s %zu of %zu %.*s", progress->what, done, progress->total,
+            DETAIL_WIDTH_MAX, detail);
+    fflush(stderr);
+}
+
+void progress_end(struct progress *progress)
+{
+    if (progress->shown_ns == 0)
+        return;
+    fputs("\r\033[K", stderr);
+    fflush(stderr);
+}
