@@ -3,8 +3,9 @@
  *
  * What it is: unwind_capture() walks from a hook's caller to the thread's outermost frame, by rules
  *   compiled from .eh_frame (frame pointers are not needed), each rule kept by return address.
- *   Frames no rule can express go to libunwind, which is also the reference of the tests.
- * Owns: the cache of compiled rules; the handle on libunwind.
+ *   Stacks with a frame that needs other registers are walked again with all of them. libunwind is
+ *   the reference of the tests; it is not loaded otherwise.
+ * Owns: the cache of compiled rules (row.h); the handle on libunwind.
  * Context: unwind_capture(): inside a hook or a signal handler: no allocation, no lock of libc or
  *   the loader, errno kept. unwind_init(): once, from the constructor.
  * Not here: what an address is part of (mapping.h); interning (stack.h).
@@ -39,25 +40,41 @@ struct unwind_start {
  * Fills in an unwind_start in the hook itself. The hook's translation unit is built with
  * -fno-omit-frame-pointer, so its frame record is {caller's fp, return address}.
  */
-#define UNWIND_HERE()                                                                              \
-    ({                                                                                             \
-        const uintptr_t *record_ = __builtin_frame_address(0);                                     \
-        (struct unwind_start){record_[1], (uintptr_t)(record_ + 2), record_[0]};                   \
+#define UNWIND_HERE()                                                                    \
+    ({                                                                                   \
+        const uintptr_t *record_ = __builtin_frame_address(0);                           \
+        (struct unwind_start){record_[1], (uintptr_t)__builtin_dwarf_cfa(), record_[0]}; \
     })
 
-/* Finds libunwind and the loader's lock-free object lookup. Calls dlopen: constructor only. */
+/* Finds the loader's lock-free object lookup. Calls dlsym: constructor only. */
 void unwind_init(void);
 
 /*
- * Captures the stack of the calling thread. `scratch_top` is the highest address known to belong to
- * this thread's stack, or 0; frame-pointer guesses stay below it.
+ * Captures the stack of the calling thread. `stack_top` is the end of this thread's own stack, or 0
+ * when it is not known; frame-pointer guesses are made below it only. The frames may lie on another
+ * stack (coroutines, sigaltstack) all the same.
  */
 void unwind_capture(struct capture *capture, const struct unwind_start *start, uintptr_t stack_top);
 
 /* Libraries were unloaded: every compiled rule is forgotten. Any thread, any time. */
 void unwind_forget(void);
 
-/* The same stack by libunwind's unw_step alone; false when libunwind is absent. Slow (20 us). */
+/* Libraries were loaded: where the loader has no lock-free lookup (glibc before 2.35, musl) they are
+   listed again. Takes the loader's lock: outside hooks and handlers only. */
+void unwind_refresh(void);
+
+/* Captures so far that had to be walked with all registers. */
+uint64_t unwind_full_count(void);
+
+/* Bytes of memory for rules. */
+uint64_t unwind_own_bytes(void);
+
+/*
+ * The same stack by libunwind's unw_step alone: slow (20 us), for tests. False when libunwind was not
+ * opened, or `start` is not a caller. open() calls dlopen; false when there is no libunwind.
+ */
+bool unwind_reference_open(void);
 bool unwind_reference(struct capture *capture, const struct unwind_start *start);
+void unwind_reference_forget(void);
 
 #endif

@@ -1,0 +1,37 @@
+#include "unwind_memory.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <string.h>
+
+bool memory_readable(uintptr_t address)
+{
+    /* The kernel copies the new mask in before it finds that `how` makes no sense, and every
+       seccomp filter lets this call pass. */
+    enum { HOW_INVALID = 0x7fff, KERNEL_MASK_BYTES = 8 };
+    uintptr_t word = address & ~(uintptr_t)7;
+    return sys_call4(SYS_rt_sigprocmask, HOW_INVALID, (long)word, 0, KERNEL_MASK_BYTES) != -EFAULT;
+}
+
+bool memory_check(struct memory *memory, uintptr_t address, uintptr_t size_bytes)
+{
+    uintptr_t last = address + size_bytes - 1;
+    if (last < address)
+        return false;
+    for (uintptr_t page = address / MEMORY_PAGE_BYTES; page <= last / MEMORY_PAGE_BYTES; page++) {
+        if (page == memory->page)
+            continue;
+        if (!memory_readable(page * MEMORY_PAGE_BYTES))
+            return false;
+        memory->page = page;
+    }
+    return true;
+}
+
+bool memory_read(struct memory *memory, uintptr_t address, uintptr_t *word)
+{
+    if (!memory_check(memory, address, sizeof(*word)))
+        return false;
+    memcpy(word, (const void *)address, sizeof(*word));
+    return true;
+}

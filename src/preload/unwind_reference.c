@@ -1,0 +1,92 @@
+#include "unwind.h"
+#include "unwind_arch.h"
+#include "unwind_walk.h"
+
+#define UNW_LOCAL_ONLY
+#include <dlfcn.h>
+#include <libunwind.h>
+
+#define REFERENCE_STRING(name) #name
+#define REFERENCE_NAME(name)   REFERENCE_STRING(name)
+
+/* Its exports would take over the program's exceptions and backtrace(): never in the global scope. */
+static struct {
+    int (*context)(unw_context_t *context);
+    int (*init)(unw_cursor_t *cursor, unw_context_t *context);
+    int (*step)(unw_cursor_t *cursor);
+    int (*get)(unw_cursor_t *cursor, int reg, unw_word_t *value);
+    int (*is_signal)(unw_cursor_t *cursor);
+    void (*flush)(unw_addr_space_t space, unw_word_t low, unw_word_t high);
+    unw_addr_space_t *space;
+} reference;
+
+bool unwind_reference_open(void)
+{
+    if (reference.space != NULL)
+        return true;
+    void *library = dlopen("libunwind.so.8", RTLD_LOCAL | RTLD_NOW);
+    if (library == NULL)
+        return false;
+    *(void **)&reference.context = dlsym(library, REFERENCE_NAME(unw_tdep_getcontext));
+    *(void **)&reference.init = dlsym(library, REFERENCE_NAME(unw_init_local));
+    *(void **)&reference.step = dlsym(library, REFERENCE_NAME(unw_step));
+    *(void **)&reference.get = dlsym(library, REFERENCE_NAME(unw_get_reg));
+    *(void **)&reference.is_signal = dlsym(library, REFERENCE_NAME(unw_is_signal_frame));
+    *(void **)&reference.flush = dlsym(library, REFERENCE_NAME(unw_flush_cache));
+    if (reference.context == NULL || reference.init == NULL || reference.step == NULL ||
+        reference.get == NULL || reference.is_signal == NULL || reference.flush == NULL)
+        return false;
+    reference.space = dlsym(library, REFERENCE_NAME(unw_local_addr_space));
+    return reference.space != NULL;
+}
+
+void unwind_reference_forget(void)
+{
+    if (reference.space != NULL)
+        reference.flush(*reference.space, 0, 0);
+}
+
+static bool reference_is_at(unw_cursor_t *cursor, const struct unwind_start *start)
+{
+    unw_word_t pc = 0;
+    unw_word_t sp = 0;
+    reference.get(cursor, UNW_REG_IP, &pc);
+    reference.get(cursor, UNW_REG_SP, &sp);
+    return pc == start->pc && sp == start->sp;
+}
+
+/* Steps from here to the hook's caller. */
+static bool reference_find(unw_cursor_t *cursor, const struct unwind_start *start)
+{
+    enum { OWN_FRAMES_MAX = 32 };
+    for (int i = 0; i < OWN_FRAMES_MAX; i++) {
+        if (reference_is_at(cursor, start))
+            return true;
+        if (reference.step(cursor) <= 0)
+            return false;
+    }
+    return false;
+}
+
+__attribute__((noinline)) bool unwind_reference(struct capture *capture,
+                                                const struct unwind_start *start)
+{
+    unw_context_t context;
+    unw_cursor_t cursor;
+    *capture = (struct capture){.depth = 0};
+    if (reference.space == NULL || reference.context(&context) != 0 ||
+        reference.init(&cursor, &context) != 0 || !reference_find(&cursor, start))
+        return false;
+    int stepped;
+    uint64_t mark = 0;
+    do {
+        unw_word_t pc = 0;
+        reference.get(&cursor, UNW_REG_IP, &pc);
+        if (pc == 0 || !capture_push(capture, arch_strip(pc) | mark))
+            return true;
+        mark = reference.is_signal(&cursor) > 0 ? UNWIND_EXACT : 0;
+        stepped = reference.step(&cursor);
+    } while (stepped > 0);
+    capture->ended = stepped < 0;
+    return true;
+}

@@ -1,0 +1,105 @@
+#include "unwind_walk.h"
+#include "unwind_arch.h"
+
+/* Nothing is known about where a stack ends that is not the thread's own. */
+static uintptr_t walk_limit(uintptr_t sp, uintptr_t stack_top)
+{
+    return sp < stack_top ? stack_top : UINTPTR_MAX;
+}
+
+void walk_open(struct walk *walk, const struct unwind_start *start, uintptr_t stack_top)
+{
+    *walk = (struct walk){.key = start->pc,
+                          .sp = start->sp,
+                          .fp = start->fp,
+                          .limit = walk_limit(start->sp, stack_top),
+                          .stack_top = stack_top,
+                          .trusted = true};
+}
+
+enum walk_outcome walk_guess(struct walk *walk)
+{
+    enum { RECORD_BYTES = 16 };
+    uintptr_t fp = walk->fp;
+    uintptr_t back;
+    walk->trusted = false;
+    if (walk->sp >= walk->stack_top || fp < walk->sp || fp % 8 != 0 ||
+        walk->stack_top < RECORD_BYTES || fp > walk->stack_top - RECORD_BYTES)
+        return WALK_LOST;
+    if (!memory_read(&walk->memory, fp, &walk->fp) ||
+        !memory_read(&walk->memory, fp + sizeof(uintptr_t), &back))
+        return WALK_LOST;
+    walk->sp = fp + RECORD_BYTES;
+    walk->key = arch_strip(back);
+    return walk->key == 0 ? WALK_LOST : WALK_ON;
+}
+
+static enum walk_outcome walk_signal(struct walk *walk)
+{
+    uintptr_t registers[ARCH_REGISTERS];
+    if (walk->sp % 8 != 0 || !memory_check(&walk->memory, walk->sp, ARCH_SIGNAL_FRAME_BYTES))
+        return WALK_LOST;
+    arch_signal_registers(walk->sp, registers);
+    walk->sp = registers[ARCH_SP];
+    walk->fp = registers[ARCH_FP];
+    walk->key = registers[ARCH_PC] + 1;
+    walk->limit = walk_limit(walk->sp, walk->stack_top);
+    return walk->key == 1 ? WALK_LOST : WALK_ON_SIGNAL;
+}
+
+/* The CFA by the rule; false when it makes no sense. */
+static bool walk_cfa(struct walk *walk, const struct row *row, uintptr_t *cfa)
+{
+    uintptr_t at = (row->base_fp ? walk->fp : walk->sp) + (uintptr_t)row->cfa_offset;
+    if (row->kind == ROW_DEREF) {
+        if (!memory_read(&walk->memory, at, &at))
+            return false;
+        at += (uintptr_t)row->cfa_add;
+    }
+    *cfa = at;
+    if (at % 8 != 0)
+        return false;
+    if (at > walk->sp && at <= walk->limit)
+        return true;
+    /* Code that switches stacks says so by such rules; after a guess it is the guess that is wrong. */
+    if (!walk->trusted || (!row->base_fp && row->kind != ROW_DEREF))
+        return false;
+    walk->limit = walk_limit(at, walk->stack_top);
+    return true;
+}
+
+static enum walk_outcome walk_frame(struct walk *walk, const struct row *row)
+{
+    uintptr_t cfa;
+    uintptr_t back;
+    if (!walk_cfa(walk, row, &cfa) ||
+        !memory_read(&walk->memory, cfa + (uintptr_t)row->return_offset, &back))
+        return WALK_LOST;
+    if (row->fp_rule != ROW_FP_SAME) {
+        uintptr_t base = row->fp_rule == ROW_FP_FROM_CFA ? cfa : walk->fp;
+        if (!memory_read(&walk->memory, base + (uintptr_t)row->fp_offset, &walk->fp))
+            return WALK_LOST;
+    }
+    walk->sp = cfa;
+    walk->key = arch_strip(back);
+    return walk->key == 0 ? WALK_END : WALK_ON;
+}
+
+enum walk_outcome walk_step(struct walk *walk, uint64_t word)
+{
+    struct row row;
+    row_unpack(word, &row);
+    switch (row.kind) {
+    case ROW_FRAME:
+    case ROW_DEREF:
+        return walk_frame(walk, &row);
+    case ROW_SIGNAL:
+        return walk_signal(walk);
+    case ROW_END:
+        return WALK_END;
+    case ROW_FULL:
+        return WALK_FULL;
+    default:
+        return walk_guess(walk);
+    }
+}
