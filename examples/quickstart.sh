@@ -63,7 +63,9 @@ fetch_redis_source() {
     apt_sources update || true # a mirror without sources is no harm while another has them
     (cd "$work" && apt_sources source --download-only redis)
     mkdir -p "$work/redis"
-    tar -xf "$(ls "$work"/redis_*.orig.tar.*z | tail -1)" -C "$work/redis" --strip-components 1
+    for file in "$work"/redis_*.orig.tar.*z; do
+        tar -xf "$file" -C "$work/redis" --strip-components 1 || return 1
+    done
 }
 
 # Debian's redis-server has no debug information: built from Debian's source it names file and line.
