@@ -229,13 +229,6 @@ static void large_decode(struct block *block, uintptr_t address, uint64_t entry)
     block_untag(block, entry, size_bytes);
 }
 
-static void large_clear(uint64_t *slot, uintptr_t address)
-{
-    if (entry_is_huge(slot_load(slot)))
-        huge_put(address, 0);
-    slot_store(slot, 0);
-}
-
 static bool large_put(uint64_t *leaf, uintptr_t address, const struct block *block)
 {
     uint64_t code = block->size_bytes;
@@ -298,7 +291,7 @@ static __attribute__((noinline)) bool large_take(uint64_t *leaf, uintptr_t addre
     if (!slot || !entry_is_at(slot_load(slot), address))
         return false;
     large_decode(block, address, slot_load(slot));
-    large_clear(slot, address);
+    slot_store(slot, 0); /* a huge size's rest may stay: its code is 0 */
     return true;
 }
 

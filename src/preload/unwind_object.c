@@ -1,7 +1,6 @@
 #include "unwind_object.h"
 #include "sys.h"
 
-#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -25,10 +24,14 @@ struct object_array {
     struct object objects[]; /* ordered by start */
 };
 
+/* Weak: NULL before glibc 2.35. By name, not by dlsym: the first events come before any init. */
+extern int loader_find(void *address, struct loader_object *found) __asm__("_dl_find_object")
+    __attribute__((weak));
+
 static struct {
-    loader_find_fn loader_find;          /* set once, by object_init() */
+    loader_find_fn loader_find;
     _Atomic(struct object_array *) list; /* replaced whole; old ones stay: readers may be in them */
-} lookup;
+} lookup = {.loader_find = loader_find};
 
 static bool object_from_program_headers(const struct dl_phdr_info *info, struct object *object)
 {
@@ -94,7 +97,6 @@ void object_refresh(void)
 
 void object_init(void)
 {
-    *(void **)&lookup.loader_find = dlsym(RTLD_DEFAULT, "_dl_find_object");
     object_refresh();
 }
 

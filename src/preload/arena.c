@@ -1,0 +1,312 @@
+#include "arena.h"
+
+#include "sys.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+struct arena arena;
+
+/* log2 of the entries in chunk 0: one small process fits into the first chunks (about 200 KiB). */
+static const uint8_t arena_shifts[BOX_TABLES] = {
+    [BOX_PCS] = 11, [BOX_NODES] = 12, [BOX_SITES] = 10, [BOX_MAPPINGS] = 7, [BOX_TEXT] = 14};
+
+static void arena_complain(const char *what, long error)
+{
+    char line[ARENA_PATH_BYTES_MAX + 128];
+    struct text text = text_on(line, sizeof(line));
+    text_put(&text, what);
+    text_put(&text, " (error ");
+    text_put_number(&text, (uint64_t)-error);
+    text_put(&text, "): tables stay in memory, nothing can be recovered after a kill");
+    sys_say(line);
+}
+
+/* RLIMIT_FSIZE is asked first: growing a file past it raises SIGXFSZ, even by fallocate. */
+static long arena_reserve(int fd, uint64_t from, uint64_t bytes)
+{
+    struct rlimit limit;
+    long result = sys_call4(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit);
+    if (!sys_failed(result) && limit.rlim_cur != RLIM_INFINITY && from + bytes > limit.rlim_cur)
+        return -EFBIG;
+    do
+        result = sys_call4(SYS_fallocate, fd, 0, (long)from, (long)bytes);
+    while (result == -EINTR);
+    return result;
+}
+
+static long arena_map_file(int fd, uint64_t from, uint64_t bytes, void *at)
+{
+    return sys_call6(SYS_mmap, (long)at, (long)bytes, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | (at ? MAP_FIXED : 0), fd, (long)from);
+}
+
+/* Opens our file again by name; -ESTALE when somebody else's file stands there now. */
+static long arena_reopen(void)
+{
+    struct stat now;
+    long fd = sys_open(arena.path, O_RDWR | O_NOFOLLOW, 0);
+    if (sys_failed(fd))
+        return fd;
+    if (sys_failed(sys_call2(SYS_fstat, fd, (long)&now)) || now.st_dev != arena.device || now.st_ino != arena.inode) {
+        sys_close((int)fd);
+        return -ESTALE;
+    }
+    return fd;
+}
+
+/* Maps `bytes` more of the file; NULL when it cannot grow. */
+static void *arena_grow_file(uint64_t bytes, uint64_t *offset)
+{
+    long fd = arena_reopen();
+    long result = fd;
+    if (!sys_failed(fd)) {
+        result = arena_reserve((int)fd, arena.file_bytes, bytes);
+        if (!sys_failed(result))
+            result = arena_map_file((int)fd, arena.file_bytes, bytes, NULL);
+        sys_close((int)fd);
+    }
+    if (sys_failed(result)) {
+        if (!(arena.header->flags & BOX_FLAG_SPILLED))
+            arena_complain("the black box cannot grow", result);
+        return NULL;
+    }
+    *offset = arena.file_bytes;
+    arena.file_bytes += bytes;
+    return (void *)result;
+}
+
+static bool arena_add_chunk(enum box_table_id id, unsigned chunk)
+{
+    struct arena_table *table = &arena.tables[id];
+    uint64_t bytes = box_chunk_entries(table->shift, chunk) * table->entry_bytes;
+    uint64_t offset = 0;
+    void *at = NULL;
+    bytes = (bytes + 4095) & ~4095ull;
+    if (arena.path[0] && !(arena.header->flags & BOX_FLAG_SPILLED))
+        at = arena_grow_file(bytes, &offset);
+    if (!at) {
+        if (arena.path[0])
+            arena.header->flags |= BOX_FLAG_SPILLED;
+        at = sys_pages(bytes);
+    }
+    if (!at)
+        return false;
+    arena.header->tables[id].chunk_at[chunk] = offset;
+    /* pairs: lock-free readers follow an index published after this store */
+    __atomic_store_n(&table->chunks[chunk], at, __ATOMIC_RELEASE);
+    return true;
+}
+
+uint32_t arena_append(enum box_table_id id, uint32_t entries)
+{
+    struct arena_table *table = &arena.tables[id];
+    uint32_t first = table->count, last;
+    if (__builtin_add_overflow(first, entries - 1, &last) || last >= UINT32_MAX - 1)
+        return 0;
+    unsigned chunk = box_chunk_of(last, table->shift);
+    if (chunk != box_chunk_of(first, table->shift)) /* neighbours share a chunk: skip the rest */
+        first = (uint32_t)(box_chunk_entries(table->shift, chunk) - (1ull << table->shift));
+    if (chunk >= BOX_CHUNKS_MAX || box_chunk_of(first + entries - 1, table->shift) != chunk)
+        return 0;
+    if (!table->chunks[chunk] && !arena_add_chunk(id, chunk))
+        return 0;
+    table->count = first + entries;
+    return first;
+}
+
+void arena_publish(enum box_table_id id)
+{
+    /* pairs: box_view_open() in another process; box_view_entry() in a snapshot */
+    __atomic_store_n(&arena.header->tables[id].count, arena.tables[id].count, __ATOMIC_RELEASE);
+}
+
+/* Creates NAME.PID.heapdiff, or NAME.PID.2.heapdiff when a dead process left the first one. */
+static long arena_create(const char *name, int pid, char *path)
+{
+    long fd = -EEXIST;
+    for (unsigned attempt = 1; fd == -EEXIST && attempt < 100; attempt++) {
+        struct text text = text_on(path, ARENA_PATH_BYTES_MAX);
+        text_put(&text, arena.directory);
+        text_put(&text, "/");
+        text_put(&text, name);
+        text_put(&text, ".");
+        text_put_number(&text, (uint64_t)pid);
+        if (attempt > 1) {
+            text_put(&text, ".");
+            text_put_number(&text, attempt);
+        }
+        text_put(&text, ".heapdiff");
+        if (text.cut)
+            return -ENAMETOOLONG;
+        fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    }
+    return fd;
+}
+
+/* Remembers which file is ours. */
+static bool arena_adopt(int fd, const char *path)
+{
+    struct stat made;
+    if (sys_failed(sys_call2(SYS_fstat, fd, (long)&made)))
+        return false;
+    arena.device = made.st_dev;
+    arena.inode = made.st_ino;
+    strcpy(arena.path, path);
+    return true;
+}
+
+static struct box_header *arena_open_file(const char *name, int pid, long *error)
+{
+    char path[ARENA_PATH_BYTES_MAX];
+    long fd = arena_create(name, pid, path), at = fd;
+    if (!sys_failed(fd)) {
+        at = arena_reserve((int)fd, 0, BOX_HEADER_BYTES);
+        if (!sys_failed(at))
+            at = arena_map_file((int)fd, 0, BOX_HEADER_BYTES, NULL);
+        if (sys_failed(at) || !arena_adopt((int)fd, path))
+            sys_call3(SYS_unlinkat, AT_FDCWD, (long)path, 0);
+        sys_close((int)fd);
+    }
+    *error = at;
+    return sys_failed(at) ? NULL : (struct box_header *)at;
+}
+
+static bool arena_lay_out(void)
+{
+    static const uint32_t entry_bytes[BOX_TABLES] = BOX_ENTRY_BYTES;
+    memcpy(arena.header->magic, BOX_MAGIC, sizeof(BOX_MAGIC));
+    arena.header->version = BOX_VERSION;
+    arena.header->header_bytes = sizeof(struct box_header);
+    for (int id = 0; id < BOX_TABLES; id++) {
+        struct arena_table *table = &arena.tables[id];
+        *table = (struct arena_table){.shift = arena_shifts[id], .entry_bytes = entry_bytes[id]};
+        arena.header->tables[id].shift = table->shift;
+        arena.header->tables[id].entry_bytes = table->entry_bytes;
+        if (!arena_add_chunk((enum box_table_id)id, 0))
+            return false;
+        arena_append((enum box_table_id)id, 1); /* the sentinel: BOX_NONE */
+        arena_publish((enum box_table_id)id);
+    }
+    return true;
+}
+
+bool arena_open(const char *directory, const char *name, int pid, long *error)
+{
+    arena.path[0] = '\0';
+    arena.file_bytes = BOX_HEADER_BYTES;
+    arena.shared = directory != NULL;
+    if (arena.shared) {
+        strcpy(arena.directory, directory); /* fits: options.c and init.c cut it */
+        arena.header = arena_open_file(name, pid, error);
+    } else {
+        arena.header = sys_pages(BOX_HEADER_BYTES);
+    }
+    return arena.header && arena_lay_out();
+}
+
+/* Copies one region of the shared box into the child's file, or private memory, in its place. */
+static bool arena_replace(int fd, void *at, uint64_t offset, uint64_t bytes)
+{
+    long result = -EBADF;
+    if (fd >= 0) {
+        result = sys_call4(SYS_pwrite64, fd, (long)at, (long)bytes, (long)offset);
+        if (result == (long)bytes)
+            result = arena_map_file(fd, offset, bytes, at);
+    }
+    if (!sys_failed(result))
+        return true;
+    void *copy = sys_pages(bytes);
+    if (!copy)
+        return false;
+    memcpy(copy, at, bytes);
+    return !sys_failed(sys_call6(SYS_mremap, (long)copy, (long)bytes, (long)bytes,
+                                 MREMAP_MAYMOVE | MREMAP_FIXED, (long)at, 0));
+}
+
+static bool arena_replace_all(int fd)
+{
+    bool ok = arena_replace(fd, arena.header, 0, BOX_HEADER_BYTES);
+    for (int id = 0; id < BOX_TABLES; id++)
+        for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX && arena.tables[id].chunks[chunk]; chunk++) {
+            const struct arena_table *table = &arena.tables[id];
+            uint64_t bytes = box_chunk_entries(table->shift, chunk) * table->entry_bytes;
+            uint64_t offset = arena.header->tables[id].chunk_at[chunk];
+            if (offset != 0)
+                ok &= arena_replace(fd, table->chunks[chunk], offset, (bytes + 4095) & ~4095ull);
+        }
+    return ok;
+}
+
+/* The tables as of the fork: the parent may have gone on growing in the shared header. */
+static void arena_restore_counts(void)
+{
+    for (int id = 0; id < BOX_TABLES; id++) {
+        for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX; chunk++)
+            if (!arena.tables[id].chunks[chunk])
+                arena.header->tables[id].chunk_at[chunk] = 0;
+        arena_publish((enum box_table_id)id);
+    }
+}
+
+bool arena_renew(const char *name, int pid)
+{
+    char path[ARENA_PATH_BYTES_MAX];
+    if (!arena.shared) /* private memory: the kernel has copied it already */
+        return true;
+    long fd = arena_create(name, pid, path);
+    if (!sys_failed(fd) && (sys_failed(arena_reserve((int)fd, 0, arena.file_bytes)) ||
+                            !arena_adopt((int)fd, path))) {
+        sys_call3(SYS_unlinkat, AT_FDCWD, (long)path, 0);
+        sys_close((int)fd);
+        fd = -ENOSPC;
+    }
+    arena.shared = !sys_failed(fd);
+    if (!arena.shared) {
+        arena_complain("no black box for this process", fd);
+        arena.path[0] = '\0';
+    }
+    bool ok = arena_replace_all((int)fd);
+    arena_restore_counts();
+    if (fd >= 0)
+        sys_close((int)fd);
+    return ok;
+}
+
+void arena_unlink(void)
+{
+    long fd = arena.path[0] ? arena_reopen() : -ENOENT;
+    if (sys_failed(fd))
+        return;
+    sys_close((int)fd);
+    sys_call3(SYS_unlinkat, AT_FDCWD, (long)arena.path, 0);
+    arena.path[0] = '\0';
+}
+
+void arena_view(struct box_view *view)
+{
+    view->header = arena.header;
+    for (int id = 0; id < BOX_TABLES; id++) {
+        const struct arena_table *table = &arena.tables[id];
+        struct box_view_table *out = &view->tables[id];
+        out->count = __atomic_load_n(&arena.header->tables[id].count, __ATOMIC_ACQUIRE);
+        out->shift = table->shift;
+        out->entry_bytes = table->entry_bytes;
+        for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX; chunk++)
+            out->chunks[chunk] = __atomic_load_n(&table->chunks[chunk], __ATOMIC_ACQUIRE);
+    }
+}
+
+uint64_t arena_own_bytes(void)
+{
+    uint64_t bytes = BOX_HEADER_BYTES;
+    for (int id = 0; id < BOX_TABLES; id++)
+        for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX && arena.tables[id].chunks[chunk]; chunk++)
+            bytes += box_chunk_entries(arena.tables[id].shift, chunk) * arena.tables[id].entry_bytes;
+    return bytes;
+}

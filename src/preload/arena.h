@@ -1,0 +1,77 @@
+/*
+ * arena.h - the tables of the black box, as the profiled process writes them.
+ *
+ * What it is: the box of format/box.h mapped MAP_SHARED from a file, so that it outlives the process;
+ *   where no file can be had, or no longer, private memory takes its place. File space is reserved
+ *   before it is touched: a full disk is never a SIGBUS.
+ * Owns: the file (by name: no descriptor stays open), the mappings, the counts.
+ * Context: arena_append() under the caller's lock; reads anywhere; arena_open() at start-up.
+ * Not here: what the entries mean (mapping, stack, site).
+ */
+#ifndef HEAPDIFF_PRELOAD_ARENA_H
+#define HEAPDIFF_PRELOAD_ARENA_H
+
+#include "format/box.h"
+#include "format/box_view.h"
+
+#include <stdbool.h>
+
+enum { ARENA_PATH_BYTES_MAX = 4096 };
+
+struct arena_table {
+    uint32_t count;    /* entries in use; the authority: the box's own count follows it */
+    uint32_t shift;
+    uint32_t entry_bytes;
+    unsigned char *chunks[BOX_CHUNKS_MAX];
+};
+
+struct arena {
+    struct box_header *header;
+    struct arena_table tables[BOX_TABLES];
+    bool shared;                          /* the memory is a file's: a forked child shares it */
+    char directory[ARENA_PATH_BYTES_MAX]; /* where the file is made */
+    char path[ARENA_PATH_BYTES_MAX];      /* of the file; "": none, or deleted */
+    uint64_t file_bytes;                  /* reserved so far */
+    uint64_t device, inode;               /* of the file: checked before it grows */
+};
+
+extern struct arena arena;
+
+/*
+ * Lays the box out in `directory`/NAME.PID.heapdiff, or in private memory when `directory` is NULL.
+ * False when the file cannot be made; errno value in *error.
+ */
+bool arena_open(const char *directory, const char *name, int pid, long *error);
+
+/*
+ * Takes `entries` new neighbouring entries of `table`; the index of the first, or 0 when there is no
+ * room. They are zeroed; arena_publish() makes them count. The caller holds the intern lock.
+ */
+uint32_t arena_append(enum box_table_id table, uint32_t entries);
+void arena_publish(enum box_table_id table);
+
+/*
+ * A new file, laid out alike, takes the place of the one the tables are in (private memory when
+ * there can be none): for a forked child, whose parent goes on writing
+ * the old one, and after arena_unlink(). Addresses stay. False when memory is out: the process must
+ * not record on.
+ */
+bool arena_renew(const char *name, int pid);
+
+/* Deletes the file; the memory stays. */
+void arena_unlink(void);
+
+/* The box as it is now. */
+void arena_view(struct box_view *view);
+
+/* Bytes reserved for tables. */
+uint64_t arena_own_bytes(void);
+
+static inline void *arena_entry(enum box_table_id table, uint32_t index)
+{
+    const struct arena_table *in = &arena.tables[table];
+    unsigned chunk = box_chunk_of(index, in->shift);
+    return in->chunks[chunk] + box_place_of(index, in->shift, chunk) * in->entry_bytes;
+}
+
+#endif

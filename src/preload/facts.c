@@ -1,0 +1,103 @@
+#include "facts.h"
+
+#include "sys.h"
+#include "text.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/utsname.h>
+
+/* Field 22 of /proc/self/stat; the name in parentheses may hold anything. */
+static uint64_t start_ticks(void)
+{
+    char stat[1024];
+    uint64_t ticks = 0;
+    if (sys_read_file("/proc/self/stat", stat, sizeof(stat)) <= 0)
+        return 0;
+    const char *at = strrchr(stat, ')');
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    if (!at)
+        return 0;
+    at++;
+    return text_read_number(&at, &ticks) ? ticks : 0;
+}
+
+static void read_command_line(char *out, size_t room_bytes)
+{
+    long length = sys_read_file("/proc/self/cmdline", out, room_bytes);
+    if (length <= 0) {
+        out[0] = '\0';
+        return;
+    }
+    for (long i = 0; i < length - 1; i++)
+        if (out[i] == '\0')
+            out[i] = ' ';
+}
+
+static void identify_host(struct box_header *header)
+{
+    struct utsname host;
+    if (sys_failed(sys_call1(SYS_uname, (long)&host)))
+        return;
+    struct text text = text_on(header->host, sizeof(header->host));
+    text_put(&text, host.nodename);
+}
+
+void facts_identify(struct box_header *header)
+{
+    long length = sys_call4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe",
+                            (long)header->executable, sizeof(header->executable) - 1);
+    if (sys_failed(length)) { /* no /proc: what the kernel was asked to run */
+        struct text text = text_on(header->executable, sizeof(header->executable));
+        text_put(&text, (const char *)getauxval(AT_EXECFN));
+    } else {
+        header->executable[length] = '\0';
+    }
+    struct text name = text_on(header->name, sizeof(header->name));
+    text_put(&name, text_base_name(header->executable));
+    read_command_line(header->command_line, sizeof(header->command_line));
+    identify_host(header);
+    header->page_bytes = (uint32_t)getauxval(AT_PAGESZ);
+    facts_fork(header, 0);
+}
+
+void facts_fork(struct box_header *header, int parent_pid)
+{
+    header->pid = sys_pid();
+    header->parent_pid = parent_pid;
+    header->start_time_ns = sys_time_ns();
+    header->start_ticks = start_ticks();
+}
+
+void facts_measure(struct box_header *header)
+{
+    char status[4096];
+    header->update_time_ns = sys_time_ns();
+    if (sys_read_file("/proc/self/status", status, sizeof(status)) <= 0)
+        return;
+    header->rss_bytes = text_find_number(status, "\nVmRSS") * 1024;
+    header->rss_peak_bytes = text_find_number(status, "\nVmHWM") * 1024;
+    header->threads = (uint32_t)text_find_number(status, "\nThreads");
+}
+
+uint64_t facts_rss_bytes(void)
+{
+    char statm[128];
+    uint64_t pages = 0;
+    if (sys_read_file("/proc/self/statm", statm, sizeof(statm)) <= 0)
+        return 0;
+    const char *at = strchr(statm, ' ');
+    if (!at)
+        return 0;
+    at++;
+    return text_read_number(&at, &pages) ? pages * getauxval(AT_PAGESZ) : 0;
+}
+
+void facts_directory(char *path, unsigned room_bytes)
+{
+    long length = sys_call2(SYS_getcwd, (long)path, room_bytes);
+    if (sys_failed(length) || path[0] != '/')
+        strcpy(path, "/");
+}

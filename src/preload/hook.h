@@ -1,0 +1,27 @@
+/*
+ * hook.h - what every hook begins with.
+ *
+ * What it is: real functions resolved, recording started by the first event, the guard entered.
+ * Owns: nothing. Context: hooks_*.c only.
+ * Not here: everything else: hooks record, call the real function, and return.
+ */
+#ifndef HEAPDIFF_PRELOAD_HOOK_H
+#define HEAPDIFF_PRELOAD_HOOK_H
+
+#include "guard.h"
+#include "init.h"
+#include "real.h"
+#include "tracker.h"
+#include "unwind.h"
+
+#define HOOK __attribute__((visibility("default")))
+
+/* True: record, then guard_leave(). False: pass the call on; what it makes may count as missed. */
+static inline bool hook_enter(void)
+{
+    if (__builtin_expect(!guard_process.recording, false))
+        init_first_event();
+    return guard_enter();
+}
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * operator new and delete. libstdc++'s call malloc and free, whose hooks record them: they are passed
+ * on. An allocator that brings its own (jemalloc, tcmalloc, mimalloc) calls itself inside, where no
+ * hook sees it: there they are recorded here, as the malloc and free they are.
+ *
+ * Names are the Itanium C++ ABI's: nw/na new and new[], dl/da delete and delete[], m size_t,
+ * Pv void *, St11align_val_t std::align_val_t, RKSt9nothrow_t const std::nothrow_t &.
+ */
+#include "hook.h"
+
+#include <stdlib.h>
+
+typedef void *(*new_fn)(size_t, size_t, size_t);
+typedef void (*delete_fn)(void *, size_t, size_t);
+
+/* The next definition of `name`, looked up once. The arguments passed on are those of any variant. */
+static void *next_of(void **cache, const char *name)
+{
+    void *next = __atomic_load_n(cache, __ATOMIC_RELAXED);
+    if (!next) {
+        next = real_next(name);
+        __atomic_store_n(cache, next, __ATOMIC_RELAXED);
+    }
+    return next;
+}
+
+static bool is_own(void)
+{
+    return real_resolve() && real.cxx_own;
+}
+
+/* The allocator's own new: recorded; NULL when it has nothing to give. */
+static void *own_new(size_t size, size_t alignment, struct unwind_start start)
+{
+    bool recording = hook_enter();
+    size_t bytes = size < 16 ? 16 : size;
+    void *address = alignment ? real.memalign(alignment, bytes) : real.malloc(bytes);
+    if (recording) {
+        tracker_alloc(address, size, &start);
+        guard_leave();
+    } else if (address) {
+        tracker_missed();
+    }
+    return address;
+}
+
+/*
+ * When the allocator has nothing to give, its operator takes over: new_handler and bad_alloc are its
+ * business. Both that and libstdc++'s operators are tail calls: no frame of ours is in the way.
+ */
+#define HOOK_NEW(function, name, alignment)                                                        \
+    HOOK void *function(size_t size, size_t second, size_t third) __asm__(name);                   \
+    HOOK void *function(size_t size, size_t second, size_t third)                                  \
+    {                                                                                              \
+        static void *next;                                                                         \
+        if (is_own()) {                                                                            \
+            void *address = own_new(size, alignment, UNWIND_HERE());                               \
+            if (address)                                                                           \
+                return address;                                                                    \
+        }                                                                                          \
+        return ((new_fn)next_of(&next, name))(size, second, third);                                \
+    }
+
+#define HOOK_DELETE(function, name)                                                                \
+    HOOK void function(void *address, size_t second, size_t third) __asm__(name);                  \
+    HOOK void function(void *address, size_t second, size_t third)                                 \
+    {                                                                                              \
+        static void *next;                                                                         \
+        if (is_own())                                                                              \
+            free(address);                                                                         \
+        else                                                                                       \
+            ((delete_fn)next_of(&next, name))(address, second, third);                             \
+    }
+
+HOOK_NEW(cxx_new, "_Znwm", 0)
+HOOK_NEW(cxx_new_array, "_Znam", 0)
+HOOK_NEW(cxx_new_nothrow, "_ZnwmRKSt9nothrow_t", 0)
+HOOK_NEW(cxx_new_array_nothrow, "_ZnamRKSt9nothrow_t", 0)
+HOOK_NEW(cxx_new_aligned, "_ZnwmSt11align_val_t", second)
+HOOK_NEW(cxx_new_array_aligned, "_ZnamSt11align_val_t", second)
+HOOK_NEW(cxx_new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t", second)
+HOOK_NEW(cxx_new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t", second)
+
+HOOK_DELETE(cxx_delete, "_ZdlPv")
+HOOK_DELETE(cxx_delete_array, "_ZdaPv")
+HOOK_DELETE(cxx_delete_sized, "_ZdlPvm")
+HOOK_DELETE(cxx_delete_array_sized, "_ZdaPvm")
+HOOK_DELETE(cxx_delete_nothrow, "_ZdlPvRKSt9nothrow_t")
+HOOK_DELETE(cxx_delete_array_nothrow, "_ZdaPvRKSt9nothrow_t")
+HOOK_DELETE(cxx_delete_aligned, "_ZdlPvSt11align_val_t")
+HOOK_DELETE(cxx_delete_array_aligned, "_ZdaPvSt11align_val_t")
+HOOK_DELETE(cxx_delete_sized_aligned, "_ZdlPvmSt11align_val_t")
+HOOK_DELETE(cxx_delete_array_sized_aligned, "_ZdaPvmSt11align_val_t")
+HOOK_DELETE(cxx_delete_aligned_nothrow, "_ZdlPvSt11align_val_tRKSt9nothrow_t")
+HOOK_DELETE(cxx_delete_array_aligned_nothrow, "_ZdaPvSt11align_val_tRKSt9nothrow_t")

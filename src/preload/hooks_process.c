@@ -1,0 +1,195 @@
+/* What ends a process, replaces its program, or unloads code. */
+#include "hook.h"
+
+#include "listener.h"
+#include "process.h"
+#include "site.h"
+#include "sys.h"
+#include "text.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXEC_ARGUMENTS_MAX = 1024 }; /* of execl and its kin: they are written out in source */
+
+extern char **environ;
+
+static bool is_executable(int directory, const char *path)
+{
+    return !sys_failed(sys_call3(SYS_faccessat, directory, (long)path, X_OK));
+}
+
+/* Whether execvp would find something to run; PATH as it does it. */
+static bool is_on_path(const char *file)
+{
+    char path[PATH_MAX];
+    const char *at = getenv("PATH");
+    if (strchr(file, '/') || !at)
+        return is_executable(AT_FDCWD, file);
+    for (;; at++) {
+        size_t length = strcspn(at, ":");
+        struct text text = text_on(path, sizeof(path));
+        text_put_bytes(&text, at, length);
+        text_put(&text, length > 0 ? "/" : "./");
+        text_put(&text, file);
+        if (!text.cut && is_executable(AT_FDCWD, path))
+            return true;
+        at += length;
+        if (*at == '\0')
+            return false;
+    }
+}
+
+/* The program is about to be replaced: its last word now, for exec does not come back. */
+static void before_exec(bool will_run)
+{
+    hook_enter();
+    guard_leave();
+    if (!will_run)
+        return;
+    process_finish("exec");
+    listener_exec();
+}
+
+static int after_failed_exec(int result)
+{
+    int error = errno;
+    listener_exec_failed();
+    process_continue();
+    errno = error;
+    return result;
+}
+
+HOOK int execve(const char *path, char *const *arguments, char *const *environment)
+{
+    real_resolve();
+    before_exec(is_executable(AT_FDCWD, path));
+    return after_failed_exec(real.execve(path, arguments, environment));
+}
+
+HOOK int execv(const char *path, char *const *arguments)
+{
+    return execve(path, arguments, environ);
+}
+
+HOOK int execvp(const char *file, char *const *arguments)
+{
+    real_resolve();
+    before_exec(is_on_path(file));
+    return after_failed_exec(real.execvp(file, arguments));
+}
+
+HOOK int execvpe(const char *file, char *const *arguments, char *const *environment)
+{
+    real_resolve();
+    before_exec(is_on_path(file));
+    return after_failed_exec(real.execvpe(file, arguments, environment));
+}
+
+HOOK int fexecve(int fd, char *const *arguments, char *const *environment)
+{
+    real_resolve();
+    before_exec(true);
+    return after_failed_exec(real.fexecve(fd, arguments, environment));
+}
+
+HOOK int execveat(int directory, const char *path, char *const *arguments,
+                  char *const *environment, int flags)
+{
+    real_resolve();
+    if (!real.execveat) {
+        errno = ENOSYS;
+        return -1;
+    }
+    before_exec(flags & AT_EMPTY_PATH || is_executable(directory, path));
+    return after_failed_exec(real.execveat(directory, path, arguments, environment, flags));
+}
+
+/* Collects the arguments of execl and its kin; `more` stands at the first after `first`. */
+static bool collect(const char **arguments, const char *first, va_list *more)
+{
+    size_t count = 0;
+    for (const char *at = first;; at = va_arg(*more, const char *)) {
+        if (count == EXEC_ARGUMENTS_MAX) {
+            errno = E2BIG;
+            return false;
+        }
+        arguments[count++] = at;
+        if (!at)
+            return true;
+    }
+}
+
+HOOK int execl(const char *path, const char *first, ...)
+{
+    const char *arguments[EXEC_ARGUMENTS_MAX];
+    va_list more;
+    va_start(more, first);
+    bool fits = collect(arguments, first, &more);
+    va_end(more);
+    return fits ? execve(path, (char *const *)arguments, environ) : -1;
+}
+
+HOOK int execlp(const char *file, const char *first, ...)
+{
+    const char *arguments[EXEC_ARGUMENTS_MAX];
+    va_list more;
+    va_start(more, first);
+    bool fits = collect(arguments, first, &more);
+    va_end(more);
+    return fits ? execvp(file, (char *const *)arguments) : -1;
+}
+
+HOOK int execle(const char *path, const char *first, ...)
+{
+    const char *arguments[EXEC_ARGUMENTS_MAX];
+    char *const *environment = NULL;
+    va_list more;
+    va_start(more, first);
+    bool fits = collect(arguments, first, &more);
+    if (fits)
+        environment = va_arg(more, char *const *);
+    va_end(more);
+    return fits ? execve(path, (char *const *)arguments, environment) : -1;
+}
+
+HOOK void _exit(int status)
+{
+    process_finish("exit");
+    if (real_resolve())
+        real._exit(status);
+    for (;;)
+        sys_call1(SYS_exit_group, status);
+}
+
+HOOK void _Exit(int status)
+{
+    _exit(status);
+}
+
+HOOK void quick_exit(int status)
+{
+    real_resolve();
+    process_finish("exit");
+    real.quick_exit(status);
+    __builtin_unreachable();
+}
+
+HOOK int dlclose(void *handle)
+{
+    real_resolve();
+    int result = real.dlclose(handle);
+    if (hook_enter()) {
+        guard_set(GUARD_RECORDING);
+        unwind_forget();
+        site_sweep();
+        guard_leave();
+    }
+    return result;
+}

@@ -1,0 +1,69 @@
+/* sigaction and its older kin, for the one signal we share. Others are passed on untouched. */
+#include "hook.h"
+
+#include "listener.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+typedef void (*handler_fn)(int);
+typedef handler_fn (*signal_fn)(int, handler_fn);
+
+/* Not declared under every feature macro. */
+handler_fn bsd_signal(int number, handler_fn handler);
+handler_fn __sysv_signal(int number, handler_fn handler);
+
+HOOK int sigaction(int number, const struct sigaction *act, struct sigaction *old)
+{
+    real_resolve();
+    return listener_owns(number) ? listener_action(act, old) : real.sigaction(number, act, old);
+}
+
+static handler_fn signal_with(int number, handler_fn handler, int flags)
+{
+    struct sigaction act = {.sa_handler = handler, .sa_flags = flags}, old;
+    sigemptyset(&act.sa_mask);
+    listener_action(&act, &old);
+    (void)number;
+    return old.sa_handler;
+}
+
+/* Passed on by name: signal() differs from libc to libc. */
+static handler_fn pass_on(const char *name, int number, handler_fn handler)
+{
+    signal_fn next = (signal_fn)real_next(name);
+    if (next)
+        return next(number, handler);
+    errno = ENOSYS;
+    return SIG_ERR;
+}
+
+HOOK handler_fn signal(int number, handler_fn handler)
+{
+    return listener_owns(number) ? signal_with(number, handler, SA_RESTART)
+                                 : pass_on("signal", number, handler);
+}
+
+HOOK handler_fn bsd_signal(int number, handler_fn handler)
+{
+    return listener_owns(number) ? signal_with(number, handler, SA_RESTART)
+                                 : pass_on("bsd_signal", number, handler);
+}
+
+HOOK handler_fn ssignal(int number, handler_fn handler)
+{
+    return listener_owns(number) ? signal_with(number, handler, SA_RESTART)
+                                 : pass_on("ssignal", number, handler);
+}
+
+HOOK handler_fn __sysv_signal(int number, handler_fn handler)
+{
+    return listener_owns(number) ? signal_with(number, handler, (int)SA_RESETHAND | SA_NODEFER)
+                                 : pass_on("__sysv_signal", number, handler);
+}
+
+HOOK handler_fn sysv_signal(int number, handler_fn handler)
+{
+    return __sysv_signal(number, handler);
+}

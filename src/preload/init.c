@@ -1,0 +1,198 @@
+#include "init.h"
+
+#include "arena.h"
+#include "environment.h"
+#include "facts.h"
+#include "growth.h"
+#include "guard.h"
+#include "listener.h"
+#include "mapping.h"
+#include "options.h"
+#include "pattern.h"
+#include "process.h"
+#include "real.h"
+#include "snapshot.h"
+#include "sys.h"
+#include "text.h"
+#include "tracker.h"
+#include "unwind.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    bool tried;
+    char directory[BOX_TEXT_BYTES_MAX]; /* where the program was started */
+    struct box_header facts;            /* gathered before there is a box to hold them */
+} state;
+
+static void serve(uint32_t wanted)
+{
+    if (wanted & GUARD_WANT_SNAPSHOT && process_is_ours())
+        snapshot_take("signal", NULL);
+    if (wanted & GUARD_WANT_CHECK && process_is_ours())
+        growth_check();
+}
+
+/* The directory that profiles will be written to. */
+static void profile_directory(char *directory, size_t room_bytes)
+{
+    struct pattern_values values = {.name = state.facts.name, .host = state.facts.host};
+    if (!pattern_expand(directory, room_bytes, state.facts.pattern, &values))
+        directory[0] = '\0';
+    char *slash = strrchr(directory, '/');
+    if (slash)
+        slash[slash == directory] = '\0';
+}
+
+static bool open_private(void)
+{
+    long error;
+    return arena_open(NULL, state.facts.name, state.facts.pid, &error);
+}
+
+/* The box where the options want it, else where there is room, else in memory. */
+static bool open_box(void)
+{
+    char beside[ARENA_PATH_BYTES_MAX];
+    long error = 0;
+    const char *wanted = options.blackbox;
+    if (strcmp(wanted, "off") == 0)
+        return open_private();
+    if (arena_open(*wanted ? wanted : "/dev/shm", state.facts.name, state.facts.pid, &error))
+        return true;
+    profile_directory(beside, sizeof(beside));
+    if (*wanted == '\0' && arena_open(beside, state.facts.name, state.facts.pid, &error))
+        return true;
+    sys_say("no black box can be made: tables stay in memory, nothing can be recovered after a kill");
+    return open_private();
+}
+
+/* Moves the facts into the box, around what arena_open() has laid out there. */
+static void fill_header(void)
+{
+    struct box_header *header = arena.header;
+    memcpy(state.facts.magic, header->magic, sizeof(header->magic));
+    state.facts.version = header->version;
+    state.facts.header_bytes = header->header_bytes;
+    state.facts.flags = header->flags;
+    memcpy(state.facts.tables, header->tables, sizeof(header->tables));
+    state.facts.sample_period_bytes = 1;
+    strcpy(state.facts.allocator, real_allocator());
+    strcpy(state.facts.options, options.text);
+    *header = state.facts;
+    __atomic_store_n(&header->state, BOX_STATE_RUNNING, __ATOMIC_RELEASE);
+}
+
+static bool start_tables(void)
+{
+    if (!open_box() || !snapshot_init() || !guard_init(process_forked, serve))
+        return false;
+    fill_header();
+    mapping_init(state.facts.executable, state.directory);
+    tracker_init();
+    guard_process.checking = options.every_percent > 0 || options.interval_ns > 0;
+    return true;
+}
+
+/* Step one: everything that needs no libc. */
+static void start(void)
+{
+    facts_identify(&state.facts);
+    facts_directory(state.directory, sizeof(state.directory));
+    if (!pattern_absolute(state.facts.pattern, sizeof(state.facts.pattern), state.directory,
+                          options.out)) {
+        sys_say("out: the path is too long; running unprofiled");
+        return;
+    }
+    if (!start_tables()) {
+        sys_say("no memory for the tables; running unprofiled");
+        return;
+    }
+    if (guard_process.checking)
+        growth_restart();
+    guard_process.recording = true;
+}
+
+static void try_start(void)
+{
+    uint32_t before = guard_thread.state;
+    state.tried = true;
+    guard_set(GUARD_RECORDING);
+    if (options_read(environment_get("HEAPDIFF")) == OPTIONS_OK && options.only[0] == '\0')
+        start();
+    guard_set(before);
+}
+
+void init_first_event(void)
+{
+    if (!state.tried && environment_ready())
+        try_start();
+}
+
+/* only=: needs libc's regular expressions, hence the constructor. */
+static bool is_wanted(void)
+{
+    regex_t only;
+    if (regcomp(&only, options.only, REG_EXTENDED | REG_NOSUB) != 0) {
+        sys_say("HEAPDIFF: bad value for only; running unprofiled");
+        return false;
+    }
+    facts_identify(&state.facts);
+    bool wanted = regexec(&only, state.facts.name, 0, NULL, 0) == 0 ||
+                  regexec(&only, text_base_name(program_invocation_name), 0, NULL, 0) == 0;
+    regfree(&only);
+    return wanted;
+}
+
+/* allocator=: the other allocator must be in the search order before anything is allocated. */
+static void switch_allocator(void)
+{
+    const char *preload = environment_get("LD_PRELOAD");
+    if (options.allocator[0] == '\0' || strcmp(real_allocator(), options.allocator) == 0)
+        return;
+    if (preload && !strstr(preload, "libjemalloc.so.2")) {
+        arena_unlink();
+        environment_restart_with("libjemalloc.so.2");
+    }
+    sys_say("allocator=jemalloc: libjemalloc.so.2 cannot be loaded; on the program's own allocator");
+}
+
+/* A program that defines malloc itself never calls ours. */
+static void warn_about_own_malloc(void)
+{
+    const char *found = dlsym(RTLD_DEFAULT, "malloc"), *ours = (const char *)&malloc;
+    if (found == ours)
+        return;
+    strcpy(arena.header->allocator, "the program's own");
+    sys_say("this program defines malloc itself: only its mmap calls can be recorded");
+}
+
+__attribute__((constructor)) static void start_up(void)
+{
+    real_resolve();
+    init_first_event();
+    if (options.only[0] != '\0' && is_wanted())
+        start();
+    if (!guard_process.recording)
+        return;
+    switch_allocator();
+    uint32_t before = guard_thread.state;
+    guard_set(GUARD_CALLING); /* what the loader and libc allocate for us is not the program's */
+    unwind_init();
+    pthread_atfork(process_before_fork, process_after_fork, process_after_fork_child);
+    warn_about_own_malloc();
+    listener_init();
+    guard_set(before);
+    if (!options.children)
+        environment_hide();
+}
+
+__attribute__((destructor)) static void shut_down(void)
+{
+    process_finish("exit");
+}

@@ -1,0 +1,142 @@
+#include "listener.h"
+
+#include "arena.h"
+#include "guard.h"
+#include "options.h"
+#include "real.h"
+#include "snapshot.h"
+#include "spin.h"
+#include "sys.h"
+
+static struct {
+    int signal; /* 0: none */
+    struct spin lock; /* keeps `program`; held with all signals blocked */
+    struct sigaction program;
+} state;
+
+bool listener_owns(int signal)
+{
+    return signal != 0 && signal == state.signal;
+}
+
+static uint64_t block_all(void)
+{
+    uint64_t all = ~0ull, before = 0;
+    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, sizeof(all));
+    return before;
+}
+
+static void restore(uint64_t before)
+{
+    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before));
+}
+
+static bool is_handler(const struct sigaction *action)
+{
+    /* sa_handler and sa_sigaction share their place. */
+    return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+}
+
+/* The program's action as of this signal; SA_RESETHAND takes effect. */
+static struct sigaction program_action(void)
+{
+    uint64_t before = block_all();
+    spin_lock(&state.lock);
+    struct sigaction action = state.program;
+    if (is_handler(&action) && action.sa_flags & (int)SA_RESETHAND)
+        state.program.sa_handler = SIG_DFL;
+    spin_unlock(&state.lock);
+    restore(before);
+    return action;
+}
+
+/* Calls the program's handler with the mask that the kernel would have set for it. */
+static void call_program(const struct sigaction *action, int signal, siginfo_t *info, void *context)
+{
+    uint64_t mask;
+    __builtin_memcpy(&mask, &action->sa_mask, sizeof(mask));
+    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, 0, sizeof(mask));
+    if (action->sa_flags & SA_SIGINFO)
+        action->sa_sigaction(signal, info, context);
+    else
+        action->sa_handler(signal);
+}
+
+static void snapshot_here(void)
+{
+    if (!guard_process.recording)
+        return;
+    if (*guard_process.alive == 0 && guard_enter()) /* a forked child's first event */
+        guard_leave();
+    if (sys_pid() != arena.header->pid) /* a vfork child, on its parent's memory */
+        return;
+    if (guard_thread.state == GUARD_RECORDING)
+        __atomic_fetch_or(&guard_thread.wanted, GUARD_WANT_SNAPSHOT, __ATOMIC_RELAXED);
+    else
+        snapshot_take("signal", NULL);
+}
+
+static void on_signal(int signal, siginfo_t *info, void *context)
+{
+    snapshot_here();
+    struct sigaction action = program_action();
+    if (is_handler(&action))
+        call_program(&action, signal, info, context);
+}
+
+/* Our handler, with the flags that the program's handler relies on. */
+static void install(void)
+{
+    struct sigaction ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+    if (is_handler(&state.program))
+        ours.sa_flags |= state.program.sa_flags & (SA_RESTART | SA_ONSTACK | SA_NODEFER);
+    else
+        ours.sa_flags |= SA_RESTART | SA_ONSTACK;
+    real.sigaction(state.signal, &ours, NULL);
+    if (is_handler(&state.program))
+        __atomic_fetch_or(&arena.header->flags, BOX_FLAG_APP_HANDLER, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(&arena.header->flags, ~(uint32_t)BOX_FLAG_APP_HANDLER, __ATOMIC_RELAXED);
+}
+
+int listener_action(const struct sigaction *act, struct sigaction *old)
+{
+    struct sigaction fresh = {0};
+    if (act)
+        fresh = *act; /* a bad pointer faults here, as it would have in libc */
+    uint64_t before = block_all();
+    spin_lock(&state.lock);
+    struct sigaction previous = state.program;
+    if (act) {
+        state.program = fresh;
+        install();
+    }
+    spin_unlock(&state.lock);
+    restore(before);
+    if (old)
+        *old = previous;
+    return 0;
+}
+
+void listener_exec(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    if (state.signal != 0 && state.program.sa_handler == SIG_IGN)
+        real.sigaction(state.signal, &ignore, NULL);
+}
+
+void listener_exec_failed(void)
+{
+    if (state.signal != 0 && state.program.sa_handler == SIG_IGN)
+        install();
+}
+
+void listener_init(void)
+{
+    if (options.signal == 0 || real.sigaction(options.signal, NULL, &state.program) != 0)
+        return;
+    state.signal = options.signal;
+    arena.header->signal = options.signal;
+    __atomic_fetch_or(&arena.header->flags, BOX_FLAG_LISTENS, __ATOMIC_RELAXED);
+    install();
+}

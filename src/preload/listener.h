@@ -1,0 +1,31 @@
+/*
+ * listener.h - the snapshot signal, shared with the program.
+ *
+ * What it is: our handler for one signal, and the action the program believes is installed: a
+ *   program that sets a handler of its own, before or after us, keeps it: it is called after the
+ *   snapshot as the kernel would have called it. What the program asks sigaction() it is told.
+ * Owns: the signal's real action; the program's one.
+ * Context: listener_init() from the constructor; the rest from hooks and the handler.
+ * Not here: other signals (they are passed on untouched; fatal ones most of all).
+ */
+#ifndef HEAPDIFF_PRELOAD_LISTENER_H
+#define HEAPDIFF_PRELOAD_LISTENER_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+/* Installs the handler for options.signal, if any. */
+void listener_init(void);
+
+/* Whether `signal` is the one we share. */
+bool listener_owns(int signal);
+
+/* What the kernel would do for sigaction(signal, act, old), were we not there. Returns 0. */
+int listener_action(const struct sigaction *act, struct sigaction *old);
+
+/* exec keeps an ignored signal ignored, but makes a handled one default: ours must not be in the
+   way. listener_exec_failed() puts it back. */
+void listener_exec(void);
+void listener_exec_failed(void);
+
+#endif

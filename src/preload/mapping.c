@@ -1,0 +1,135 @@
+#include "mapping.h"
+
+#include "arena.h"
+#include "module.h"
+#include "text.h"
+
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+
+static struct {
+    const char *executable;
+    const char *directory;
+    uint32_t last; /* the mapping found last: most new frames are its neighbours */
+} state;
+
+void mapping_init(const char *executable, const char *directory)
+{
+    state.executable = executable;
+    state.directory = directory;
+}
+
+static struct box_mapping *mapping_at(uint32_t index)
+{
+    return arena_entry(BOX_MAPPINGS, index);
+}
+
+bool mapping_is_dead(uint32_t mapping)
+{
+    return mapping != BOX_NONE && (mapping_at(mapping)->flags & BOX_MAPPING_DEAD) != 0;
+}
+
+static bool mapping_holds(uint32_t index, uint64_t address)
+{
+    const struct box_mapping *mapping = mapping_at(index);
+    return address >= mapping->start && address < mapping->limit &&
+           !(mapping->flags & BOX_MAPPING_DEAD);
+}
+
+/* The NUL-terminated text's index in BOX_TEXT; 0 when there is no room. */
+static uint32_t text_intern(const char *text)
+{
+    uint32_t bytes = (uint32_t)strnlen(text, BOX_TEXT_BYTES_MAX - 1);
+    uint32_t index = arena_append(BOX_TEXT, bytes + 1);
+    if (index != BOX_NONE)
+        memcpy(arena_entry(BOX_TEXT, index), text, bytes); /* the entry is zeroed: the NUL is there */
+    arena_publish(BOX_TEXT);
+    return index;
+}
+
+/* A file name as a person would write it, into `path` of BOX_TEXT_BYTES_MAX. */
+static const char *mapping_path(const struct module *module, char *path)
+{
+    struct text text = text_on(path, BOX_TEXT_BYTES_MAX);
+    if (module->name[0] == '\0')
+        text_put(&text, state.executable);
+    else if (strncmp(module->name, "linux-vdso", 10) == 0)
+        text_put(&text, "[vdso]");
+    else {
+        if (module->name[0] != '/') {
+            text_put(&text, state.directory);
+            text_put(&text, "/");
+        }
+        text_put(&text, module->name);
+    }
+    return path;
+}
+
+static void mapping_fill(struct box_mapping *mapping, const struct module *module,
+                         const ElfW(Phdr) * segment)
+{
+    char path[BOX_TEXT_BYTES_MAX];
+    uint64_t low = segment->p_vaddr & ~4095ull;
+    mapping->start = module->bias + low;
+    mapping->limit = (module->bias + segment->p_vaddr + segment->p_memsz + 4095) & ~4095ull;
+    mapping->offset = segment->p_offset & ~4095ull;
+    mapping->path = text_intern(mapping_path(module, path));
+    mapping->flags = module->name[0] == '\0' ? BOX_MAPPING_MAIN : 0;
+    mapping->build_id_bytes =
+        module_build_id(module, mapping->build_id, sizeof(mapping->build_id));
+}
+
+static uint32_t mapping_add(const struct module *module, uint64_t address)
+{
+    for (unsigned i = 0; i < module->segment_count; i++) {
+        const ElfW(Phdr) *segment = &module->segments[i];
+        uint64_t start = module->bias + (segment->p_vaddr & ~4095ull);
+        if (segment->p_type != PT_LOAD || address < start ||
+            address - start >= segment->p_memsz + (segment->p_vaddr & 4095))
+            continue;
+        uint32_t index = arena_append(BOX_MAPPINGS, 1);
+        if (index == BOX_NONE)
+            return BOX_NONE;
+        mapping_fill(mapping_at(index), module, segment);
+        arena_publish(BOX_MAPPINGS);
+        return index;
+    }
+    return BOX_NONE;
+}
+
+uint32_t mapping_intern(uint64_t address)
+{
+    if (state.last != BOX_NONE && mapping_holds(state.last, address))
+        return state.last;
+    for (uint32_t i = 1; i < arena.tables[BOX_MAPPINGS].count; i++)
+        if (mapping_holds(i, address))
+            return state.last = i;
+    struct module module;
+    if (!module_find(address, &module))
+        return BOX_NONE;
+    return state.last = mapping_add(&module, address);
+}
+
+/* Whether the loader still has the same file there. */
+static bool mapping_is_loaded(const struct box_mapping *mapping)
+{
+    char path[BOX_TEXT_BYTES_MAX];
+    struct module module;
+    return module_find(mapping->start, &module) &&
+           strcmp(mapping_path(&module, path), arena_entry(BOX_TEXT, mapping->path)) == 0;
+}
+
+bool mapping_sweep(void)
+{
+    bool swept = false;
+    for (uint32_t i = 1; i < arena.tables[BOX_MAPPINGS].count; i++) {
+        struct box_mapping *mapping = mapping_at(i);
+        if (mapping->flags & BOX_MAPPING_DEAD || mapping_is_loaded(mapping))
+            continue;
+        mapping->flags |= BOX_MAPPING_DEAD;
+        swept = true;
+    }
+    state.last = BOX_NONE;
+    return swept;
+}

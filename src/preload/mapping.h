@@ -1,0 +1,26 @@
+/*
+ * mapping.h - loaded objects: which file, and which build of it, an address belongs to.
+ *
+ * What it is: one entry of BOX_MAPPINGS per executable segment in which a frame was seen, found
+ *   through the loader's lock-free lookup (_dl_find_object) when the first frame in it is interned.
+ * Owns: BOX_MAPPINGS and BOX_TEXT. Context: hooks, under the intern lock.
+ * Not here: addresses (stack.h); symbols (the command does that).
+ */
+#ifndef HEAPDIFF_PRELOAD_MAPPING_H
+#define HEAPDIFF_PRELOAD_MAPPING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Remembers the program's own file and the directory relative names start from. Constructor only. */
+void mapping_init(const char *executable, const char *directory);
+
+/* The mapping that holds `address`, made known if it is new; 0 when the loader knows none (JIT). */
+uint32_t mapping_intern(uint64_t address);
+
+/* After dlclose: marks unloaded mappings dead; true when there was one. */
+bool mapping_sweep(void);
+
+bool mapping_is_dead(uint32_t mapping);
+
+#endif

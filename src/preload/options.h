@@ -1,0 +1,45 @@
+/*
+ * options.h - what the environment variable HEAPDIFF asks for.
+ *
+ * What it is: HEAPDIFF=key=value,key=value parsed once into struct options. The table of keys in
+ *   options.c is also what HEAPDIFF=help prints.
+ * Owns: the one struct options. Context: options_read() once at start-up; read only afterwards.
+ * Not here: acting on them.
+ */
+#ifndef HEAPDIFF_PRELOAD_OPTIONS_H
+#define HEAPDIFF_PRELOAD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    OPTIONS_TEXT_BYTES_MAX = 1024, /* longest HEAPDIFF variable */
+    OPTIONS_VALUE_BYTES_MAX = 512, /* longest value of one key */
+    OPTIONS_KEEP_MAX = 1000        /* names of written snapshots are kept to delete the oldest */
+};
+
+struct options {
+    char out[OPTIONS_VALUE_BYTES_MAX];      /* "%n.%p.%c.prof" */
+    char blackbox[OPTIONS_VALUE_BYTES_MAX]; /* a directory; "": /dev/shm, else beside out; "off" */
+    char only[OPTIONS_VALUE_BYTES_MAX];     /* extended regular expression; "": every program */
+    char allocator[32];                     /* "": the program's own */
+    int signal;                             /* snapshot signal; 0: none */
+    bool children;                          /* forked and exec'd children are recorded too */
+    bool final;                             /* write a profile at exit and exec */
+    uint32_t every_percent;                 /* 0: off */
+    uint64_t interval_ns;                   /* 0: off */
+    uint32_t keep;                          /* 0: all */
+    char text[OPTIONS_TEXT_BYTES_MAX];      /* the variable as given */
+};
+
+extern struct options options;
+
+enum options_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_BAD };
+
+/*
+ * Parses `variable` (NULL: nothing set) over the defaults. On OPTIONS_BAD one line has been said on
+ * stderr; on OPTIONS_HELP the list of keys has been printed.
+ */
+enum options_result options_read(const char *variable);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * process.h - the life of the recorded process: forks, exec, exit.
+ *
+ * What it is: what a forked child does before it records anything, and what must be written before a
+ *   process ends or becomes another program.
+ * Owns: whether the final profile has been written.
+ * Context: hooks, pthread_atfork handlers, the destructor.
+ * Not here: the hooks themselves (hooks_process.c), start-up (init.c).
+ */
+#ifndef HEAPDIFF_PRELOAD_PROCESS_H
+#define HEAPDIFF_PRELOAD_PROCESS_H
+
+#include <stdbool.h>
+
+/* True in the process whose tables these are: not in a vfork child, nor in a fork that has not
+   recorded anything yet. */
+bool process_is_ours(void);
+
+/* The first event of a forked child: tables of its own, counted from what it inherited. */
+void process_forked(void);
+
+/* The handlers of pthread_atfork: the tables stand still while they are copied. */
+void process_before_fork(void);
+void process_after_fork(void);
+void process_after_fork_child(void);
+
+/* Writes the final profile, deletes the black box, stops recording. Once; later calls do nothing. */
+void process_finish(const char *source);
+
+/* exec failed after process_finish(): the process goes on after all. */
+void process_continue(void);
+
+#endif

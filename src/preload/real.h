@@ -1,0 +1,77 @@
+/*
+ * real.h - the functions behind the hooks: the next definition in the program's search order.
+ *
+ * What it is: a table filled by dlsym(RTLD_NEXT): the program's own allocator, never libc's by name.
+ *   dlsym itself may allocate before the table stands: boot memory serves that.
+ * Owns: the table, the boot memory.
+ * Context: real_resolve() at the first hooked call of the process, whoever makes it.
+ * Not here: recording.
+ */
+#ifndef HEAPDIFF_PRELOAD_REAL_H
+#define HEAPDIFF_PRELOAD_REAL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* X(result, name, parameters): every function that is hooked and passed on. */
+#define REAL_FUNCTIONS(X)                                                                          \
+    X(void *, malloc, (size_t))                                                                    \
+    X(void *, calloc, (size_t, size_t))                                                            \
+    X(void *, realloc, (void *, size_t))                                                           \
+    X(void, free, (void *))                                                                        \
+    X(int, posix_memalign, (void **, size_t, size_t))                                              \
+    X(void *, aligned_alloc, (size_t, size_t))                                                     \
+    X(void *, memalign, (size_t, size_t))                                                          \
+    X(void *, valloc, (size_t))                                                                    \
+    X(void *, pvalloc, (size_t))                                                                   \
+    X(size_t, malloc_usable_size, (void *))                                                        \
+    X(void *, mmap, (void *, size_t, int, int, int, off_t))                                        \
+    X(void *, mmap64, (void *, size_t, int, int, int, off64_t))                                    \
+    X(int, munmap, (void *, size_t))                                                               \
+    X(void *, mremap, (void *, size_t, size_t, int, ...))                                          \
+    X(int, brk, (void *))                                                                          \
+    X(void *, sbrk, (intptr_t))                                                                    \
+    X(void *, shmat, (int, const void *, int))                                                     \
+    X(int, shmdt, (const void *))                                                                  \
+    X(int, dlclose, (void *))                                                                      \
+    X(int, execve, (const char *, char *const *, char *const *))                                   \
+    X(int, execv, (const char *, char *const *))                                                   \
+    X(int, execvp, (const char *, char *const *))                                                  \
+    X(int, execvpe, (const char *, char *const *, char *const *))                                  \
+    X(int, fexecve, (int, char *const *, char *const *))                                           \
+    X(int, execveat, (int, const char *, char *const *, char *const *, int))                       \
+    X(void, _exit, (int))                                                                          \
+    X(void, _Exit, (int))                                                                          \
+    X(void, quick_exit, (int))                                                                     \
+    X(int, sigaction, (int, const struct sigaction *, struct sigaction *))
+
+struct real {
+#define REAL_FIELD(result, name, parameters) result(*name) parameters;
+    REAL_FUNCTIONS(REAL_FIELD)
+#undef REAL_FIELD
+    void *cxx_new; /* operator new(size_t) of the next library that has one; NULL: none */
+    bool cxx_own;  /* ... and that library is the allocator itself: new is malloc there */
+};
+
+extern struct real real;
+
+/* Fills the table in; cheap when it stands. Returns false while it is being filled in, further down
+   the stack: use boot memory then. */
+bool real_resolve(void);
+
+/* The next definition of `name`, or NULL. */
+void *real_next(const char *name);
+
+/* The allocator's name by its library: "glibc", "jemalloc", "tcmalloc", "mimalloc", "other". */
+const char *real_allocator(void);
+
+/* Memory for the few calls dlsym makes; never given back. Zeroed. */
+void *boot_alloc(size_t size_bytes);
+bool boot_owns(const void *address);
+/* Size of a boot block; the caller has checked boot_owns(). */
+size_t boot_size(const void *address);
+
+#endif

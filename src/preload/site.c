@@ -1,0 +1,134 @@
+#include "site.h"
+
+#include "index.h"
+#include "mapping.h"
+#include "spin.h"
+#include "stack.h"
+
+static struct {
+    struct spin intern; /* one writer of all interned tables; readers take no lock */
+    struct index sites; /* by stack hash and kind */
+} state;
+
+struct site_key {
+    const struct capture *capture;
+    enum box_kind kind;
+};
+
+static struct box_site *site_at(uint32_t index)
+{
+    return arena_entry(BOX_SITES, index);
+}
+
+static bool site_equal(uint32_t item, const void *key)
+{
+    const struct site_key *wanted = key;
+    const struct box_site *site = site_at(item);
+    return site->kind == wanted->kind && stack_equal(site->node, wanted->capture);
+}
+
+/* Under the intern lock. */
+static uint32_t site_add(const struct site_key *key, uint64_t hash)
+{
+    uint32_t node = stack_intern(key->capture);
+    if (node == BOX_NONE)
+        return BOX_NONE;
+    uint32_t index = arena_append(BOX_SITES, 1);
+    if (index == BOX_NONE)
+        return BOX_NONE;
+    struct box_site *site = site_at(index);
+    site->node = node;
+    site->kind = (uint16_t)key->kind;
+    site->flags = key->capture->cut ? BOX_SITE_CUT : 0;
+    arena_publish(BOX_SITES);
+    index_add(&state.sites, hash, index); /* when that fails it is made again: double, not wrong */
+    return index;
+}
+
+uint32_t site_intern(const struct capture *capture, enum box_kind kind)
+{
+    struct site_key key = {.capture = capture, .kind = kind};
+    uint64_t hash = stack_hash(capture) + kind * 0x9e3779b97f4a7c15ull;
+    uint32_t site = index_find(&state.sites, hash, site_equal, &key);
+    if (site != BOX_NONE)
+        return site;
+    spin_lock(&state.intern);
+    site = index_find(&state.sites, hash, site_equal, &key); /* another thread may have been first */
+    if (site == BOX_NONE)
+        site = site_add(&key, hash);
+    spin_unlock(&state.intern);
+    return site;
+}
+
+/* Live now; frees are read first so that a free in between cannot make it negative. */
+static void site_live(const struct box_site *site, uint64_t *objects, uint64_t *bytes)
+{
+    uint64_t free_objects = __atomic_load_n(&site->free_objects, __ATOMIC_ACQUIRE);
+    uint64_t free_bytes = __atomic_load_n(&site->free_bytes, __ATOMIC_ACQUIRE);
+    *objects = __atomic_load_n(&site->alloc_objects, __ATOMIC_RELAXED) - free_objects;
+    *bytes = __atomic_load_n(&site->alloc_bytes, __ATOMIC_RELAXED) - free_bytes;
+}
+
+static uint64_t site_count(void)
+{
+    /* pairs: arena_publish() */
+    return __atomic_load_n(&arena.header->tables[BOX_SITES].count, __ATOMIC_ACQUIRE);
+}
+
+uint64_t site_live_bytes(void)
+{
+    uint64_t sum = 0, objects, bytes;
+    for (uint32_t i = 1; i < site_count(); i++) {
+        site_live(site_at(i), &objects, &bytes);
+        sum += bytes;
+    }
+    return sum;
+}
+
+void site_mark(void)
+{
+    uint64_t objects, bytes;
+    for (uint32_t i = 1; i < site_count(); i++) {
+        struct box_site *site = site_at(i);
+        site_live(site, &objects, &bytes);
+        __atomic_store_n(&site->collected_objects, objects, __ATOMIC_RELAXED);
+        __atomic_store_n(&site->collected_bytes, bytes, __ATOMIC_RELAXED);
+    }
+}
+
+void site_reset(void)
+{
+    for (uint32_t i = 1; i < arena.tables[BOX_SITES].count; i++) {
+        struct box_site *site = site_at(i);
+        site->alloc_objects = site->alloc_bytes = 0;
+        site->free_objects = site->free_bytes = 0;
+    }
+}
+
+void site_sweep(void)
+{
+    spin_lock(&state.intern);
+    if (mapping_sweep())
+        stack_sweep();
+    spin_unlock(&state.intern);
+}
+
+void site_lock(void)
+{
+    spin_lock(&state.intern);
+}
+
+void site_unlock(void)
+{
+    spin_unlock(&state.intern);
+}
+
+void site_unlock_child(void)
+{
+    spin_reset(&state.intern);
+}
+
+uint64_t site_own_bytes(void)
+{
+    return state.sites.own_bytes + stack_own_bytes();
+}

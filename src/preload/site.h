@@ -1,0 +1,56 @@
+/*
+ * site.h - allocation sites and their counters.
+ *
+ * What it is: a site is a stack and a kind (malloc or mmap); BOX_SITES holds its counters, which only
+ *   grow. Found by the stack's hash with a comparison of every frame.
+ * Owns: BOX_SITES, their index, and the intern lock (which also covers stacks and mappings).
+ * Context: hooks, with the guard held. A found site costs no lock.
+ * Not here: capturing (unwind.h); which block is whose (block.h, range.h).
+ */
+#ifndef HEAPDIFF_PRELOAD_SITE_H
+#define HEAPDIFF_PRELOAD_SITE_H
+
+#include "arena.h"
+#include "unwind.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The site of this stack and kind, made if new; 0 when a table is full. */
+uint32_t site_intern(const struct capture *capture, enum box_kind kind);
+
+/* Objects and requested bytes that came to, or went from, a site. Relaxed: sums matter, not order. */
+static inline void site_count_alloc(uint32_t site, uint64_t objects, uint64_t bytes)
+{
+    struct box_site *counters = arena_entry(BOX_SITES, site);
+    __atomic_fetch_add(&counters->alloc_bytes, bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counters->alloc_objects, objects, __ATOMIC_RELAXED);
+}
+
+static inline void site_count_free(uint32_t site, uint64_t objects, uint64_t bytes)
+{
+    struct box_site *counters = arena_entry(BOX_SITES, site);
+    __atomic_fetch_add(&counters->free_bytes, bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counters->free_objects, objects, __ATOMIC_RELAXED);
+}
+
+/* Live bytes of all sites, now. */
+uint64_t site_live_bytes(void);
+
+/* A collection has finished: live of every site becomes its collected. */
+void site_mark(void);
+
+/* A forked child starts from zero; it then counts what it inherited. */
+void site_reset(void);
+
+/* Libraries were unloaded: their stacks stop matching. */
+void site_sweep(void);
+
+/* fork: holds the intern lock across it. Child: frees it, whoever held it. */
+void site_lock(void);
+void site_unlock(void);
+void site_unlock_child(void);
+
+uint64_t site_own_bytes(void);
+
+#endif

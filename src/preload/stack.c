@@ -1,0 +1,120 @@
+#include "stack.h"
+
+#include "arena.h"
+#include "index.h"
+#include "mapping.h"
+
+static struct {
+    struct index pcs;   /* by captured address */
+    struct index nodes; /* by parent and pc */
+} state;
+
+static struct box_pc *pc_at(uint32_t index)
+{
+    return arena_entry(BOX_PCS, index);
+}
+
+static struct box_node *node_at(uint32_t index)
+{
+    return arena_entry(BOX_NODES, index);
+}
+
+/* `captured` is an address as unwind.h gives it: UNWIND_EXACT is a flag in it. */
+static bool pc_is(const struct box_pc *pc, uint64_t captured)
+{
+    uint32_t flags = captured & UNWIND_EXACT ? BOX_PC_EXACT : 0;
+    return pc->address == (captured & ~UNWIND_EXACT) &&
+           __atomic_load_n(&pc->flags, __ATOMIC_RELAXED) == flags; /* a dead one never matches */
+}
+
+static bool pc_equal(uint32_t item, const void *key)
+{
+    return pc_is(pc_at(item), *(const uint64_t *)key);
+}
+
+static uint32_t pc_intern(uint64_t captured)
+{
+    uint64_t hash = index_mix(captured);
+    uint32_t index = index_find(&state.pcs, hash, pc_equal, &captured);
+    if (index != BOX_NONE)
+        return index;
+    index = arena_append(BOX_PCS, 1);
+    if (index == BOX_NONE)
+        return BOX_NONE;
+    struct box_pc *pc = pc_at(index);
+    pc->address = captured & ~UNWIND_EXACT;
+    pc->flags = captured & UNWIND_EXACT ? BOX_PC_EXACT : 0;
+    pc->mapping = mapping_intern(pc->flags ? pc->address : pc->address - 1);
+    arena_publish(BOX_PCS);
+    index_add(&state.pcs, hash, index); /* when that fails it is made again: double, not wrong */
+    return index;
+}
+
+static bool node_equal(uint32_t item, const void *key)
+{
+    const struct box_node *node = node_at(item), *wanted = key;
+    return node->parent == wanted->parent && node->pc == wanted->pc;
+}
+
+static uint32_t node_intern(uint32_t parent, uint32_t pc)
+{
+    struct box_node wanted = {.parent = parent, .pc = pc};
+    uint64_t hash = index_mix((uint64_t)parent << 32 | pc);
+    uint32_t index = index_find(&state.nodes, hash, node_equal, &wanted);
+    if (index != BOX_NONE)
+        return index;
+    index = arena_append(BOX_NODES, 1);
+    if (index == BOX_NONE)
+        return BOX_NONE;
+    *node_at(index) = wanted;
+    arena_publish(BOX_NODES);
+    index_add(&state.nodes, hash, index);
+    return index;
+}
+
+uint64_t stack_hash(const struct capture *capture)
+{
+    uint64_t hash = capture->depth;
+    for (uint32_t i = 0; i < capture->depth; i++)
+        hash = (hash << 7 | hash >> 57) ^ capture->pcs[i] * 0x9e3779b97f4a7c15ull;
+    return index_mix(hash);
+}
+
+uint32_t stack_intern(const struct capture *capture)
+{
+    uint32_t node = BOX_NONE;
+    for (uint32_t i = capture->depth; i-- > 0;) {
+        uint32_t pc = pc_intern(capture->pcs[i]);
+        node = pc != BOX_NONE ? node_intern(node, pc) : BOX_NONE;
+        if (node == BOX_NONE)
+            return BOX_NONE;
+    }
+    return node;
+}
+
+bool stack_equal(uint32_t node, const struct capture *capture)
+{
+    for (uint32_t i = 0; i < capture->depth; i++) {
+        if (node == BOX_NONE)
+            return false;
+        const struct box_node *step = node_at(node);
+        if (!pc_is(pc_at(step->pc), capture->pcs[i]))
+            return false;
+        node = step->parent;
+    }
+    return node == BOX_NONE;
+}
+
+void stack_sweep(void)
+{
+    for (uint32_t i = 1; i < arena.tables[BOX_PCS].count; i++) {
+        struct box_pc *pc = pc_at(i);
+        if (mapping_is_dead(pc->mapping))
+            __atomic_fetch_or(&pc->flags, BOX_PC_DEAD, __ATOMIC_RELAXED);
+    }
+}
+
+uint64_t stack_own_bytes(void)
+{
+    return state.pcs.own_bytes + state.nodes.own_bytes;
+}

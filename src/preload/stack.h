@@ -1,0 +1,32 @@
+/*
+ * stack.h - stacks as paths in a trie.
+ *
+ * What it is: return addresses interned in BOX_PCS, stacks as leaf nodes of BOX_NODES; equal prefixes
+ *   (towards the root) share their nodes.
+ * Owns: BOX_PCS, BOX_NODES and their indexes.
+ * Context: hooks. Interning under the intern lock (site.h takes it); comparing anywhere, no lock.
+ * Not here: walking the machine's stack (unwind.h); what was allocated there (site.h).
+ */
+#ifndef HEAPDIFF_PRELOAD_STACK_H
+#define HEAPDIFF_PRELOAD_STACK_H
+
+#include "unwind.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Hash of the captured addresses. */
+uint64_t stack_hash(const struct capture *capture);
+
+/* The leaf node of this stack, made if new; 0 when a table is full (or the stack is empty). */
+uint32_t stack_intern(const struct capture *capture);
+
+/* Whether `node` is the leaf of exactly this stack, in code that is still loaded. */
+bool stack_equal(uint32_t node, const struct capture *capture);
+
+/* After a library was unloaded: its addresses no longer match any stack. Under the intern lock. */
+void stack_sweep(void);
+
+uint64_t stack_own_bytes(void);
+
+#endif

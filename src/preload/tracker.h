@@ -1,0 +1,66 @@
+/*
+ * tracker.h - one event of the program, recorded.
+ *
+ * What it is: what a hook calls after an allocation exists, or before a release is asked for:
+ *   captures the stack, interns the site, counts, and notes the block or range.
+ * Owns: nothing; it ties unwind, site, block and range together.
+ * Context: hooks between guard_enter() and guard_leave(); the _nested calls also outside of that.
+ * Not here: calling the real functions (hooks_*.c), deciding whether to record (guard.h).
+ */
+#ifndef HEAPDIFF_PRELOAD_TRACKER_H
+#define HEAPDIFF_PRELOAD_TRACKER_H
+
+#include "block.h"
+#include "unwind.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Finds the top of the main thread's stack. Once, at start-up. */
+void tracker_init(void);
+
+/* The allocator returned `address` for a request of `size_bytes`; NULL is legal: nothing happened. */
+void tracker_alloc(void *address, size_t size_bytes, const struct unwind_start *start);
+
+/* `address` is about to be freed. Also right when nested: it takes no lock. */
+void tracker_free(void *address);
+
+/*
+ * A realloc of `address` is about to be tried: its record is taken out, but not counted. Afterwards
+ * either tracker_freed(), it is gone, or tracker_restore(), it is still there.
+ */
+bool tracker_take(void *address, struct block *block);
+void tracker_freed(const struct block *block);
+void tracker_restore(void *address, const struct block *block);
+
+/* An allocation or a mapping that could not be recorded as the thread was inside heapdiff. */
+void tracker_missed(void);
+
+/* [start, start + bytes) was mapped; the caller has rounded as the kernel does, here and below. */
+void tracker_map(void *start, size_t bytes, const struct unwind_start *from);
+
+/*
+ * Between hold and release the map of ranges stands still: the system call and its record are one
+ * step, so that no other thread's mapping comes in between at the same addresses.
+ */
+void tracker_hold(void);
+void tracker_release(void);
+
+/* Held: [start, start + bytes) is gone. */
+void tracker_unmap(void *start, size_t bytes);
+
+struct tracker_move {
+    void *from;
+    size_t from_bytes;
+    void *to;
+    size_t to_bytes;
+    bool keep; /* MREMAP_DONTUNMAP */
+};
+/* Held: false when nothing was recorded at `from` (it was mapped before we were there). */
+bool tracker_remap(const struct tracker_move *move);
+
+/* In a forked child: counters start from what is live in its copy of the tables. */
+void tracker_inherit(void);
+
+#endif
