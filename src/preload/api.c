@@ -25,7 +25,8 @@ HOOK int heapdiff_preload_snapshot(const char *path)
 {
     if (!api_enter())
         return ENOSYS;
-    if (guard_thread.state == GUARD_RECORDING) { /* a handler that interrupted us: later, by pattern */
+    if (guard_thread.state ==
+        GUARD_RECORDING) { /* a handler that interrupted us: later, by pattern */
         __atomic_fetch_or(&guard_thread.wanted, GUARD_WANT_SNAPSHOT, __ATOMIC_RELAXED);
         return EAGAIN;
     }

@@ -53,7 +53,8 @@ static long arena_reopen(void)
     long fd = sys_open(arena.path, O_RDWR | O_NOFOLLOW, 0);
     if (sys_failed(fd))
         return fd;
-    if (sys_failed(sys_call2(SYS_fstat, fd, (long)&now)) || now.st_dev != arena.device || now.st_ino != arena.inode) {
+    if (sys_failed(sys_call2(SYS_fstat, fd, (long)&now)) || now.st_dev != arena.device ||
+        now.st_ino != arena.inode) {
         sys_close((int)fd);
         return -ESTALE;
     }
@@ -233,7 +234,8 @@ static bool arena_replace_all(int fd)
 {
     bool ok = arena_replace(fd, arena.header, 0, BOX_HEADER_BYTES);
     for (int id = 0; id < BOX_TABLES; id++)
-        for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX && arena.tables[id].chunks[chunk]; chunk++) {
+        for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX && arena.tables[id].chunks[chunk];
+             chunk++) {
             const struct arena_table *table = &arena.tables[id];
             uint64_t bytes = box_chunk_entries(table->shift, chunk) * table->entry_bytes;
             uint64_t offset = arena.header->tables[id].chunk_at[chunk];
@@ -260,8 +262,8 @@ bool arena_renew(const char *name, int pid)
     if (!arena.shared) /* private memory: the kernel has copied it already */
         return true;
     long fd = arena_create(name, pid, path);
-    if (!sys_failed(fd) && (sys_failed(arena_reserve((int)fd, 0, arena.file_bytes)) ||
-                            !arena_adopt((int)fd, path))) {
+    if (!sys_failed(fd) &&
+        (sys_failed(arena_reserve((int)fd, 0, arena.file_bytes)) || !arena_adopt((int)fd, path))) {
         sys_call3(SYS_unlinkat, AT_FDCWD, (long)path, 0);
         sys_close((int)fd);
         fd = -ENOSPC;
@@ -307,6 +309,7 @@ uint64_t arena_own_bytes(void)
     uint64_t bytes = BOX_HEADER_BYTES;
     for (int id = 0; id < BOX_TABLES; id++)
         for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX && arena.tables[id].chunks[chunk]; chunk++)
-            bytes += box_chunk_entries(arena.tables[id].shift, chunk) * arena.tables[id].entry_bytes;
+            bytes +=
+                box_chunk_entries(arena.tables[id].shift, chunk) * arena.tables[id].entry_bytes;
     return bytes;
 }

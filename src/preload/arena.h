@@ -19,7 +19,7 @@
 enum { ARENA_PATH_BYTES_MAX = 4096 };
 
 struct arena_table {
-    uint32_t count;    /* entries in use; the authority: the box's own count follows it */
+    uint32_t count; /* entries in use; the authority: the box's own count follows it */
     uint32_t shift;
     uint32_t entry_bytes;
     unsigned char *chunks[BOX_CHUNKS_MAX];

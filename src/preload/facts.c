@@ -45,6 +45,18 @@ static void identify_host(struct box_header *header)
     text_put(&text, host.nodename);
 }
 
+/*
+ * The name that top shows, uncut: of the file the kernel was asked to run, so that a symbolic link or
+ * a script gives its own name. After fexecve that is a descriptor: then the executable's.
+ */
+static const char *program_name(const struct box_header *header)
+{
+    const char *asked = (const char *)getauxval(AT_EXECFN);
+    if (!asked || strncmp(asked, "/dev/fd/", 8) == 0 || *text_base_name(asked) == '\0')
+        asked = header->executable;
+    return text_base_name(asked);
+}
+
 void facts_identify(struct box_header *header)
 {
     long length = sys_call4(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe",
@@ -56,7 +68,7 @@ void facts_identify(struct box_header *header)
         header->executable[length] = '\0';
     }
     struct text name = text_on(header->name, sizeof(header->name));
-    text_put(&name, text_base_name(header->executable));
+    text_put(&name, program_name(header));
     read_command_line(header->command_line, sizeof(header->command_line));
     identify_host(header);
     header->page_bytes = (uint32_t)getauxval(AT_PAGESZ);

@@ -7,8 +7,8 @@
 #include "sys.h"
 
 enum {
-    GROWTH_LOOK_NS = 10000000,  /* between two looks: reading statm costs a microsecond */
-    GROWTH_BYTES_MIN = 4 << 20  /* growth below this is start-up noise */
+    GROWTH_LOOK_NS = 10000000, /* between two looks: reading statm costs a microsecond */
+    GROWTH_BYTES_MIN = 4 << 20 /* growth below this is start-up noise */
 };
 
 static struct {
@@ -35,8 +35,8 @@ static const char *due(uint64_t now_ns)
 {
     if (options.interval_ns > 0 && now_ns - state.snapshot_ns >= options.interval_ns)
         return "interval";
-    if (options.every_percent > 0 && (grew(facts_rss_bytes(), state.rss_bytes) ||
-                                      grew(site_live_bytes(), state.live_bytes)))
+    if (options.every_percent > 0 &&
+        (grew(facts_rss_bytes(), state.rss_bytes) || grew(site_live_bytes(), state.live_bytes)))
         return "growth";
     return NULL;
 }

@@ -48,28 +48,28 @@ static void *own_new(size_t size, size_t alignment, struct unwind_start start)
  * When the allocator has nothing to give, its operator takes over: new_handler and bad_alloc are its
  * business. Both that and libstdc++'s operators are tail calls: no frame of ours is in the way.
  */
-#define HOOK_NEW(function, name, alignment)                                                        \
-    HOOK void *function(size_t size, size_t second, size_t third) __asm__(name);                   \
-    HOOK void *function(size_t size, size_t second, size_t third)                                  \
-    {                                                                                              \
-        static void *next;                                                                         \
-        if (is_own()) {                                                                            \
-            void *address = own_new(size, alignment, UNWIND_HERE());                               \
-            if (address)                                                                           \
-                return address;                                                                    \
-        }                                                                                          \
-        return ((new_fn)next_of(&next, name))(size, second, third);                                \
+#define HOOK_NEW(function, name, alignment)                                      \
+    HOOK void *function(size_t size, size_t second, size_t third) __asm__(name); \
+    HOOK void *function(size_t size, size_t second, size_t third)                \
+    {                                                                            \
+        static void *next;                                                       \
+        if (is_own()) {                                                          \
+            void *address = own_new(size, alignment, UNWIND_HERE());             \
+            if (address)                                                         \
+                return address;                                                  \
+        }                                                                        \
+        return ((new_fn)next_of(&next, name))(size, second, third);              \
     }
 
-#define HOOK_DELETE(function, name)                                                                \
-    HOOK void function(void *address, size_t second, size_t third) __asm__(name);                  \
-    HOOK void function(void *address, size_t second, size_t third)                                 \
-    {                                                                                              \
-        static void *next;                                                                         \
-        if (is_own())                                                                              \
-            free(address);                                                                         \
-        else                                                                                       \
-            ((delete_fn)next_of(&next, name))(address, second, third);                             \
+#define HOOK_DELETE(function, name)                                               \
+    HOOK void function(void *address, size_t second, size_t third) __asm__(name); \
+    HOOK void function(void *address, size_t second, size_t third)                \
+    {                                                                             \
+        static void *next;                                                        \
+        if (is_own())                                                             \
+            free(address);                                                        \
+        else                                                                      \
+            ((delete_fn)next_of(&next, name))(address, second, third);            \
     }
 
 HOOK_NEW(cxx_new, "_Znwm", 0)

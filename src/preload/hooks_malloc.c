@@ -20,18 +20,18 @@ static size_t at_least(size_t size_bytes)
 }
 
 /* Calls `allocate` and records what it returns, for the function this expands in. */
-#define RECORD_ALLOC(size_bytes, allocate)                                                         \
-    ({                                                                                             \
-        bool recording_ = hook_enter();                                                            \
-        void *address_ = (allocate);                                                               \
-        if (recording_) {                                                                          \
-            const struct unwind_start start_ = UNWIND_HERE();                                      \
-            tracker_alloc(address_, (size_bytes), &start_);                                        \
-            guard_leave();                                                                         \
-        } else if (address_) {                                                                     \
-            tracker_missed();                                                                      \
-        }                                                                                          \
-        address_;                                                                                  \
+#define RECORD_ALLOC(size_bytes, allocate)                    \
+    ({                                                        \
+        bool recording_ = hook_enter();                       \
+        void *address_ = (allocate);                          \
+        if (recording_) {                                     \
+            const struct unwind_start start_ = UNWIND_HERE(); \
+            tracker_alloc(address_, (size_bytes), &start_);   \
+            guard_leave();                                    \
+        } else if (address_) {                                \
+            tracker_missed();                                 \
+        }                                                     \
+        address_;                                             \
     })
 
 HOOK void *malloc(size_t size)

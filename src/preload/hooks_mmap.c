@@ -22,16 +22,16 @@ static size_t whole_pages(size_t bytes)
 }
 
 /* Records a mapping for the function this expands in; `recording` is what hook_enter() said. */
-#define RECORD_MAP(recording, at, bytes)                                                           \
-    do {                                                                                           \
-        if (recording) {                                                                           \
-            const struct unwind_start start_ = UNWIND_HERE();                                      \
-            if ((at) != MAP_FAILED)                                                                \
-                tracker_map((at), (bytes), &start_);                                               \
-            guard_leave();                                                                         \
-        } else if ((at) != MAP_FAILED) {                                                           \
-            tracker_missed();                                                                      \
-        }                                                                                          \
+#define RECORD_MAP(recording, at, bytes)                      \
+    do {                                                      \
+        if (recording) {                                      \
+            const struct unwind_start start_ = UNWIND_HERE(); \
+            if ((at) != MAP_FAILED)                           \
+                tracker_map((at), (bytes), &start_);          \
+            guard_leave();                                    \
+        } else if ((at) != MAP_FAILED) {                      \
+            tracker_missed();                                 \
+        }                                                     \
     } while (0)
 
 HOOK void *mmap(void *hint, size_t bytes, int protection, int flags, int fd, off_t offset)

@@ -99,8 +99,8 @@ HOOK int fexecve(int fd, char *const *arguments, char *const *environment)
     return after_failed_exec(real.fexecve(fd, arguments, environment));
 }
 
-HOOK int execveat(int directory, const char *path, char *const *arguments,
-                  char *const *environment, int flags)
+HOOK int execveat(int directory, const char *path, char *const *arguments, char *const *environment,
+                  int flags)
 {
     real_resolve();
     if (!real.execveat) {

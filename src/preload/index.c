@@ -21,8 +21,7 @@ static size_t slots_bytes(uint32_t bits)
     return sizeof(struct index_slots) + (sizeof(uint64_t) << bits);
 }
 
-uint32_t index_find(const struct index *index, uint64_t hash, index_equal_fn equal,
-                    const void *key)
+uint32_t index_find(const struct index *index, uint64_t hash, index_equal_fn equal, const void *key)
 {
     /* pairs: index_grow() */
     const struct index_slots *slots = __atomic_load_n(&index->slots, __ATOMIC_ACQUIRE);

@@ -68,7 +68,8 @@ static bool open_box(void)
     profile_directory(beside, sizeof(beside));
     if (*wanted == '\0' && arena_open(beside, state.facts.name, state.facts.pid, &error))
         return true;
-    sys_say("no black box can be made: tables stay in memory, nothing can be recovered after a kill");
+    sys_say(
+        "no black box can be made: tables stay in memory, nothing can be recovered after a kill");
     return open_private();
 }
 
@@ -159,7 +160,8 @@ static void switch_allocator(void)
         arena_unlink();
         environment_restart_with("libjemalloc.so.2");
     }
-    sys_say("allocator=jemalloc: libjemalloc.so.2 cannot be loaded; on the program's own allocator");
+    sys_say(
+        "allocator=jemalloc: libjemalloc.so.2 cannot be loaded; on the program's own allocator");
 }
 
 /* A program that defines malloc itself never calls ours. */

@@ -9,7 +9,7 @@
 #include "sys.h"
 
 static struct {
-    int signal; /* 0: none */
+    int signal;       /* 0: none */
     struct spin lock; /* keeps `program`; held with all signals blocked */
     struct sigaction program;
 } state;

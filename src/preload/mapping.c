@@ -43,7 +43,8 @@ static uint32_t text_intern(const char *text)
     uint32_t bytes = (uint32_t)strnlen(text, BOX_TEXT_BYTES_MAX - 1);
     uint32_t index = arena_append(BOX_TEXT, bytes + 1);
     if (index != BOX_NONE)
-        memcpy(arena_entry(BOX_TEXT, index), text, bytes); /* the entry is zeroed: the NUL is there */
+        memcpy(arena_entry(BOX_TEXT, index), text,
+               bytes); /* the entry is zeroed: the NUL is there */
     arena_publish(BOX_TEXT);
     return index;
 }
@@ -76,8 +77,7 @@ static void mapping_fill(struct box_mapping *mapping, const struct module *modul
     mapping->offset = segment->p_offset & ~4095ull;
     mapping->path = text_intern(mapping_path(module, path));
     mapping->flags = module->name[0] == '\0' ? BOX_MAPPING_MAIN : 0;
-    mapping->build_id_bytes =
-        module_build_id(module, mapping->build_id, sizeof(mapping->build_id));
+    mapping->build_id_bytes = module_build_id(module, mapping->build_id, sizeof(mapping->build_id));
 }
 
 static uint32_t mapping_add(const struct module *module, uint64_t address)

@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 struct module {
-    const char *name;  /* the loader's; "" for the program itself */
-    uint64_t bias;     /* added to the file's addresses */
+    const char *name; /* the loader's; "" for the program itself */
+    uint64_t bias;    /* added to the file's addresses */
     uint64_t start, end;
     const ElfW(Phdr) * segments;
     unsigned segment_count;

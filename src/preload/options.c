@@ -32,7 +32,8 @@ static bool read_pattern(const char *value, void *field)
 
 static bool read_blackbox(const char *value, void *field)
 {
-    return (*value == '\0' || *value == '/' || strcmp(value, "off") == 0) && read_text(value, field);
+    return (*value == '\0' || *value == '/' || strcmp(value, "off") == 0) &&
+           read_text(value, field);
 }
 
 static bool read_allocator(const char *value, void *field)
@@ -59,7 +60,7 @@ static bool read_signal_name(const char *value, int *number)
     static const struct {
         const char *name;
         int number;
-    } names[] = {{"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"HUP", SIGHUP},     {"WINCH", SIGWINCH},
+    } names[] = {{"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"HUP", SIGHUP},       {"WINCH", SIGWINCH},
                  {"URG", SIGURG},   {"IO", SIGIO},     {"VTALRM", SIGVTALRM}, {"none", 0}};
     if (strncmp(value, "SIG", 3) == 0)
         value += 3;
@@ -126,8 +127,9 @@ static bool read_keep(const char *value, void *field)
 }
 
 static const struct option table[] = {
-    {"out", "%n.%p.%c.prof", "name of the profiles: %n program, %p pid, %c counter, %h host, %t time",
-     read_pattern, options.out},
+    {"out", "%n.%p.%c.prof",
+     "name of the profiles: %n program, %p pid, %c counter, %h host, %t time", read_pattern,
+     options.out},
     {"signal", "USR1", "signal that writes a snapshot; none: none", read_signal, &options.signal},
     {"every", "0", "a snapshot whenever RSS or live bytes grew by so much: every=10%", read_percent,
      &options.every_percent},

@@ -13,9 +13,16 @@
 #include "tracker.h"
 
 #include <string.h>
+#include <time.h>
+
+enum {
+    PROCESS_WAIT_NS = 1000000, /* between two looks at whether the final profile is written */
+    PROCESS_WAIT_LOOKS_MAX = 10000
+};
 
 static struct {
-    bool finished; /* the final profile was written, or is being written */
+    uint32_t finisher; /* the thread that writes, or has written, the final profile; 0: none yet */
+    bool finished;     /* it has */
 } state;
 
 static __thread bool holding; /* this thread's fork has taken the locks */
@@ -75,6 +82,7 @@ void process_forked(void)
     uint32_t before = guard_thread.state;
     guard_set(GUARD_RECORDING); /* a snapshot asked for meanwhile waits */
     state.finished = false;
+    state.finisher = 0;
     guard_process.recording = options.children && child_begin(arena.header->pid);
     if (!guard_process.recording)
         arena.path[0] = '\0'; /* the parent's file is not ours to delete */
@@ -82,25 +90,49 @@ void process_forked(void)
     guard_set(before);
 }
 
-void process_finish(const char *source)
+static void finish(const char *source)
 {
-    if (!process_is_ours() || __atomic_exchange_n(&state.finished, true, __ATOMIC_ACQ_REL))
-        return;
     bool kept = options.final && snapshot_take(source, NULL) != 0;
     guard_process.recording = false;
-    if (kept) /* nothing was written: the black box is all there is */
+    if (!kept) { /* else nothing was written: the black box is all there is */
+        arena.header->state = BOX_STATE_DONE;
+        arena_unlink();
+    }
+    __atomic_store_n(&state.finished, true, __ATOMIC_RELEASE);
+}
+
+/* Another thread is writing: to exit now would tear its file. */
+static void wait_for_finisher(void)
+{
+    static const struct timespec pause = {.tv_nsec = PROCESS_WAIT_NS};
+    for (int i = 0; i < PROCESS_WAIT_LOOKS_MAX; i++) {
+        if (__atomic_load_n(&state.finished, __ATOMIC_ACQUIRE))
+            return;
+        sys_call2(SYS_nanosleep, (long)&pause, 0);
+    }
+}
+
+void process_finish(const char *source)
+{
+    uint32_t none = 0, self = (uint32_t)sys_tid();
+    if (!process_is_ours())
         return;
-    arena.header->state = BOX_STATE_DONE;
-    arena_unlink();
+    if (__atomic_compare_exchange_n(&state.finisher, &none, self, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+        finish(source);
+    else if (none != self) /* else a handler interrupted us and wants to exit */
+        wait_for_finisher();
 }
 
 void process_continue(void)
 {
     if (!state.finished)
-        return;
-    if (arena.header->state == BOX_STATE_DONE && !arena_renew(arena.header->name, arena.header->pid))
+        return; /* also in a vfork child: it never finished */
+    if (arena.header->state == BOX_STATE_DONE &&
+        !arena_renew(arena.header->name, arena.header->pid))
         return;
     arena.header->state = BOX_STATE_RUNNING;
     state.finished = false;
+    state.finisher = 0;
     guard_process.recording = true;
 }

@@ -72,7 +72,7 @@ const char *real_allocator(void)
 {
     static const char *const names[] = {"jemalloc", "tcmalloc", "mimalloc", "musl", NULL};
     struct module module;
-    if (!module_find((uint64_t)*(void **)&real.malloc, &module))
+    if (!module_find((uint64_t) * (void **)&real.malloc, &module))
         return "other";
     for (int i = 0; names[i]; i++)
         if (strstr(module.name, names[i]))

@@ -17,35 +17,35 @@
 #include <sys/types.h>
 
 /* X(result, name, parameters): every function that is hooked and passed on. */
-#define REAL_FUNCTIONS(X)                                                                          \
-    X(void *, malloc, (size_t))                                                                    \
-    X(void *, calloc, (size_t, size_t))                                                            \
-    X(void *, realloc, (void *, size_t))                                                           \
-    X(void, free, (void *))                                                                        \
-    X(int, posix_memalign, (void **, size_t, size_t))                                              \
-    X(void *, aligned_alloc, (size_t, size_t))                                                     \
-    X(void *, memalign, (size_t, size_t))                                                          \
-    X(void *, valloc, (size_t))                                                                    \
-    X(void *, pvalloc, (size_t))                                                                   \
-    X(size_t, malloc_usable_size, (void *))                                                        \
-    X(void *, mmap, (void *, size_t, int, int, int, off_t))                                        \
-    X(void *, mmap64, (void *, size_t, int, int, int, off64_t))                                    \
-    X(int, munmap, (void *, size_t))                                                               \
-    X(void *, mremap, (void *, size_t, size_t, int, ...))                                          \
-    X(int, brk, (void *))                                                                          \
-    X(void *, sbrk, (intptr_t))                                                                    \
-    X(void *, shmat, (int, const void *, int))                                                     \
-    X(int, shmdt, (const void *))                                                                  \
-    X(int, dlclose, (void *))                                                                      \
-    X(int, execve, (const char *, char *const *, char *const *))                                   \
-    X(int, execv, (const char *, char *const *))                                                   \
-    X(int, execvp, (const char *, char *const *))                                                  \
-    X(int, execvpe, (const char *, char *const *, char *const *))                                  \
-    X(int, fexecve, (int, char *const *, char *const *))                                           \
-    X(int, execveat, (int, const char *, char *const *, char *const *, int))                       \
-    X(void, _exit, (int))                                                                          \
-    X(void, _Exit, (int))                                                                          \
-    X(void, quick_exit, (int))                                                                     \
+#define REAL_FUNCTIONS(X)                                                    \
+    X(void *, malloc, (size_t))                                              \
+    X(void *, calloc, (size_t, size_t))                                      \
+    X(void *, realloc, (void *, size_t))                                     \
+    X(void, free, (void *))                                                  \
+    X(int, posix_memalign, (void **, size_t, size_t))                        \
+    X(void *, aligned_alloc, (size_t, size_t))                               \
+    X(void *, memalign, (size_t, size_t))                                    \
+    X(void *, valloc, (size_t))                                              \
+    X(void *, pvalloc, (size_t))                                             \
+    X(size_t, malloc_usable_size, (void *))                                  \
+    X(void *, mmap, (void *, size_t, int, int, int, off_t))                  \
+    X(void *, mmap64, (void *, size_t, int, int, int, off64_t))              \
+    X(int, munmap, (void *, size_t))                                         \
+    X(void *, mremap, (void *, size_t, size_t, int, ...))                    \
+    X(int, brk, (void *))                                                    \
+    X(void *, sbrk, (intptr_t))                                              \
+    X(void *, shmat, (int, const void *, int))                               \
+    X(int, shmdt, (const void *))                                            \
+    X(int, dlclose, (void *))                                                \
+    X(int, execve, (const char *, char *const *, char *const *))             \
+    X(int, execv, (const char *, char *const *))                             \
+    X(int, execvp, (const char *, char *const *))                            \
+    X(int, execvpe, (const char *, char *const *, char *const *))            \
+    X(int, fexecve, (int, char *const *, char *const *))                     \
+    X(int, execveat, (int, const char *, char *const *, char *const *, int)) \
+    X(void, _exit, (int))                                                    \
+    X(void, _Exit, (int))                                                    \
+    X(void, quick_exit, (int))                                               \
     X(int, sigaction, (int, const struct sigaction *, struct sigaction *))
 
 struct real {

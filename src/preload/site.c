@@ -53,7 +53,8 @@ uint32_t site_intern(const struct capture *capture, enum box_kind kind)
     if (site != BOX_NONE)
         return site;
     spin_lock(&state.intern);
-    site = index_find(&state.sites, hash, site_equal, &key); /* another thread may have been first */
+    site =
+        index_find(&state.sites, hash, site_equal, &key); /* another thread may have been first */
     if (site == BOX_NONE)
         site = site_add(&key, hash);
     spin_unlock(&state.intern);

@@ -33,7 +33,8 @@ static uintptr_t stack_top(uintptr_t sp)
     uintptr_t top = (uintptr_t)__builtin_thread_pointer();
     if (sp < top && top - sp < TRACKER_STACK_BYTES_MAX)
         return top;
-    return sp < state.main_top && state.main_top - sp < TRACKER_STACK_BYTES_MAX ? state.main_top : 0;
+    return sp < state.main_top && state.main_top - sp < TRACKER_STACK_BYTES_MAX ? state.main_top
+                                                                                : 0;
 }
 
 static void lost(uint64_t *counter)
