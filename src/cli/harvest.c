@@ -1,0 +1,168 @@
+#include "harvest.h"
+
+#include "box_search.h"
+#include "export.h"
+#include "memory.h"
+#include "message.h"
+#include "name_pattern.h"
+#include "output.h"
+#include "symbol.h"
+#include "format/pprof.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { FILE_CLOCK_SLACK_NS = 20000000 /* file times come from the last timer tick */ };
+
+static bool is_of_run(const struct harvest *harvest, const struct box_header *header)
+{
+    return header->start_time_ns >= harvest->start_ns &&
+           strncmp(header->options, harvest->variable, sizeof(header->options)) == 0;
+}
+
+/* The box of a process that ended without a word. */
+static bool recover_box(const struct harvest *harvest, const struct box_file *box)
+{
+    const struct box_header *header = box->view.header;
+    struct box_profile_facts facts = box_file_last_facts(box);
+    char *host = memory_text(header->host, strnlen(header->host, sizeof(header->host)));
+    struct name_values values = {.program = box->program,
+                                 .host = host,
+                                 .pid = header->pid,
+                                 .counter = header->snapshots + 1,
+                                 .time_s = facts.time_ns / 1000000000u};
+    char *name = name_pattern_free_name(harvest->pattern, &values);
+    char *path = box_file_save(box, &facts, name);
+    bool done = path != NULL;
+    if (done)
+        message_note("%s (pid %d) ended without a final profile: recovered from its black box",
+                     box->program, header->pid);
+    if (done && !box_file_delete(box))
+        done = message_error(box->path, "cannot be deleted: %s", strerror(errno));
+    free(path);
+    free(name);
+    free(host);
+    return done;
+}
+
+static bool gather_box(struct harvest *harvest, const char *path)
+{
+    struct box_file box;
+    bool done = true;
+    if (box_file_open(&box, path))
+        return true; /* not one of ours, or gone since */
+    if (is_of_run(harvest, box.view.header)) {
+        if (box_file_process(&box) != 0)
+            harvest->running++;
+        else if (box.view.header->state == BOX_STATE_DONE)
+            box_file_delete(&box); /* its final profile is there */
+        else
+            done = recover_box(harvest, &box);
+    }
+    box_file_close(&box);
+    return done;
+}
+
+static bool gather_boxes(struct harvest *harvest)
+{
+    struct path_list list = {0};
+    bool done = true;
+    const char *slash = strrchr(harvest->pattern, '/');
+    char *beside = memory_text(harvest->pattern, slash ? (size_t)(slash - harvest->pattern) : 0);
+    box_search_directory(&list, harvest->box_directory ? harvest->box_directory : "/dev/shm");
+    if (*beside != '\0')
+        box_search_directory(&list, beside);
+    for (size_t i = 0; i < list.count; i++)
+        done &= gather_box(harvest, list.paths[i]);
+    path_list_free(&list);
+    free(beside);
+    return done;
+}
+
+static bool is_fresh(const struct harvest *harvest, const char *path, mode_t *permissions)
+{
+    struct stat status;
+    if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return false;
+    *permissions = status.st_mode & 0777;
+    uint64_t changed_ns =
+        (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec;
+    return changed_ns + FILE_CLOCK_SLACK_NS >= harvest->start_ns;
+}
+
+/* Puts the symbols into the file. */
+static bool symbolize_file(struct profile *profile, const char *path, mode_t permissions)
+{
+    struct output output;
+    symbolize(profile);
+    if (!output_open(&output, path, permissions, OUTPUT_PACKED))
+        return message_error(path, "cannot be written: %s", strerror(errno));
+    if (!export_pprof(profile, &output.sink)) {
+        output_abandon(&output);
+        return message_error(path, "symbols could not be written");
+    }
+    if (!output_commit(&output, OUTPUT_REPLACE))
+        return message_error(path, "cannot be written: %s", strerror(errno));
+    return true;
+}
+
+static void say_profile(const struct profile *profile, const char *path)
+{
+    int type = profile_type(profile, "inuse_space");
+    const char *source = profile_fact(profile, PPROF_FACT_SOURCE);
+    int64_t live_bytes = 0;
+    for (size_t i = 0; type != PROFILE_NONE && i < profile->sample_count; i++)
+        live_bytes += profile->samples[i].values[type];
+    message_note("wrote %s (%s; %.1f MiB live, %zu sites)", path, source ? source : "snapshot",
+                 (double)live_bytes / (1 << 20), profile->sample_count);
+}
+
+static bool gather_profile(struct harvest *harvest, const char *path)
+{
+    mode_t permissions;
+    const char *reason;
+    if (!is_fresh(harvest, path, &permissions))
+        return true;
+    struct profile *profile = profile_load(path, &reason);
+    if (!profile) /* somebody else's file under a name of ours, or one that keep= has deleted */
+        return true;
+    bool done = true;
+    const char *variable = profile_fact(profile, PPROF_FACT_OPTIONS);
+    if (variable && strcmp(variable, harvest->variable) == 0) {
+        harvest->profiles++;
+        if (harvest->symbols)
+            done = symbolize_file(profile, path, permissions);
+        if (!harvest->quiet)
+            say_profile(profile, path);
+    }
+    profile_free(profile);
+    return done;
+}
+
+static int by_name(const void *left, const void *right)
+{
+    return strverscmp(*(char *const *)left, *(char *const *)right);
+}
+
+static bool gather_profiles(struct harvest *harvest)
+{
+    struct path_list list = {0};
+    struct name_values any = {0};
+    bool done = true;
+    name_pattern_search(&list, "", harvest->pattern, &any);
+    if (list.count > 0)
+        qsort(list.paths, list.count, sizeof(*list.paths), by_name);
+    for (size_t i = 0; i < list.count; i++)
+        done &= gather_profile(harvest, list.paths[i]);
+    path_list_free(&list);
+    return done;
+}
+
+bool harvest_gather(struct harvest *harvest)
+{
+    harvest->profiles = harvest->running = 0;
+    bool done = gather_boxes(harvest);
+    return gather_profiles(harvest) && done;
+}

@@ -1,0 +1,53 @@
+#include "message.h"
+
+#include "memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Prints and frees. */
+static void print_line(char *line)
+{
+    for (char *at = line; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
+    fprintf(stderr, "heapdiff: %s\n", line);
+    free(line);
+}
+
+static char *format_text(const char *format, va_list arguments)
+{
+    char *text;
+    return vasprintf(&text, format, arguments) < 0 ? memory_format("%s", format) : text;
+}
+
+bool message_error(const char *what, const char *why_format, ...)
+{
+    va_list arguments;
+    va_start(arguments, why_format);
+    char *why = format_text(why_format, arguments);
+    va_end(arguments);
+    print_line(memory_format("%s: %s", what, why));
+    free(why);
+    return false;
+}
+
+void message_note(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print_line(format_text(format, arguments));
+    va_end(arguments);
+}
+
+int message_usage(const char *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = format_text(format, arguments);
+    va_end(arguments);
+    print_line(memory_format("%s (try \"heapdiff %s --help\")", text, command));
+    free(text);
+    return 2;
+}

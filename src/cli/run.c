@@ -1,0 +1,192 @@
+#include "run.h"
+
+#include "harvest.h"
+#include "memory.h"
+#include "message.h"
+#include "preload_path.h"
+#include "program.h"
+#include "run_options.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What somebody may send to us and means the program. */
+static const int forwarded_signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
+                                        SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
+enum { FORWARDED_COUNT = sizeof(forwarded_signals) / sizeof(forwarded_signals[0]) };
+
+static volatile pid_t child_pid; /* 0: not started yet, or ended */
+
+/* A terminal's signals go to the whole foreground group: the child has them already. */
+static void forward(int number, siginfo_t *info, void *context)
+{
+    int error = errno;
+    (void)context;
+    if (child_pid > 0 && info->si_code != SI_KERNEL)
+        kill(child_pid, number);
+    errno = error;
+}
+
+static void install_forwarding(sigset_t *installed)
+{
+    struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART};
+    sigemptyset(installed);
+    sigfillset(&action.sa_mask);
+    for (int i = 0; i < FORWARDED_COUNT; i++) {
+        struct sigaction before;
+        if (sigaction(forwarded_signals[i], NULL, &before) != 0 || before.sa_handler == SIG_IGN)
+            continue; /* as under nohup: the child inherits it */
+        sigaction(forwarded_signals[i], &action, NULL);
+        sigaddset(installed, forwarded_signals[i]);
+    }
+}
+
+/* Starts the command with the signals in `defaults` at their default. Its pid, or -errno. */
+static int spawn(char **command, const sigset_t *defaults)
+{
+    posix_spawnattr_t attributes;
+    sigset_t all, before;
+    pid_t pid;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before); /* until child_pid is known */
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigdefault(&attributes, defaults);
+    posix_spawnattr_setsigmask(&attributes, &before);
+    int error = posix_spawnp(&pid, command[0], NULL, &attributes, command, environ);
+    posix_spawnattr_destroy(&attributes);
+    if (error == 0)
+        child_pid = pid;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return error == 0 ? pid : -error;
+}
+
+/* Its wait status. */
+static int wait_for(pid_t pid)
+{
+    int status = 0;
+    siginfo_t ended;
+    /* Not collected before it is no longer signalled: its pid stays its own. */
+    while (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT) != 0 && errno == EINTR)
+        continue;
+    child_pid = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return status;
+}
+
+/* Replaces a variable while the child is started; returns what it was, malloc'd or NULL. */
+static char *swap_variable(const char *name, const char *value)
+{
+    const char *before = getenv(name);
+    char *copy = before ? memory_format("%s", before) : NULL;
+    if (value)
+        setenv(name, value, 1);
+    else
+        unsetenv(name);
+    return copy;
+}
+
+static bool start(const struct run_options *options, const char *preload, pid_t *pid)
+{
+    sigset_t installed;
+    char *preload_before = swap_variable("LD_PRELOAD", preload);
+    char *variable_before = swap_variable("HEAPDIFF", options->variable);
+    install_forwarding(&installed);
+    *pid = spawn(options->command, &installed);
+    free(swap_variable("LD_PRELOAD", preload_before));
+    free(swap_variable("HEAPDIFF", variable_before));
+    free(preload_before);
+    free(variable_before);
+    return *pid > 0 || message_error(options->command[0], "%s", strerror(-*pid));
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void gather(const struct run_options *options, uint64_t start_ns)
+{
+    char *pattern = run_options_value(options, "out", "");
+    char *box_directory = run_options_value(options, "blackbox", NULL);
+    struct harvest harvest = {.variable = options->variable,
+                              .pattern = pattern,
+                              .box_directory =
+                                  box_directory && *box_directory == '/' ? box_directory : NULL,
+                              .start_ns = start_ns,
+                              .symbols = options->symbols,
+                              .quiet = options->quiet};
+    harvest_gather(&harvest);
+    if (harvest.running > 0)
+        message_note("%zu recorded processes go on; their last profiles will be without symbols",
+                     harvest.running);
+    else if (harvest.profiles == 0)
+        message_note("%s: no profile was written", options->command[0]);
+    free(box_directory);
+    free(pattern);
+}
+
+static int run_command(const struct run_options *options, const char *preload)
+{
+    uint64_t start_ns = now_ns();
+    pid_t pid;
+    if (!start(options, preload, &pid))
+        return 1;
+    int status = wait_for(pid);
+    if (WIFSIGNALED(status))
+        message_note("%s (pid %d) was killed by signal %d (%s)", options->command[0], (int)pid,
+                     WTERMSIG(status), strsignal(WTERMSIG(status)));
+    gather(options, start_ns);
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Says why the command cannot be recorded, if that is so. */
+static bool check_command(const struct run_options *options)
+{
+    const char *command = options->command[0];
+    char *path = program_find(command);
+    if (!path)
+        return message_error(command, "%s", errno == ENOENT ? "no such command" : strerror(errno));
+    const char *refusal = program_refusal(program_check_file(path));
+    free(path);
+    if (!refusal || options->force)
+        return true;
+    return message_error(command, "%s (--force runs it all the same)", refusal);
+}
+
+/* LD_PRELOAD for the command; malloc'd, or NULL after one line. */
+static char *preload_of(const struct run_options *options)
+{
+    char *library = preload_path_library(), *allocator = NULL, *variable = NULL;
+    if (library && options->allocator)
+        allocator = preload_path_allocator(options->allocator);
+    if (library && (allocator || !options->allocator))
+        variable = preload_path_variable(library, allocator);
+    free(allocator);
+    free(library);
+    return variable;
+}
+
+int command_run(int argc, char **argv)
+{
+    struct run_options options;
+    int status = run_options_read(&options, argc, argv);
+    if (status == 0) {
+        char *preload = check_command(&options) ? preload_of(&options) : NULL;
+        status = preload ? run_command(&options, preload) : 1;
+        free(preload);
+    } else if (status < 0) {
+        status = 0;
+    }
+    run_options_free(&options);
+    return status;
+}
