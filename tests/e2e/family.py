@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import harness
 from prof import Profile
@@ -112,19 +113,16 @@ class Family(harness.Case):
 
     def test_child_answers_signals(self):
         """A forked child that lives on is asked by its own pid."""
-        shell = self.start(["bash", "-c", "(sleep 0.1; read x) & echo $!; read y; wait"],
-                           stdin=-1, more={})
+        shell = self.start(["bash", "-c", "(sleep 5; :) & echo $!; wait"])
         child = int(shell.stdout.readline())
+        time.sleep(0.3)
         for pid in (child, shell.pid):
-            pattern = "bash.%d.1.prof" % pid
-            harness.wait_until(lambda p=pid: os.path.exists("/proc/%d" % p), "the process")
-            harness.time.sleep(0.3)
             os.kill(pid, signal.SIGUSR1)
-            harness.wait_until(lambda p=pattern: self.profiles(p), pattern)
-            Profile(self.profiles(pattern)[0]).check()
+            found = harness.wait_until(lambda p=pid: self.profiles("bash.%d.1.prof" % p), "it")
+            Profile(found[0]).check()
         os.kill(child, signal.SIGKILL)
-        shell.stdin.close()
-        shell.stdin = None
+        for box in self.boxes(child):
+            os.unlink(box)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@
     SITE(cxx_new, malloc, 5, 120, 4, 96)                   \
     SITE(cxx_new_array, malloc, 2, 160, 1, 80)             \
     SITE(cxx_new_aligned, malloc, 3, 384, 2, 256)          \
-    SITE(cxx_new_nothrow, malloc, 1, 24, 1, 24)            \
+    SITE(cxx_new_nothrow, malloc, 2, 160, 1, 24)           \
     SITE(cxx_new_failing, malloc, 1, 136, 0, 0)            \
     SITE(cxx_throw, malloc, 3, 504, 0, 0)                  \
     SITE(cxx_vector, malloc, 4, 60, 1, 32)                 \

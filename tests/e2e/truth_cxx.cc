@@ -18,7 +18,7 @@ struct problem { // an exception of 40 bytes; the C++ ABI puts 128 before it
 };
 } // namespace
 
-SITE_FUNCTION static void cxx_new()
+extern "C" SITE_FUNCTION void cxx_new()
 {
     for (int i = 0; i < 5; i++) {
         plain *one = new plain;
@@ -28,7 +28,7 @@ SITE_FUNCTION static void cxx_new()
     }
 }
 
-SITE_FUNCTION static void cxx_new_array()
+extern "C" SITE_FUNCTION void cxx_new_array()
 {
     char *first = new char[80];
     truth_sink = first;
@@ -36,7 +36,7 @@ SITE_FUNCTION static void cxx_new_array()
     delete[] first;
 }
 
-SITE_FUNCTION static void cxx_new_aligned()
+extern "C" SITE_FUNCTION void cxx_new_aligned()
 {
     for (int i = 0; i < 3; i++) {
         aligned *one = new aligned;
@@ -46,13 +46,14 @@ SITE_FUNCTION static void cxx_new_aligned()
     }
 }
 
-SITE_FUNCTION static void cxx_new_nothrow()
+extern "C" SITE_FUNCTION void cxx_new_nothrow()
 {
+    // The failing one throws and catches a std::bad_alloc in the library: 128 + 8 bytes.
     truth_sink = new (std::nothrow) plain;
     truth_sink = new (std::nothrow) char[static_cast<size_t>(-1) / 4];
 }
 
-SITE_FUNCTION static void cxx_new_failing()
+extern "C" SITE_FUNCTION void cxx_new_failing()
 {
     volatile size_t bytes = static_cast<size_t>(-1) / 4;
     try {
@@ -62,7 +63,7 @@ SITE_FUNCTION static void cxx_new_failing()
     }
 }
 
-SITE_FUNCTION static void cxx_throw()
+extern "C" SITE_FUNCTION void cxx_throw()
 {
     for (int i = 0; i < 3; i++) {
         try {
@@ -73,7 +74,7 @@ SITE_FUNCTION static void cxx_throw()
     }
 }
 
-SITE_FUNCTION static void cxx_vector()
+extern "C" SITE_FUNCTION void cxx_vector()
 {
     alignas(std::vector<int>) static char room[sizeof(std::vector<int>)];
     // Never destroyed: 4 + 8 + 16 + 32 bytes, of which the last live on.
@@ -83,7 +84,7 @@ SITE_FUNCTION static void cxx_vector()
     truth_sink = numbers;
 }
 
-SITE_FUNCTION static void cxx_string()
+extern "C" SITE_FUNCTION void cxx_string()
 {
     alignas(std::string) static char room[sizeof(std::string)];
     truth_sink = new (room) std::string(100, 'x');

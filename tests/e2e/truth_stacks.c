@@ -27,7 +27,7 @@ SITE_FUNCTION static void path_left(void)
 
 SITE_FUNCTION static void path_right(void)
 {
-    for (int i = 0; i < 3; i++)
+    for (volatile int i = 0; i < 3; i++) /* one call, not three */
         shared_leaf();
 }
 
@@ -118,7 +118,7 @@ __attribute__((constructor)) SITE_FUNCTION static void early_constructor(void)
     truth_kept(malloc(111));
 }
 
-static void library_plugin(void)
+SITE_FUNCTION static void library_plugin(void)
 {
     void *plugin = dlopen(TRUTH_PLUGIN, RTLD_NOW);
     truth_check(plugin != NULL, "dlopen");
@@ -164,7 +164,7 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
-static void library_threads(void)
+SITE_FUNCTION static void library_threads(void)
 {
     pthread_t threads[THREADS];
 
