@@ -132,7 +132,7 @@ static const char *explain_absence(const struct process *process, bool preloaded
     snprintf(path, sizeof(path), "/proc/%d/exe", process->pid);
     if (program_check_file(path) == PROGRAM_STATIC)
         return "statically linked: heapdiff cannot record it";
-    return "not recorded: it was not started under heapdiff";
+    return "not recorded: libheapdiff.so is not preloaded in it";
 }
 
 const char *box_search_process(struct box_file *box, const struct process *process)

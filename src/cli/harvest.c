@@ -119,6 +119,15 @@ static void say_profile(const struct profile *profile, const char *path)
                  (double)live_bytes / (1 << 20), profile->sample_count);
 }
 
+/* Whether a process of this run wrote it. */
+static bool profile_is_of_run(const struct harvest *harvest, const struct profile *profile)
+{
+    const char *variable = profile_fact(profile, PPROF_FACT_OPTIONS);
+    int64_t start_ns = profile_fact_number(profile, PPROF_FACT_START_TIME, 0);
+    return variable && strcmp(variable, harvest->variable) == 0 &&
+           (uint64_t)start_ns >= harvest->start_ns;
+}
+
 static bool gather_profile(struct harvest *harvest, const char *path)
 {
     mode_t permissions;
@@ -129,8 +138,7 @@ static bool gather_profile(struct harvest *harvest, const char *path)
     if (!profile) /* somebody else's file under a name of ours, or one that keep= has deleted */
         return true;
     bool done = true;
-    const char *variable = profile_fact(profile, PPROF_FACT_OPTIONS);
-    if (variable && strcmp(variable, harvest->variable) == 0) {
+    if (profile_is_of_run(harvest, profile)) {
         harvest->profiles++;
         if (harvest->symbols)
             done = symbolize_file(profile, path, permissions);

@@ -132,6 +132,14 @@ void name_pattern_search(struct path_list *list, const char *root, const char *p
     free(text);
 }
 
+bool name_pattern_is_fixed(const char *pattern)
+{
+    for (; *pattern != '\0'; pattern++)
+        if (*pattern == '%' && pattern[1] != '\0' && *++pattern != '%')
+            return false;
+    return true;
+}
+
 char *name_pattern_quote(const char *text)
 {
     struct builder quoted;

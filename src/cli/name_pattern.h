@@ -31,6 +31,9 @@ char *name_pattern_free_name(const char *pattern, const struct name_values *valu
 void name_pattern_search(struct path_list *list, const char *root, const char *pattern,
                          const struct name_values *values);
 
+/* True when no field of the pattern changes from file to file. */
+bool name_pattern_is_fixed(const char *pattern);
+
 /* `text` with its '%' doubled, malloc'd: a part of a pattern that is to be taken as it is. */
 char *name_pattern_quote(const char *text);
 

@@ -3,6 +3,7 @@
 #include "harvest.h"
 #include "memory.h"
 #include "message.h"
+#include "name_pattern.h"
 #include "preload_path.h"
 #include "program.h"
 #include "run_options.h"
@@ -47,6 +48,28 @@ static void install_forwarding(sigset_t *installed)
     }
 }
 
+/* posix_spawnp(), and the shell for a script without "#!", as execvp() and every shell have it. */
+static int spawn_or_shell(pid_t *pid, char **command, const posix_spawnattr_t *attributes)
+{
+    int error = posix_spawnp(pid, command[0], NULL, attributes, command, environ);
+    if (error != ENOEXEC)
+        return error;
+    size_t count = 0;
+    while (command[count])
+        count++;
+    char **script = memory_zeroed(count + 2, sizeof(*script));
+    char *path = program_find(command[0]), shell[] = "/bin/sh";
+    script[0] = shell;
+    script[1] = path;
+    for (size_t i = 1; i < count; i++)
+        script[i + 1] = command[i];
+    if (path)
+        error = posix_spawn(pid, shell, NULL, attributes, script, environ);
+    free(path);
+    free(script);
+    return error;
+}
+
 /* Starts the command with the signals in `defaults` at their default. Its pid, or -errno. */
 static int spawn(char **command, const sigset_t *defaults)
 {
@@ -59,7 +82,7 @@ static int spawn(char **command, const sigset_t *defaults)
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setsigdefault(&attributes, defaults);
     posix_spawnattr_setsigmask(&attributes, &before);
-    int error = posix_spawnp(&pid, command[0], NULL, &attributes, command, environ);
+    int error = spawn_or_shell(&pid, command, &attributes);
     posix_spawnattr_destroy(&attributes);
     if (error == 0)
         child_pid = pid;
@@ -127,8 +150,9 @@ static void gather(const struct run_options *options, uint64_t start_ns)
                               .quiet = options->quiet};
     harvest_gather(&harvest);
     if (harvest.running > 0)
-        message_note("%zu recorded processes go on; their last profiles will be without symbols",
-                     harvest.running);
+        message_note("%zu recorded process%s still run%s: later profiles will be without symbols",
+                     harvest.running, harvest.running > 1 ? "es" : "",
+                     harvest.running > 1 ? "" : "s");
     else if (harvest.profiles == 0)
         message_note("%s: no profile was written", options->command[0]);
     free(box_directory);
@@ -163,6 +187,23 @@ static bool check_command(const struct run_options *options)
     return message_error(command, "%s (--force runs it all the same)", refusal);
 }
 
+/* Whether the profiles can be written where they shall be. What has a field in it is left to the
+   process that fills it in. */
+static bool check_directory(const struct run_options *options)
+{
+    char *pattern = run_options_value(options, "out", "./");
+    char *slash = strrchr(pattern, '/');
+    bool good = true;
+    *(slash ? slash + 1 : pattern) = '\0';
+    struct name_values none = {0};
+    char *directory = name_pattern_is_fixed(pattern) ? name_pattern_expand(pattern, &none) : NULL;
+    if (directory && access(directory, W_OK | X_OK) != 0)
+        good = message_error(directory, "no profiles can be written there: %s", strerror(errno));
+    free(directory);
+    free(pattern);
+    return good;
+}
+
 /* LD_PRELOAD for the command; malloc'd, or NULL after one line. */
 static char *preload_of(const struct run_options *options)
 {
@@ -181,7 +222,8 @@ int command_run(int argc, char **argv)
     struct run_options options;
     int status = run_options_read(&options, argc, argv);
     if (status == 0) {
-        char *preload = check_command(&options) ? preload_of(&options) : NULL;
+        char *preload =
+            check_command(&options) && check_directory(&options) ? preload_of(&options) : NULL;
         status = preload ? run_command(&options, preload) : 1;
         free(preload);
     } else if (status < 0) {

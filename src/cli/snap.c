@@ -165,9 +165,10 @@ static const char *snap_by_signal(struct snap *snap)
     if (snap->wanted_path && !move_written(snap, written))
         reason = "it answered, but its file cannot be moved";
     else
-        message_note("%s: written by %s (pid %d), asked by signal %d",
+        message_note("%s: written by %s (pid %d), asked by signal %d (%s)",
                      snap->wanted_path ? snap->wanted_path : shown_path(snap, written),
-                     snap->box.program, snap->process.pid, snap->box.view.header->signal);
+                     snap->box.program, snap->process.pid, snap->box.view.header->signal,
+                     strsignal(snap->box.view.header->signal));
     free(written);
     return reason;
 }
