@@ -12,7 +12,7 @@ struct function_entry {
     UT_hash_handle hh;
     int index;
     unsigned key_bytes;
-    char key[]; /* name, directory and file, each with its NUL, and the line */
+    char key[]; /* names, directory and file, each with its NUL, and the line */
 };
 
 struct function_set {
@@ -35,11 +35,13 @@ struct function_set *function_set_open(struct profile *profile)
 
 static void function_add(struct function_set *set, const struct function_key *key)
 {
-    char *name = demangle(key->system_name), *path = source_path(key->directory, key->filename);
+    bool named = key->readable[0] != '\0';
+    char *name = named ? NULL : demangle(key->system_name);
+    char *path = source_path(key->directory, key->filename);
     set->functions =
         memory_grown(set->functions, set->count, &set->capacity, sizeof(set->functions[0]));
     struct function *added = &set->functions[set->count++];
-    added->name = profile_text(set->profile, name);
+    added->name = profile_text(set->profile, named ? key->readable : name);
     added->system_name = profile_text(set->profile, key->system_name);
     added->filename = profile_text(set->profile, path);
     added->start_line = key->start_line;
@@ -56,10 +58,11 @@ static size_t text_put(char *at, const char *text)
 
 static struct function_entry *entry_new(const struct function_key *key)
 {
-    size_t room_bytes = strlen(key->system_name) + strlen(key->directory) + strlen(key->filename) +
-                        3 + sizeof(key->start_line);
+    size_t room_bytes = strlen(key->readable) + strlen(key->system_name) + strlen(key->directory) +
+                        strlen(key->filename) + 4 + sizeof(key->start_line);
     struct function_entry *entry = memory_zeroed(1, sizeof(*entry) + room_bytes);
-    size_t used = text_put(entry->key, key->system_name);
+    size_t used = text_put(entry->key, key->readable);
+    used += text_put(entry->key + used, key->system_name);
     used += text_put(entry->key + used, key->directory);
     used += text_put(entry->key + used, key->filename);
     memcpy(entry->key + used, &key->start_line, sizeof(key->start_line));

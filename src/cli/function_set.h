@@ -14,6 +14,7 @@ struct function_set *function_set_open(struct profile *profile);
 
 /* What tells functions apart. Texts are never NULL; "" is unknown, as is line 0. */
 struct function_key {
+    const char *readable;    /* "": what demangling system_name gives */
     const char *system_name; /* as the linker knows it */
     const char *directory;   /* what a relative filename is relative to */
     const char *filename;

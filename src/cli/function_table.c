@@ -1,5 +1,6 @@
 #include "function_table.h"
 
+#include "die_walk.h"
 #include "memory.h"
 #include "range_table.h"
 
@@ -7,33 +8,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { NESTING_MAX = 200 /* of namespaces, types and blocks: deeper is damage */ };
-
 struct function_table {
     size_t count, capacity;
     Dwarf_Die *functions;
     struct range_table ranges; /* of places in `functions` */
 };
-
-/* What can have functions inside. */
-static bool tag_encloses(int tag)
-{
-    switch (tag) {
-    case DW_TAG_compile_unit:
-    case DW_TAG_partial_unit:
-    case DW_TAG_namespace:
-    case DW_TAG_module:
-    case DW_TAG_class_type:
-    case DW_TAG_structure_type:
-    case DW_TAG_union_type:
-    case DW_TAG_enumeration_type: /* of Rust and Swift */
-    case DW_TAG_subprogram:
-    case DW_TAG_lexical_block:
-        return true;
-    default:
-        return false;
-    }
-}
 
 static void function_add(struct function_table *table, Dwarf_Die *die)
 {
@@ -44,33 +23,16 @@ static void function_add(struct function_table *table, Dwarf_Die *die)
     table->functions[table->count++] = *die;
 }
 
-/*
- * The next entry that `path` has not seen, depth first: a child, else a sibling of the nearest
- * level. Entries follow each other in the file; one that points back is damage, and ends the walk.
- */
-static bool walk_on(Dwarf_Die *path, size_t *depth)
-{
-    const void *last = path[*depth].addr;
-    if (*depth + 1 < NESTING_MAX && tag_encloses(dwarf_tag(&path[*depth])) &&
-        dwarf_child(&path[*depth], &path[*depth + 1]) == 0) {
-        ++*depth;
-        return path[*depth].addr > last;
-    }
-    while (*depth > 0 && dwarf_siblingof(&path[*depth], &path[*depth]) != 0)
-        --*depth;
-    return *depth > 0 && path[*depth].addr > last;
-}
-
 struct function_table *function_table_new(Dwarf_Die *unit)
 {
     struct function_table *table = memory_zeroed(1, sizeof(*table));
-    Dwarf_Die path[NESTING_MAX];
-    size_t depth = 0;
-    path[0] = *unit;
+    struct die_walk walk;
+    die_walk_begin(&walk, unit);
     do {
-        if (dwarf_tag(&path[depth]) == DW_TAG_subprogram)
-            function_add(table, &path[depth]);
-    } while (walk_on(path, &depth));
+        Dwarf_Die *die = &walk.path[walk.depth];
+        if (dwarf_tag(die) == DW_TAG_subprogram)
+            function_add(table, die);
+    } while (die_walk_next(&walk));
     range_table_sort(&table->ranges);
     return table;
 }
@@ -115,7 +77,7 @@ size_t function_table_scopes(const struct function_table *table, uint64_t addres
     if (dwarf_entrypc(&scope, start) != 0)
         *start = 0;
     scopes[depth++] = scope;
-    for (size_t level = 0; level < NESTING_MAX && depth < scopes_max; level++) {
+    for (size_t level = 0; level < DIE_NESTING_MAX && depth < scopes_max; level++) {
         if (!scope_inner(&scope, address, &inner))
             break;
         scope = inner;

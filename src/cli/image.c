@@ -109,8 +109,10 @@ static void outermost_name(const struct image *image, struct frame *frame, uint6
     if (symbol == NULL || symbol->start != start)
         return;
     bool mangled = symbol->name[0] == '_' && strchr("ZRD", symbol->name[1]) != NULL;
-    if (frame->name == NULL || (mangled && symbol->name[1] != '\0'))
-        frame->name = symbol->name;
+    if (frame->name != NULL && !(mangled && symbol->name[1] != '\0'))
+        return;
+    frame->name = symbol->name;
+    frame->readable = NULL;
 }
 
 static bool frame_from_symbol(const struct image *image, uint64_t address, struct frame *frame)

@@ -67,7 +67,7 @@ static int function_unknown(struct symbolizer *self, const struct mapping *mappi
 {
     uint64_t offset = mapping == NULL ? address : address - mapping->start + mapping->offset;
     char *name = memory_format("%s+0x%llx", mapping_name(mapping), (unsigned long long)offset);
-    struct function_key key = {name, "", "", 0};
+    struct function_key key = {"", name, "", "", 0};
     int index = function_set_add(self->functions, &key);
     free(name);
     return index;
@@ -75,7 +75,8 @@ static int function_unknown(struct symbolizer *self, const struct mapping *mappi
 
 static int function_known(struct symbolizer *self, const struct frame *frame)
 {
-    struct function_key key = {.system_name = frame->name,
+    struct function_key key = {.readable = frame->readable != NULL ? frame->readable : "",
+                               .system_name = frame->name,
                                .directory = frame->directory != NULL ? frame->directory : "",
                                .filename = frame->file != NULL ? frame->file : "",
                                .start_line = frame->start_line};

@@ -3,6 +3,7 @@
 #include "function_table.h"
 #include "memory.h"
 #include "range_table.h"
+#include "scope_table.h"
 
 #include <dwarf.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@ struct unit {
     Dwarf_Die skeleton;               /* what the file itself says: lines */
     Dwarf_Die die;                    /* functions; differs from the skeleton with -gsplit-dwarf */
     struct function_table *functions; /* NULL until asked for */
+    struct scope_table *scopes;       /* NULL until asked for */
     Dwarf_Files *files;
     size_t file_count;
     const char *directory; /* the compiler's; NULL: unknown */
@@ -50,12 +52,18 @@ struct unit_table *unit_table_new(Dwarf *dwarf)
     return table;
 }
 
+static void unit_close(struct unit *unit)
+{
+    function_table_free(unit->functions);
+    scope_table_free(unit->scopes);
+}
+
 void unit_table_free(struct unit_table *table)
 {
     if (table == NULL)
         return;
     for (size_t i = 0; i < table->count; i++)
-        function_table_free(table->units[i].functions);
+        unit_close(&table->units[i]);
     range_table_clear(&table->ranges);
     free(table->units);
     free(table);
@@ -93,13 +101,34 @@ static int64_t number_attribute(Dwarf_Die *die, unsigned name)
     return (int64_t)value;
 }
 
-static void frame_name(struct frame *frame, Dwarf_Die *function)
+/* C has neither namespaces nor classes. */
+static bool unit_has_scopes(struct unit *unit)
 {
+    switch (dwarf_srclang(&unit->die)) {
+    case DW_LANG_C:
+    case DW_LANG_C89:
+    case DW_LANG_C99:
+    case DW_LANG_C11:
+    case DW_LANG_Mips_Assembler:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void frame_name(struct frame *frame, struct unit *unit, Dwarf_Die *function)
+{
+    frame->start_line = number_attribute(function, DW_AT_decl_line);
     frame->name = linkage_name(function);
     frame->linkage = frame->name != NULL;
-    if (frame->name == NULL)
-        frame->name = dwarf_diename(function);
-    frame->start_line = number_attribute(function, DW_AT_decl_line);
+    if (frame->linkage)
+        return;
+    frame->name = dwarf_diename(function);
+    if (!unit_has_scopes(unit))
+        return;
+    if (unit->scopes == NULL)
+        unit->scopes = scope_table_new(&unit->die);
+    frame->readable = scope_table_name(unit->scopes, function);
 }
 
 /* Where `inlined` was called from: its caller's line. */
@@ -144,7 +173,7 @@ size_t unit_table_frames(struct unit_table *table, uint64_t address, struct fram
     /* scopes[0] is the function that was compiled, the last the innermost inlined one. */
     frame_line(&frames[0], unit, address);
     for (size_t i = 0; i < depth; i++) {
-        frame_name(&frames[i], &scopes[depth - 1 - i]);
+        frame_name(&frames[i], unit, &scopes[depth - 1 - i]);
         if (i + 1 < depth)
             frame_call(&frames[i + 1], unit, &scopes[depth - 1 - i]);
     }

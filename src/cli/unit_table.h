@@ -20,7 +20,8 @@ enum { FRAMES_MAX = 128 /* inlined calls at one address; rustc gets to 40 */ };
 
 /* One function at an address; the outermost is the one that was compiled. */
 struct frame {
-    const char *name;         /* as the linker knows it, where DWARF says so; NULL: unknown */
+    const char *name;         /* as the linker knows it, else as the source has it; NULL: unknown */
+    const char *readable;     /* name with its namespaces and classes; NULL: demangling tells */
     const char *file;         /* NULL: unknown */
     const char *directory;    /* what a relative file is relative to; NULL: unknown */
     int64_t line, start_line; /* 0: unknown */
