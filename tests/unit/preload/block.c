@@ -285,6 +285,20 @@ static void test_random_against_model(void **state)
         block_take(base + i * 64, &(struct block){0});
 }
 
+static void put_neighbour(void)
+{
+    put(base + 30ul * LEAF_BYTES + 16, 2, 20);
+}
+
+static void test_another_thread_makes_the_leaf_first(void **state)
+{
+    (void)state;
+    fake_pages_meanwhile = put_neighbour;
+    put(base + 30ul * LEAF_BYTES, 1, 10);
+    assert_taken(base + 30ul * LEAF_BYTES, 1, 10);
+    assert_taken(base + 30ul * LEAF_BYTES + 16, 2, 20);
+}
+
 /* Every eighth slot of 32 bytes is a thread's own; a few of its blocks are large. */
 static void *worker(void *argument)
 {
@@ -372,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_each_in_order),
         cmocka_unit_test(test_own_bytes_grow_by_page),
         cmocka_unit_test(test_random_against_model),
+        cmocka_unit_test(test_another_thread_makes_the_leaf_first),
         cmocka_unit_test(test_threads_on_disjoint_addresses),
         cmocka_unit_test(test_fork_copies),
     };

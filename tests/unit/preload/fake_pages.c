@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 int fake_pages_left = -1;
+void (*fake_pages_meanwhile)(void);
 
 static bool fake_pages_allow(void)
 {
@@ -14,8 +15,18 @@ static bool fake_pages_allow(void)
     return left != 0;
 }
 
+static void fake_pages_interrupt(void)
+{
+    void (*meanwhile)(void) = fake_pages_meanwhile;
+    if (!meanwhile)
+        return;
+    fake_pages_meanwhile = NULL;
+    meanwhile();
+}
+
 void *sys_pages(size_t size_bytes)
 {
+    fake_pages_interrupt();
     if (!fake_pages_allow())
         return NULL;
     void *pages = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,

@@ -2,7 +2,7 @@
  * fake_pages.h - sys_pages() that can be told to fail: what the tables do without memory.
  *
  * What it is: takes the place of sys.c in a test's link, as nothing else of it is needed there.
- * Owns: the switch.
+ * Owns: the switches.
  * Context: unit tests.
  * Not here: system calls (sys.h has them inline).
  */
@@ -11,5 +11,8 @@
 
 /* So many more requests succeed; negative: all of them. */
 extern int fake_pages_left;
+
+/* Called once by the next request, before it is served: what another thread does meanwhile. */
+extern void (*fake_pages_meanwhile)(void);
 
 #endif
