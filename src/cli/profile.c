@@ -2,6 +2,7 @@
 
 #include "format/pprof.h"
 #include "input.h"
+#include "memory.h"
 #include "pool.h"
 
 #include <errno.h>
@@ -16,6 +17,16 @@ struct profile *profile_load(const char *path, const char **reason)
     if (!*reason)
         profile = profile_decode(input.bytes, input.size_bytes, reason);
     input_free(&input);
+    return profile;
+}
+
+struct profile *profile_new(void)
+{
+    struct profile *profile = memory_zeroed(1, sizeof *profile);
+    profile->pool = pool_new();
+    profile->period_type = (struct value_type){"", ""};
+    profile->drop_frames = profile->keep_frames = "";
+    profile->default_type = PROFILE_NONE;
     return profile;
 }
 

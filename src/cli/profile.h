@@ -87,6 +87,9 @@ struct profile *profile_load(const char *path, const char **reason);
 /* The same from memory; `bytes` need not outlive the call. */
 struct profile *profile_decode(const void *bytes, size_t size_bytes, const char **reason);
 
+/* An empty profile, to be filled in by profile_alloc(). */
+struct profile *profile_new(void);
+
 /* Frees all of it; NULL is legal. */
 void profile_free(struct profile *profile);
 

@@ -9,7 +9,6 @@
 #include "format/wire.h"
 #include "id_map.h"
 #include "input.h"
-#include "memory.h"
 #include "pool.h"
 
 #include <stdlib.h>
@@ -428,9 +427,6 @@ static void decode_number(struct decoder *decoder, struct wire_field *field)
 static bool decode_header(struct decoder *decoder)
 {
     struct profile *profile = decoder->profile;
-    profile->period_type = (struct value_type){"", ""};
-    profile->drop_frames = profile->keep_frames = "";
-    profile->default_type = PROFILE_NONE;
     profile->comments = reserve(decoder, count_of(decoder, decoder->input, PPROF_COMMENT),
                                 sizeof *profile->comments);
     struct wire_in in = decoder->input;
@@ -456,8 +452,7 @@ static struct profile *decode_raw(const void *bytes, size_t size_bytes, const ch
     *reason = size_bytes ? input_wrong_kind(bytes, size_bytes) : "empty profile";
     if (*reason)
         return NULL;
-    struct profile *profile = memory_zeroed(1, sizeof *profile);
-    profile->pool = pool_new();
+    struct profile *profile = profile_new();
     struct decoder decoder = {.profile = profile, .input = {bytes, size_bytes}};
     bool decoded = decode_all(&decoder);
     id_map_clear(&decoder.mappings);

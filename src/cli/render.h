@@ -1,0 +1,42 @@
+/*
+ * render.h - a report, written: for a person or as JSON.
+ *
+ * What it is: what all renderers are given, and the renderers.
+ * Owns: nothing. Context: cli. Not here: loading and comparing (report.h), options (options.h).
+ */
+#ifndef HEAPDIFF_CLI_RENDER_H
+#define HEAPDIFF_CLI_RENDER_H
+
+#include "diff.h"
+#include "options.h"
+#include "page.h"
+
+struct report {
+    const struct options *options;
+    const struct profile *shown; /* symbolized; the difference when there is a base */
+    const struct profile *fresh; /* as loaded */
+    const struct profile *base;  /* as loaded; NULL: none */
+    enum diff_match match;       /* with a base */
+    int type;                    /* of `shown` */
+    const struct filter *filter; /* marked with `shown` */
+};
+
+/* Process, time, live bytes, RSS; with a base the change of each; what was lost. */
+void render_head(const struct page *page, const struct report *report);
+
+/* The sites: value, share, the function that asked, its callers. */
+void render_sites(const struct page *page, const struct report *report);
+
+/* The tables of pprof's -top, -tree and -traces. */
+void render_top(const struct page *page, const struct report *report);
+void render_tree(const struct page *page, const struct report *report);
+void render_traces(const struct page *page, const struct report *report);
+
+/* All of it; the schema is in heapdiff(1). */
+void render_json(FILE *out, const struct report *report);
+
+/* Type and unit of what is shown, and the style of its numbers. */
+const struct value_type *report_type(const struct report *report);
+struct number_style report_style(const struct report *report);
+
+#endif

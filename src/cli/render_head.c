@@ -1,0 +1,225 @@
+#include "render.h"
+
+#include "name_text.h"
+#include "summary.h"
+#include "value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LABEL_COLUMNS = 16, FIGURE_COLUMNS = 14 };
+
+const struct value_type *report_type(const struct report *report)
+{
+    return &report->shown->types[report->type];
+}
+
+struct number_style report_style(const struct report *report)
+{
+    struct number_style style;
+    number_style_choose(&style, report_type(report)->unit, report->options->unit);
+    return style;
+}
+
+static struct number_style bytes_style(const struct report *report)
+{
+    struct number_style style;
+    number_style_choose(&style, "bytes", report->options->unit);
+    return style;
+}
+
+/* Who. */
+
+static void put_command_line(const struct page *page, const struct summary *summary)
+{
+    if (!summary->command_line || !summary->command_line[0])
+        return;
+    struct name_text line = name_plain(summary->command_line);
+    if (name_columns(line.text) > page->columns - 2 && strlen(line.text) > page->columns - 5)
+        strcpy(line.text + page->columns - 5, "...");
+    page_format(page, PAINT_DIM, "  %s\n", line.text);
+}
+
+static void put_process(const struct page *page, const struct summary *summary)
+{
+    struct name_text program = name_plain(summary->program);
+    page_put(page, PAINT_BOLD, program.text[0] ? program.text : "unknown program");
+    if (summary->pid)
+        page_format(page, PAINT_PLAIN, "  pid %lld", (long long)summary->pid);
+    if (summary->parent_pid)
+        page_format(page, PAINT_PLAIN, " (forked from %lld)", (long long)summary->parent_pid);
+    if (summary->host)
+        page_format(page, PAINT_PLAIN, " on %s", name_plain(summary->host).text);
+    if (summary->allocator)
+        page_format(page, PAINT_PLAIN, ", %s malloc", name_plain(summary->allocator).text);
+    if (summary->threads)
+        page_format(page, PAINT_PLAIN, ", %lld thread%s", (long long)summary->threads,
+                    summary->threads == 1 ? "" : "s");
+    page_put(page, PAINT_PLAIN, "\n");
+    put_command_line(page, summary);
+}
+
+/* When. */
+
+static void put_moment(const struct page *page, const char *label, const struct summary *summary)
+{
+    if (!summary->time_ns)
+        return;
+    page_format(page, PAINT_PLAIN, "  %s %s", label, number_time(summary->time_ns).text);
+    if (summary->start_time_ns && summary->start_time_ns < summary->time_ns)
+        page_format(page, PAINT_PLAIN, ", %s after the start",
+                    number_duration(summary->time_ns - summary->start_time_ns).text);
+    if (summary->source)
+        page_format(page, PAINT_PLAIN, " (%s)", name_plain(summary->source).text);
+    page_put(page, PAINT_PLAIN, "\n");
+}
+
+static void put_moments(const struct page *page, const struct summary *base,
+                        const struct summary *fresh)
+{
+    put_moment(page, "old", base);
+    put_moment(page, "new", fresh);
+    if (base->time_ns && fresh->time_ns)
+        page_format(
+            page, PAINT_PLAIN, "  %s %s\n", number_duration(fresh->time_ns - base->time_ns).text,
+            fresh->time_ns < base->time_ns ? "apart, and the base is the later one" : "apart");
+    if (base->pid && fresh->pid &&
+        (base->pid != fresh->pid || base->start_time_ns != fresh->start_time_ns))
+        page_format(page, PAINT_PLAIN, "  two processes: old is pid %lld, new is pid %lld\n",
+                    (long long)base->pid, (long long)fresh->pid);
+}
+
+static const char *match_text(enum diff_match match)
+{
+    static const char *const texts[] = {
+        [DIFF_MATCH_ADDRESS] = "sites matched by address in their file",
+        [DIFF_MATCH_FUNCTION] = "the program was rebuilt: sites matched by function name",
+        [DIFF_MATCH_MIXED] = "sites matched by address in their file, and by function name in files"
+                             " that were rebuilt",
+    };
+    return texts[match];
+}
+
+/* How much. */
+
+struct figure {
+    const char *label;
+    bool known; /* on both sides, when there are two */
+    int64_t base, fresh;
+    char note[80];
+};
+
+static void put_figure(const struct page *page, const struct report *report,
+                       const struct figure *figure)
+{
+    struct number_style style = bytes_style(report);
+    if (!figure->known)
+        return;
+    page_put(page, PAINT_PLAIN, "  ");
+    page_left(page, PAINT_PLAIN, figure->label, LABEL_COLUMNS);
+    if (report->base)
+        page_right(page, PAINT_PLAIN, number_text(figure->base, &style).text, FIGURE_COLUMNS);
+    page_right(page, PAINT_PLAIN, number_text(figure->fresh, &style).text, FIGURE_COLUMNS);
+    if (report->base) {
+        int64_t change = value_difference(figure->fresh, figure->base);
+        enum paint paint = change > 0 ? PAINT_GROWN : change < 0 ? PAINT_SHRUNK : PAINT_PLAIN;
+        page_right(page, paint, number_text_signed(change, &style).text, FIGURE_COLUMNS);
+    }
+    if (figure->note[0])
+        page_format(page, PAINT_DIM, "   %s", figure->note);
+    page_put(page, PAINT_PLAIN, "\n");
+}
+
+static void put_columns(const struct page *page)
+{
+    page_spaces(page, 2 + LABEL_COLUMNS);
+    page_right(page, PAINT_DIM, "old", FIGURE_COLUMNS);
+    page_right(page, PAINT_DIM, "new", FIGURE_COLUMNS);
+    page_right(page, PAINT_DIM, "change", FIGURE_COLUMNS);
+    page_put(page, PAINT_PLAIN, "\n");
+}
+
+static void note_objects(struct figure *figure, const struct summary *base,
+                         const struct summary *fresh, bool compared)
+{
+    if (fresh->live_objects < 0)
+        return;
+    struct number_text now = number_count(fresh->live_objects, false);
+    if (compared && base->live_objects >= 0)
+        snprintf(
+            figure->note, sizeof figure->note, "%.24s objects (%.24s)", now.text,
+            number_count(value_difference(fresh->live_objects, base->live_objects), true).text);
+    else
+        snprintf(figure->note, sizeof figure->note, "%.24s objects", now.text);
+}
+
+static void note_memory(const struct report *report, struct figure *rss, struct figure *gap,
+                        const struct summary *fresh)
+{
+    struct number_style style = bytes_style(report);
+    if (fresh->rss_peak_bytes)
+        snprintf(rss->note, sizeof rss->note, "peak %s",
+                 number_text(fresh->rss_peak_bytes, &style).text);
+    if (fresh->own_bytes)
+        snprintf(gap->note, sizeof gap->note, "heapdiff's own tables %s",
+                 number_text(fresh->own_bytes, &style).text);
+    if (fresh->rss_bytes && fresh->rss_bytes < fresh->live_bytes)
+        snprintf(gap->note, sizeof gap->note, "some live memory was never written");
+}
+
+static void put_figures(const struct page *page, const struct report *report,
+                        const struct summary *base, const struct summary *fresh)
+{
+    bool two = report->base != NULL;
+    bool live = fresh->has_live && (!two || base->has_live);
+    bool kinds = live && fresh->has_kinds && (!two || base->has_kinds);
+    bool rss = fresh->rss_bytes && (!two || base->rss_bytes);
+    struct figure figures[] = {
+        {"live", live, base->live_bytes, fresh->live_bytes, ""},
+        {"  malloc", kinds, base->malloc_bytes, fresh->malloc_bytes, ""},
+        {"  mmap", kinds, base->mmap_bytes, fresh->mmap_bytes, ""},
+        {"RSS", rss, base->rss_bytes, fresh->rss_bytes, ""},
+        {"gap: RSS - live", rss && live, value_difference(base->rss_bytes, base->live_bytes),
+         value_difference(fresh->rss_bytes, fresh->live_bytes), ""},
+    };
+    note_objects(&figures[0], base, fresh, two);
+    note_memory(report, &figures[3], &figures[4], fresh);
+    if (!live && !rss)
+        return;
+    page_put(page, PAINT_PLAIN, "\n");
+    if (two)
+        put_columns(page);
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
+        put_figure(page, report, &figures[i]);
+}
+
+/* What is missing. */
+
+static void put_losses(const struct page *page, const char *side, const struct profile *profile)
+{
+    struct summary_loss losses[SUMMARY_LOSSES_MAX];
+    size_t count = summary_losses(profile, losses);
+    for (size_t i = 0; i < count; i++) {
+        struct number_text figure = number_count(losses[i].count, false);
+        const char *split = strstr(losses[i].text, "%s");
+        page_format(page, PAINT_WARNING, "  lost%s: %.*s%s%s\n", side,
+                    (int)(split - losses[i].text), losses[i].text, figure.text, split + 2);
+    }
+}
+
+void render_head(const struct page *page, const struct report *report)
+{
+    struct summary fresh = summary_of(report->fresh), base = {0};
+    put_process(page, &fresh);
+    if (report->base) {
+        base = summary_of(report->base);
+        put_moments(page, &base, &fresh);
+        page_format(page, PAINT_DIM, "  %s\n", match_text(report->match));
+    } else {
+        put_moment(page, "at", &fresh);
+    }
+    put_figures(page, report, &base, &fresh);
+    if (report->base)
+        put_losses(page, " (old)", report->base);
+    put_losses(page, report->base ? " (new)" : "", report->fresh);
+}
