@@ -40,7 +40,7 @@ build_heapdiff() {
         tail -20 "$work/meson.log"
         return 1
     }
-    ninja -C "$build" src/preload/libheapdiff.so src/cli/heapdiff
+    ninja --quiet -C "$build" src/preload/libheapdiff.so src/cli/heapdiff
 }
 
 # apt-get against the mirrors this machine is set up with, asked for sources, in folders of our own:

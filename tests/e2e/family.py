@@ -113,7 +113,7 @@ class Family(harness.Case):
 
     def test_child_answers_signals(self):
         """A forked child that lives on is asked by its own pid."""
-        shell = self.start(["bash", "-c", "(sleep 5; :) & echo $!; wait"])
+        shell = self.start(["bash", "-c", "(sleep 2; :) & echo $!; wait"])
         child = int(shell.stdout.readline())
         time.sleep(0.3)
         for pid in (child, shell.pid):
