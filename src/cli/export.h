@@ -1,10 +1,11 @@
 /*
  * export.h - a profile in the formats of other tools.
  *
- * What it is: one function a format, each in export_FORMAT.c, writing a symbolized profile to a sink.
- * Owns: nothing. Context: cli. Not here: the command line (export_command.h), files (target.h).
+ * What it is: one function a format, each in export_FORMAT.c, writing a symbolized profile.
+ * Owns: nothing. Context: cli. Not here: the command line (export_command.h), files (target.h), JSON
+ *   for programs (render.h).
  *
- * All return false when the sink failed. `type` is an index of the profile's sample types.
+ * `type` is an index of the profile's sample types.
  */
 #ifndef HEAPDIFF_CLI_EXPORT_H
 #define HEAPDIFF_CLI_EXPORT_H
@@ -12,16 +13,18 @@
 #include "format/sink.h"
 #include "profile.h"
 
+#include <stdio.h>
+
 /*
  * profile.proto, not packed: all sample types, labels, comments and mappings; decoding it gives the
- * same profile. The samples of a diff come out as new - base.
+ * same profile. The samples of a diff come out as new - base. False when the sink failed.
  */
 bool export_pprof(const struct profile *profile, struct sink *sink);
 
 /*
  * profile.proto as Go's runtime writes it: alloc_objects/count, alloc_space/bytes,
  * inuse_objects/count, inuse_space/bytes, period type space/bytes. What the profile does not have is
- * 0; samples that are all 0 are left out.
+ * 0; samples that are all 0 are left out. False when the sink failed.
  */
 bool export_pprof_go(const struct profile *profile, struct sink *sink);
 
@@ -32,12 +35,12 @@ bool export_pprof_go_possible(const struct profile *profile);
  * "root;...;leaf VALUE" lines, equal stacks added up, sorted; "root;...;leaf BASE NEW" for a diff, as
  * flamegraph.pl reads it. Stacks without a value are left out.
  */
-bool export_collapsed(const struct profile *profile, int type, struct sink *sink);
+void export_collapsed(FILE *out, const struct profile *profile, int type);
 
 /*
  * JSON for speedscope: one profile; for a diff a "grown" and a "shrunk" one, as speedscope takes no
  * negative weights.
  */
-bool export_speedscope(const struct profile *profile, int type, struct sink *sink);
+void export_speedscope(FILE *out, const struct profile *profile, int type);
 
 #endif

@@ -1,7 +1,6 @@
 #include "export.h"
 
 #include "memory.h"
-#include "text_sink.h"
 #include "value.h"
 
 #include <stdlib.h>
@@ -70,21 +69,21 @@ static int stack_compare(const struct collapsed *a, const struct collapsed *b)
     return strcmp(a->stack, b->stack);
 }
 
-static bool line_write(const struct collapsed *entry, bool diff, struct sink *sink)
+static void put_line(FILE *out, const struct collapsed *entry, bool diff)
 {
     if (entry->base == 0 && entry->value == 0)
-        return true;
-    if (!diff)
-        return text_format(sink, "%s %lld\n", entry->stack, (long long)entry->value);
-    return text_format(sink, "%s %lld %lld\n", entry->stack, (long long)entry->base,
-                       (long long)entry->value);
+        return;
+    fputs(entry->stack, out);
+    if (diff)
+        fprintf(out, " %lld", (long long)entry->base);
+    fprintf(out, " %lld\n", (long long)entry->value);
 }
 
-bool export_collapsed(const struct profile *profile, int type, struct sink *sink)
+void export_collapsed(FILE *out, const struct profile *profile, int type)
 {
     struct collapsed *stacks = NULL, *entry, *next;
     struct text_room room = {0};
-    bool diff = false, written = true;
+    bool diff = false;
     for (size_t i = 0; i < profile->sample_count; i++) {
         const struct sample *sample = &profile->samples[i];
         int64_t base = sample->base != NULL ? sample->base[type] : 0;
@@ -95,10 +94,9 @@ bool export_collapsed(const struct profile *profile, int type, struct sink *sink
     HASH_SORT(stacks, stack_compare);
     HASH_ITER(hh, stacks, entry, next)
     {
-        written = written && line_write(entry, diff, sink);
+        put_line(out, entry, diff);
         HASH_DEL(stacks, entry);
         free(entry);
     }
     free(room.text);
-    return written;
 }

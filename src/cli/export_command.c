@@ -4,10 +4,12 @@
 #include "export.h"
 #include "memory.h"
 #include "message.h"
+#include "render.h"
 #include "symbol.h"
 #include "target.h"
 #include "zlib_sink.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -25,44 +27,69 @@ static const char usage[] =
     "  -o, --output FILE    write FILE, whole or not at all (default: standard output)\n"
     "  -h, --help           this text\n";
 
-/* What an export is made of, after all is loaded. */
+/* What is loaded for one export. */
 struct export_job {
-    struct profile *profile;
+    struct profile *base, *fresh, *diff; /* base and diff: NULL without --base */
+    struct profile *shown;               /* the one of them that is written */
+    enum diff_match match;
     int type;
-    struct sink *sink;
+    const char *path, *base_path;
 };
 
-typedef bool export_writer(const struct export_job *job);
+typedef bool export_writer(const struct export_job *job, struct target *target);
 
-static bool packed_write(const struct export_job *job,
+static bool packed_write(const struct profile *profile, struct target *target,
                          bool (*encode)(const struct profile *, struct sink *))
 {
     struct zlib_sink *packed = memory_zeroed(1, sizeof(*packed));
-    zlib_sink_open(packed, job->sink);
-    bool written = encode(job->profile, &packed->sink);
+    zlib_sink_open(packed, &target->sink);
+    bool written = encode(profile, &packed->sink);
     written &= zlib_sink_close(packed);
     free(packed);
     return written;
 }
 
-static bool pprof_write(const struct export_job *job)
+static bool pprof_write(const struct export_job *job, struct target *target)
 {
-    return packed_write(job, export_pprof);
+    return packed_write(job->shown, target, export_pprof);
 }
 
-static bool pprof_go_write(const struct export_job *job)
+static bool pprof_go_write(const struct export_job *job, struct target *target)
 {
-    return packed_write(job, export_pprof_go);
+    return packed_write(job->shown, target, export_pprof_go);
 }
 
-static bool collapsed_write(const struct export_job *job)
+static bool collapsed_write(const struct export_job *job, struct target *target)
 {
-    return export_collapsed(job->profile, job->type, job->sink);
+    export_collapsed(target->file, job->shown, job->type);
+    return true;
 }
 
-static bool speedscope_write(const struct export_job *job)
+static bool speedscope_write(const struct export_job *job, struct target *target)
 {
-    return export_speedscope(job->profile, job->type, job->sink);
+    export_speedscope(target->file, job->shown, job->type);
+    return true;
+}
+
+/* The report's own schema, over all samples. */
+static bool json_write(const struct export_job *job, struct target *target)
+{
+    const struct options options = {
+        .profile_path = job->path, .base_path = job->base_path, .limit = -1};
+    char *message = NULL;
+    struct filter *filter = filter_new(&options.filter, &message);
+    const struct report report = {.options = &options,
+                                  .shown = job->shown,
+                                  .fresh = job->fresh,
+                                  .base = job->base,
+                                  .match = job->match,
+                                  .type = job->type,
+                                  .filter = filter};
+    assert(filter != NULL); /* no expression, no mistake in it */
+    filter_mark(filter, job->shown);
+    render_json(target->file, &report);
+    filter_free(filter);
+    return true;
 }
 
 static const struct export_format {
@@ -75,6 +102,7 @@ static const struct export_format {
     {"pprof-go", pprof_go_write, true, export_pprof_go_possible},
     {"collapsed", collapsed_write, false, NULL},
     {"speedscope", speedscope_write, false, NULL},
+    {"json", json_write, false, NULL},
 };
 
 struct export_options {
@@ -158,66 +186,71 @@ static struct profile *profile_read(const char *path)
     return profile;
 }
 
-/* The profile, or what changed since the base; symbolized. NULL after a message. */
-static struct profile *profile_prepare(const struct export_options *options)
+/* Loads and symbolizes; false after a message. */
+static bool job_load(struct export_job *job)
 {
     const struct diff_options as_base = {0};
-    enum diff_match match;
     const char *reason = NULL;
-    struct profile *fresh = profile_read(options->profile);
-    if (fresh == NULL || options->base == NULL) {
-        if (fresh != NULL)
-            symbolize(fresh);
-        return fresh;
+    job->fresh = profile_read(job->path);
+    if (job->fresh == NULL)
+        return false;
+    job->shown = job->fresh;
+    if (job->base_path != NULL) {
+        job->base = profile_read(job->base_path);
+        if (job->base == NULL)
+            return false;
+        job->diff = profile_diff(job->base, job->fresh, &as_base, &job->match, &reason);
+        if (job->diff == NULL)
+            return message_error(job->path, "%s", reason);
+        job->shown = job->diff;
     }
-    struct profile *base = profile_read(options->base), *diff = NULL;
-    if (base != NULL) {
-        diff = profile_diff(base, fresh, &as_base, &match, &reason);
-        if (diff == NULL)
-            message_error(options->profile, "%s", reason);
-    }
-    profile_free(base);
-    profile_free(fresh);
-    if (diff != NULL)
-        symbolize(diff);
-    return diff;
+    symbolize(job->shown);
+    return true;
+}
+
+static void job_free(struct export_job *job)
+{
+    profile_free(job->diff);
+    profile_free(job->base);
+    profile_free(job->fresh);
 }
 
 /* The index of the sample type asked for; inuse_space unless said otherwise. */
-static int type_choose(const struct export_options *options, const struct profile *profile)
+static int type_choose(const char *asked, const struct profile *profile)
 {
-    if (options->sample_index != NULL)
-        return profile_type(profile, options->sample_index);
+    if (asked != NULL)
+        return profile_type(profile, asked);
     int usual = profile_type(profile, "inuse_space");
     return usual != PROFILE_NONE ? usual : profile->default_type;
 }
 
-static bool job_refused(const struct export_options *options, const struct export_job *job)
+/* False after a message. */
+static bool job_fits(const struct export_job *job, const struct export_options *options)
 {
     const struct export_format *format = options->format;
     bool to_stdout = options->output == NULL || strcmp(options->output, "-") == 0;
     if (job->type == PROFILE_NONE)
-        return !message_error(options->profile, "has no sample type \"%s\"", options->sample_index);
-    if (format->possible != NULL && !format->possible(job->profile))
-        return !message_error(options->profile, "has no sample type of Go's heap profiles");
+        return message_error(job->path, "has no sample type \"%s\"", options->sample_index);
+    if (format->possible != NULL && !format->possible(job->shown))
+        return message_error(job->path, "has no sample type of Go's heap profiles");
     if (format->binary && to_stdout && isatty(STDOUT_FILENO))
-        return !message_error("standard output", "is a terminal: name a file with -o");
-    return false;
+        return message_error("standard output", "is a terminal: name a file with -o");
+    return true;
 }
 
-static bool job_run(const struct export_options *options, struct profile *profile)
+static bool job_run(struct export_job *job, const struct export_options *options)
 {
     struct target target;
     const char *name = options->output != NULL ? options->output : "standard output";
-    struct export_job job = {profile, type_choose(options, profile), &target.sink};
-    if (job_refused(options, &job))
+    if (!job_load(job))
+        return false;
+    job->type = type_choose(options->sample_index, job->shown);
+    if (!job_fits(job, options))
         return false;
     if (!target_open(&target, options->output))
         return message_error(name, "%s", strerror(errno));
-    bool written = options->format->write(&job);
-    if (!target_close(&target, written))
-        return message_error(name, "%s", strerror(errno));
-    return true;
+    bool written = options->format->write(job, &target);
+    return target_close(&target, written) || message_error(name, "%s", strerror(errno));
 }
 
 int command_export(int argc, char **argv)
@@ -226,8 +259,8 @@ int command_export(int argc, char **argv)
     int status = options_read(&options, argc, argv);
     if (status != GO_ON)
         return status;
-    struct profile *profile = profile_prepare(&options);
-    bool written = profile != NULL && job_run(&options, profile);
-    profile_free(profile);
+    struct export_job job = {.path = options.profile, .base_path = options.base};
+    bool written = job_run(&job, &options);
+    job_free(&job);
     return written ? 0 : 1;
 }

@@ -1,12 +1,14 @@
 #include "export.h"
 
+#include "json.h"
 #include "memory.h"
-#include "text_sink.h"
 #include "token_table.h"
 #include "value.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { LINES_DEPTH = 3 /* a frame is a line, a profile some */ };
 
 /* Which samples a profile of the file is made of. */
 enum speedscope_side { SIDE_ALL, SIDE_GROWN, SIDE_SHRUNK };
@@ -14,7 +16,7 @@ enum speedscope_side { SIDE_ALL, SIDE_GROWN, SIDE_SHRUNK };
 struct speedscope {
     const struct profile *profile;
     int type;
-    struct sink *sink;
+    struct json json;
     struct token_table frames; /* a frame's token is its index in the file */
 };
 
@@ -35,96 +37,85 @@ static uint32_t frame_of(struct speedscope *self, const struct line *line, bool 
     return token_of(&self->frames, key, sizeof(key), fresh);
 }
 
-static bool frame_write(struct speedscope *self, const struct line *line)
+static void put_frame(struct speedscope *self, const struct line *line)
 {
     const struct function *function = &self->profile->functions[line->function];
     bool fresh = false;
-    uint32_t token = frame_of(self, line, &fresh);
+    frame_of(self, line, &fresh);
     if (!fresh)
-        return true;
-    bool written = text_write(self->sink, token == 0 ? "\n   {\"name\": " : ",\n   {\"name\": ") &&
-                   text_json(self->sink, function->name);
-    if (written && function->filename[0] != '\0')
-        written =
-            text_write(self->sink, ", \"file\": ") && text_json(self->sink, function->filename);
-    if (written && line->line > 0)
-        written = text_format(self->sink, ", \"line\": %lld", (long long)line->line);
-    return written && text_write(self->sink, "}");
+        return;
+    json_open(&self->json, NULL, '{');
+    json_text(&self->json, "name", function->name);
+    if (function->filename[0] != '\0')
+        json_text(&self->json, "file", function->filename);
+    if (line->line > 0)
+        json_number(&self->json, "line", line->line);
+    json_close(&self->json, '}');
 }
 
-static bool frames_write(struct speedscope *self)
+static void put_frames(struct speedscope *self)
 {
     const struct profile *profile = self->profile;
-    bool written = text_write(self->sink, " \"shared\": {\"frames\": [");
+    json_open(&self->json, "shared", '{');
+    json_open(&self->json, "frames", '[');
     for (size_t i = 0; i < profile->location_count; i++)
-        for (size_t k = 0; written && k < profile->locations[i].line_count; k++)
-            written = frame_write(self, &profile->locations[i].lines[k]);
-    return written && text_write(self->sink, "]},\n");
+        for (size_t k = 0; k < profile->locations[i].line_count; k++)
+            put_frame(self, &profile->locations[i].lines[k]);
+    json_close(&self->json, ']');
+    json_close(&self->json, '}');
 }
 
 /* Root first. */
-static bool stack_write(struct speedscope *self, const struct sample *sample)
+static void put_stack(struct speedscope *self, const struct sample *sample)
 {
-    const char *separator = "[";
-    bool written = true;
+    json_open(&self->json, NULL, '[');
     for (size_t i = sample->depth; i-- > 0;) {
         const struct location *location = &self->profile->locations[sample->locations[i]];
-        for (size_t k = location->line_count; written && k-- > 0;) {
-            uint32_t frame = frame_of(self, &location->lines[k], NULL);
-            written = text_format(self->sink, "%s%u", separator, frame);
-            separator = ",";
-        }
+        for (size_t k = location->line_count; k-- > 0;)
+            json_number(&self->json, NULL, frame_of(self, &location->lines[k], NULL));
     }
-    return written && text_write(self->sink, separator[0] == '[' ? "[]" : "]");
+    json_close(&self->json, ']');
 }
 
-static bool samples_write(struct speedscope *self, enum speedscope_side side)
+static void put_stacks(struct speedscope *self, enum speedscope_side side)
 {
-    const char *separator = "";
-    bool written = text_write(self->sink, "\"samples\": [");
-    for (size_t i = 0; written && i < self->profile->sample_count; i++) {
-        if (weight_of(self, &self->profile->samples[i], side) == 0)
-            continue;
-        written =
-            text_write(self->sink, separator) && stack_write(self, &self->profile->samples[i]);
-        separator = ",\n    ";
-    }
-    return written && text_write(self->sink, "],\n   ");
+    json_open(&self->json, "samples", '[');
+    for (size_t i = 0; i < self->profile->sample_count; i++)
+        if (weight_of(self, &self->profile->samples[i], side) != 0)
+            put_stack(self, &self->profile->samples[i]);
+    json_close(&self->json, ']');
 }
 
-/* Returns the sum of the weights. */
-static int64_t weights_write(struct speedscope *self, enum speedscope_side side)
+/* Returns their sum. */
+static int64_t put_weights(struct speedscope *self, enum speedscope_side side)
 {
-    const char *separator = "";
     int64_t total = 0;
-    text_write(self->sink, "\"weights\": [");
+    json_open(&self->json, "weights", '[');
     for (size_t i = 0; i < self->profile->sample_count; i++) {
         int64_t weight = weight_of(self, &self->profile->samples[i], side);
         if (weight == 0)
             continue;
-        text_format(self->sink, "%s%lld", separator, (long long)weight);
-        separator = ",";
+        json_number(&self->json, NULL, weight);
         total = value_sum(total, weight);
     }
-    text_write(self->sink, "],\n   ");
+    json_close(&self->json, ']');
     return total;
 }
 
-static bool side_write(struct speedscope *self, enum speedscope_side side)
+static void put_side(struct speedscope *self, enum speedscope_side side)
 {
     static const char *const names[] = {"", " grown", " shrunk"};
     const struct value_type *type = &self->profile->types[self->type];
     char *name = memory_format("%s%s", type->type, names[side]);
-    bool written = text_write(self->sink, "  {\"type\": \"sampled\", \"name\": ") &&
-                   text_json(self->sink, name) &&
-                   text_format(self->sink, ", \"unit\": \"%s\", \"startValue\": 0,\n   ",
-                               strcmp(type->unit, "bytes") == 0 ? "bytes" : "none") &&
-                   samples_write(self, side);
+    json_open(&self->json, NULL, '{');
+    json_text(&self->json, "type", "sampled");
+    json_text(&self->json, "name", name);
+    json_text(&self->json, "unit", strcmp(type->unit, "bytes") == 0 ? "bytes" : "none");
+    json_number(&self->json, "startValue", 0);
+    put_stacks(self, side);
+    json_number(&self->json, "endValue", put_weights(self, side));
+    json_close(&self->json, '}');
     free(name);
-    if (!written)
-        return false;
-    int64_t total = weights_write(self, side);
-    return text_format(self->sink, "\"endValue\": %lld}", (long long)total);
 }
 
 static bool is_diff(const struct profile *profile)
@@ -135,20 +126,24 @@ static bool is_diff(const struct profile *profile)
     return false;
 }
 
-bool export_speedscope(const struct profile *profile, int type, struct sink *sink)
+void export_speedscope(FILE *out, const struct profile *profile, int type)
 {
-    struct speedscope self = {.profile = profile, .type = type, .sink = sink};
-    bool written =
-        text_write(sink,
-                   "{\n \"$schema\": \"https://www.speedscope.app/file-format-schema.json\",\n"
-                   " \"exporter\": \"heapdiff " HEAPDIFF_VERSION "\",\n"
-                   " \"activeProfileIndex\": 0,\n") &&
-        frames_write(&self) && text_write(sink, " \"profiles\": [\n");
-    if (is_diff(profile))
-        written = written && side_write(&self, SIDE_GROWN) && text_write(sink, ",\n") &&
-                  side_write(&self, SIDE_SHRUNK);
-    else
-        written = written && side_write(&self, SIDE_ALL);
+    struct speedscope self = {.profile = profile,
+                              .type = type,
+                              .json = {.out = out, .lines_depth = LINES_DEPTH, .empty = true}};
+    json_open(&self.json, NULL, '{');
+    json_text(&self.json, "$schema", "https://www.speedscope.app/file-format-schema.json");
+    json_text(&self.json, "exporter", "heapdiff " HEAPDIFF_VERSION);
+    json_number(&self.json, "activeProfileIndex", 0);
+    put_frames(&self);
+    json_open(&self.json, "profiles", '[');
+    if (is_diff(profile)) {
+        put_side(&self, SIDE_GROWN);
+        put_side(&self, SIDE_SHRUNK);
+    } else {
+        put_side(&self, SIDE_ALL);
+    }
+    json_close(&self.json, ']');
+    json_close(&self.json, '}');
     token_table_clear(&self.frames);
-    return written && text_write(sink, "\n ]\n}\n");
 }

@@ -61,42 +61,49 @@ static const char *mapping_name(const struct mapping *mapping)
     return slash != NULL && slash[1] != '\0' ? slash + 1 : mapping->filename;
 }
 
-/* An index of "module+0xoffset", the last resort: an offset into the file, as nothing else is known. */
-static int function_unknown(struct symbolizer *self, const struct mapping *mapping,
-                            uint64_t address)
+/* "module+0xoffset", the last resort: an offset into the file, as nothing else is known. */
+static int function_unknown(struct symbolizer *self, const struct pending *pending,
+                            const char *filename)
 {
-    uint64_t offset = mapping == NULL ? address : address - mapping->start + mapping->offset;
+    const struct mapping *mapping =
+        pending->mapping != PROFILE_NONE ? &self->profile->mappings[pending->mapping] : NULL;
+    uint64_t offset = pending->address;
+    if (mapping != NULL)
+        offset += mapping->offset - mapping->start;
     char *name = memory_format("%s+0x%llx", mapping_name(mapping), (unsigned long long)offset);
-    struct function_key key = {"", name, "", "", 0};
+    const struct function_key key = {
+        .readable = name, .system_name = name, .directory = "", .filename = filename};
     int index = function_set_add(self->functions, &key);
     free(name);
     return index;
 }
 
-static int function_known(struct symbolizer *self, const struct frame *frame)
+static int function_of(struct symbolizer *self, const struct pending *pending,
+                       const struct frame *frame)
 {
-    struct function_key key = {.readable = frame->readable != NULL ? frame->readable : "",
-                               .system_name = frame->name,
-                               .directory = frame->directory != NULL ? frame->directory : "",
-                               .filename = frame->file != NULL ? frame->file : "",
-                               .start_line = frame->start_line};
+    const char *file = frame->file != NULL ? frame->file : "";
+    if (frame->name == NULL)
+        return function_unknown(self, pending, file);
+    const struct function_key key = {.readable = frame->readable != NULL ? frame->readable : "",
+                                     .system_name = frame->name,
+                                     .directory = frame->directory != NULL ? frame->directory : "",
+                                     .filename = file,
+                                     .start_line = frame->start_line};
     return function_set_add(self->functions, &key);
 }
 
 static void lines_set(struct symbolizer *self, const struct pending *pending,
-                      const struct mapping *mapping, const struct frame *frames, size_t count)
+                      const struct frame *frames, size_t count)
 {
     struct location *location = pending->location;
     location->line_count = count > 0 ? count : 1;
     location->lines =
         profile_alloc(self->profile, location->line_count, sizeof(location->lines[0]));
     if (count == 0)
-        location->lines[0].function = function_unknown(self, mapping, pending->address);
+        location->lines[0].function = function_unknown(self, pending, "");
     for (size_t i = 0; i < count; i++) {
         location->lines[i].line = frames[i].line;
-        location->lines[i].function = frames[i].name != NULL
-                                          ? function_known(self, &frames[i])
-                                          : function_unknown(self, mapping, pending->address);
+        location->lines[i].function = function_of(self, pending, &frames[i]);
     }
 }
 
@@ -123,19 +130,18 @@ static void image_use(struct symbolizer *self, const struct mapping *mapping)
 static void pending_resolve(struct symbolizer *self, const struct pending *pending)
 {
     struct frame frames[FRAMES_MAX];
-    struct mapping *mapping = NULL;
     size_t count = 0;
-    if (pending->mapping != PROFILE_NONE) {
-        mapping = &self->profile->mappings[pending->mapping];
+    struct mapping *mapping =
+        pending->mapping != PROFILE_NONE ? &self->profile->mappings[pending->mapping] : NULL;
+    if (mapping != NULL)
         image_use(self, mapping);
-    }
     if (mapping != NULL && self->image != NULL) {
         uint64_t address =
             image_address(self->image, pending->address, mapping->start, mapping->offset);
         enum image_source source = image_frames(self->image, address, frames, &count);
         mapping_mark(mapping, source, count);
     }
-    lines_set(self, pending, mapping, frames, count);
+    lines_set(self, pending, frames, count);
 }
 
 void symbolize(struct profile *profile)
