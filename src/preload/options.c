@@ -72,16 +72,24 @@ static bool read_signal_name(const char *value, int *number)
     return false;
 }
 
+/* What a handler can be installed for, without the faults that runtimes live by, and without the
+   signals that libc keeps for itself (cancellation, setuid). */
+static bool can_listen_to(uint64_t number)
+{
+    static const uint64_t refused = 1ull << SIGKILL | 1ull << SIGSTOP | 1ull << SIGSEGV |
+                                    1ull << SIGBUS | 1ull << SIGILL | 1ull << SIGFPE |
+                                    1ull << SIGTRAP | 1ull << SIGABRT | 1ull << SIGCHLD |
+                                    1ull << 32 | 1ull << 33;
+    return number <= 64 && (number == 64 || !(refused >> number & 1));
+}
+
 static bool read_signal(const char *value, void *field)
 {
     uint64_t number;
     const char *at = value;
     if (read_signal_name(value, field))
         return true;
-    /* A number: what a handler can be installed for, without the faults that runtimes live by. */
-    if (!text_read_number(&at, &number) || *at != '\0' || number >= 65 || number == SIGKILL ||
-        number == SIGSTOP || number == SIGSEGV || number == SIGBUS || number == SIGILL ||
-        number == SIGFPE || number == SIGTRAP || number == SIGABRT || number == SIGCHLD)
+    if (!text_read_number(&at, &number) || *at != '\0' || !can_listen_to(number))
         return false;
     *(int *)field = (int)number;
     return true;
@@ -110,10 +118,8 @@ static bool read_interval(const char *value, void *field)
     if (!text_read_number(&value, &number) || number > 10000000)
         return false;
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-        if (strcmp(value, units[i].unit) == 0) {
-            *(uint64_t *)field = number * units[i].ns;
-            return true;
-        }
+        if (strcmp(value, units[i].unit) == 0)
+            return !__builtin_mul_overflow(number, units[i].ns, (uint64_t *)field);
     return false;
 }
 
