@@ -245,13 +245,27 @@ static bool arena_replace_all(int fd)
     return ok;
 }
 
-/* The tables as of the fork: the parent may have gone on growing in the shared header. */
-static void arena_restore_counts(void)
+/* Zeroes the entries of the last chunk that do not count. */
+static void arena_clear_rest(const struct arena_table *table)
 {
+    unsigned chunk = box_chunk_of(table->count - 1, table->shift);
+    uint64_t used = box_place_of(table->count - 1, table->shift, chunk) + 1;
+    uint64_t rest = box_chunk_entries(table->shift, chunk) - used;
+    memset(table->chunks[chunk] + used * table->entry_bytes, 0, rest * table->entry_bytes);
+}
+
+/* The tables as of the fork: the parent may have gone on in the memory that was shared until now. */
+static void arena_restore(void)
+{
+    arena.header->flags &= ~(uint32_t)BOX_FLAG_SPILLED;
     for (int id = 0; id < BOX_TABLES; id++) {
+        uint64_t *chunk_at = arena.header->tables[id].chunk_at;
         for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX; chunk++)
             if (!arena.tables[id].chunks[chunk])
-                arena.header->tables[id].chunk_at[chunk] = 0;
+                chunk_at[chunk] = 0;
+            else if (chunk_at[chunk] == 0)
+                arena.header->flags |= BOX_FLAG_SPILLED;
+        arena_clear_rest(&arena.tables[id]);
         arena_publish((enum box_table_id)id);
     }
 }
@@ -274,7 +288,8 @@ bool arena_renew(const char *name, int pid)
         arena.path[0] = '\0';
     }
     bool ok = arena_replace_all((int)fd);
-    arena_restore_counts();
+    if (ok)
+        arena_restore();
     if (fd >= 0)
         sys_close((int)fd);
     return ok;
