@@ -14,6 +14,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { EXEC_ARGUMENTS_MAX = 1024 }; /* of execl and its kin: they are written out in source */
@@ -179,6 +181,39 @@ HOOK void quick_exit(int status)
     process_finish("exit");
     real.quick_exit(status);
     __builtin_unreachable();
+}
+
+/* The null device, and nothing that somebody has put in its place. */
+static bool open_null(void)
+{
+    struct stat device;
+    int fd = open("/dev/null", O_RDWR);
+    if (fd < 0)
+        return false;
+    bool is_null =
+        fstat(fd, &device) == 0 && S_ISCHR(device.st_mode) && device.st_rdev == makedev(1, 3);
+    if (!is_null)
+        errno = ENODEV;
+    for (int i = 0; is_null && i < 3; i++)
+        is_null = dup2(fd, i) == i;
+    if (fd > 2)
+        close(fd);
+    return is_null;
+}
+
+/* daemon(3) of libc forks and ends the parent where no hook sees it: done here, by the same steps. */
+HOOK int daemon(int no_chdir, int no_close)
+{
+    pid_t child = fork();
+    if (child < 0)
+        return -1;
+    if (child > 0)
+        _exit(0);
+    if (setsid() < 0)
+        return -1;
+    if (!no_chdir && chdir("/") != 0)
+        return -1;
+    return no_close || open_null() ? 0 : -1;
 }
 
 HOOK int dlclose(void *handle)

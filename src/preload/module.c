@@ -2,14 +2,35 @@
 
 #include <dlfcn.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 /* glibc 2.35 and later; elsewhere objects stay unnamed. */
 extern int _dl_find_object(void *address, struct dl_find_object *found) __attribute__((weak));
 
-/* The first page of an object holds its ELF header and, as every linker lays it out, its program
+/* The program itself: the kernel says where its headers are, and they say how far it reaches (the
+   loader's answer may begin at the text segment of a program that is not position independent). */
+static bool program_headers(struct module *module)
+{
+    module->segments = (const void *)getauxval(AT_PHDR);
+    module->segment_count = (unsigned)getauxval(AT_PHNUM);
+    for (unsigned i = 0; i < module->segment_count; i++) {
+        const ElfW(Phdr) *segment = &module->segments[i];
+        uint64_t start = module->bias + segment->p_vaddr;
+        if (segment->p_type != PT_LOAD)
+            continue;
+        module->start = start < module->start ? start : module->start;
+        module->end =
+            start + segment->p_memsz > module->end ? start + segment->p_memsz : module->end;
+    }
+    return module->segments != NULL;
+}
+
+/* The first page of a library holds its ELF header and, as every linker lays it out, its program
    headers. */
 static bool module_headers(struct module *module)
 {
+    if (module->name[0] == '\0')
+        return program_headers(module);
     const ElfW(Ehdr) *header = (const void *)module->start;
     if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
         header->e_phentsize != sizeof(ElfW(Phdr)) ||
