@@ -22,6 +22,8 @@ enum walk_outcome walk_guess(struct walk *walk)
     enum { RECORD_BYTES = 16 };
     uintptr_t fp = walk->fp;
     uintptr_t back;
+    if (fp == 0) /* the ABIs' mark of the outermost frame: _start, the loader's entry */
+        return WALK_END;
     walk->trusted = false;
     if (walk->sp >= walk->stack_top || fp < walk->sp || fp % 8 != 0 ||
         walk->stack_top < RECORD_BYTES || fp > walk->stack_top - RECORD_BYTES)
