@@ -274,15 +274,22 @@ def check_profiles(directory, main_program, least_sites):
         ends += int(profile.facts.get("unwind_ends", "0"))
         if name.startswith(main_program + "."):
             sites = max(sites, len(profile.samples))
-            first = os.path.basename(profile.file(profile.mappings[1]))
-            if not first.startswith(main_program):
-                problems.append("%s: the main binary is not the first mapping: %s" % (name, first))
+            problems += main_binary_first(profile, main_program)
     if sites < least_sites:
         problems.append("%s: %d sites, expected %d: %s" % (
             main_program, sites, least_sites, [os.path.basename(path) for path in paths[:8]]))
     problems += ["left over: " + box for box in left_over(paths)]
     return problems, "%d profiles, %d sites in %s's largest, %d ended stacks" % (
         len(paths), sites, main_program, ends)
+
+
+def main_binary_first(profile, main_program):
+    """A problem unless the program's own file is the first mapping (where there is any)."""
+    program = os.path.basename(os.path.realpath(shutil.which(main_program) or main_program))
+    names = [os.path.basename(profile.file(one)) for one in profile.mappings.values()]
+    if names and not names[0].startswith(program):
+        return ["%s: the main binary is not the first mapping: %s" % (profile.path, names)]
+    return []
 
 
 def left_over(paths):

@@ -85,9 +85,17 @@ static void wait_blocked(void)
     printf("read %d\n", read(fd, &info, sizeof info) == sizeof info && info.ssi_signo == SIGUSR1);
 }
 
-static void call_signal(void)
+static void call_signal(const char *mode)
 {
-    printf("was default %d\n", signal(SIGUSR1, plain_handler) == SIG_DFL);
+    void (*old)(int);
+
+    if (strcmp(mode, "sysv") == 0)
+        old = sysv_signal(SIGUSR1, plain_handler);
+    else if (strcmp(mode, "ssignal") == 0)
+        old = ssignal(SIGUSR1, plain_handler);
+    else
+        old = signal(SIGUSR1, plain_handler);
+    printf("was default %d\n", old == SIG_DFL);
 }
 
 static void run(const char *mode)
@@ -107,11 +115,11 @@ static void run(const char *mode)
     else if (strcmp(mode, "wait") == 0)
         wait_blocked();
     else
-        call_signal();
+        call_signal(mode);
     if (again)
         printf("was plain %d\n", signal(SIGUSR1, SIG_IGN) == plain_handler);
     if (strcmp(mode, "wait") != 0)
-        raise_signal(strcmp(mode, "reset") == 0 ? 1 : 2);
+        raise_signal(strcmp(mode, "reset") == 0 || strcmp(mode, "sysv") == 0 ? 1 : 2);
 }
 
 int main(int count, char **arguments)

@@ -36,6 +36,12 @@ class Handlers(harness.Case):
     def test_signal_function(self):
         self.same("signal", 3)
 
+    def test_signal_function_of_system_v(self):
+        self.same("sysv", 2)
+
+    def test_signal_function_by_another_name(self):
+        self.same("ssignal", 3)
+
     def test_handler_then_ignored(self):
         self.same("again", 3)
 

@@ -1,9 +1,13 @@
 /* A library that allocates and is unloaded: its frames must survive it. */
 #include <stdlib.h>
 
+#ifndef PLUGIN_SITE
+#define PLUGIN_SITE plugin_site
+#endif
+
 __attribute__((visibility("default"))) void plugin_run(void);
 
-__attribute__((noinline)) static void plugin_site(void)
+__attribute__((noinline)) static void PLUGIN_SITE(void)
 {
     void *blocks[6];
 
@@ -15,6 +19,6 @@ __attribute__((noinline)) static void plugin_site(void)
 
 void plugin_run(void)
 {
-    plugin_site();
+    PLUGIN_SITE();
     __asm__ volatile("");
 }
