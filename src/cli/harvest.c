@@ -5,6 +5,7 @@
 #include "memory.h"
 #include "message.h"
 #include "name_pattern.h"
+#include "number_text.h"
 #include "output.h"
 #include "symbol.h"
 #include "format/pprof.h"
@@ -115,8 +116,11 @@ static void say_profile(const struct profile *profile, const char *path)
     int64_t live_bytes = 0;
     for (size_t i = 0; type != PROFILE_NONE && i < profile->sample_count; i++)
         live_bytes += profile->samples[i].values[type];
-    message_note("wrote %s (%s; %.1f MiB live, %zu sites)", path, source ? source : "snapshot",
-                 (double)live_bytes / (1 << 20), profile->sample_count);
+    struct number_style style;
+    number_style_choose(&style, "bytes", "auto");
+    message_note("wrote %s (%s; %s live, %s sites)", path, source ? source : "snapshot",
+                 number_text(live_bytes, &style).text,
+                 number_count((int64_t)profile->sample_count, false).text);
 }
 
 /* Whether a process of this run wrote it. */

@@ -3,6 +3,7 @@
 #include "box_search.h"
 #include "memory.h"
 #include "message.h"
+#include "number_text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,13 +23,6 @@ static char *time_text(uint64_t time_ns)
         strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &parts) == 0)
         return memory_format("-");
     return memory_format("%s", text);
-}
-
-static char *size_text(uint64_t bytes)
-{
-    if (bytes < 1 << 20)
-        return memory_format("%.1f KiB", (double)bytes / (1 << 10));
-    return memory_format("%.1f MiB", (double)bytes / (1 << 20));
 }
 
 /* Names come from other people's files: nothing that a terminal would act on. */
@@ -59,9 +53,10 @@ static void print_box(const char *path)
     } else {
         char *pid = memory_format("%d", box.view.header->pid);
         char *start = time_text(box.view.header->start_time_ns);
-        char *size = size_text(box.size_bytes);
-        printf(ROW_FORMAT, box.program, pid, start, size, state_text(&box), shown_path);
-        free(size);
+        struct number_style style;
+        number_style_choose(&style, "bytes", "auto");
+        struct number_text size = number_text((int64_t)box.size_bytes, &style);
+        printf(ROW_FORMAT, box.program, pid, start, size.text, state_text(&box), shown_path);
         free(start);
         free(pid);
         box_file_close(&box);

@@ -189,11 +189,23 @@ static bool snap_by_box(const struct snap *snap, const char *why)
     return true;
 }
 
+/* Before the process is disturbed: whether its answer could be put there at all. */
+static bool check_wanted_path(const char *path)
+{
+    struct output output;
+    if (!output_open(&output, path, PROFILE_PERMISSIONS, OUTPUT_AS_IS))
+        return message_error(path, "cannot be written: %s", strerror(errno));
+    output_abandon(&output);
+    return true;
+}
+
 static bool snap_process(int pid, const char *wanted_path)
 {
     struct snap snap = {.wanted_path = wanted_path};
     char what[32];
     snprintf(what, sizeof(what), "%d", pid);
+    if (wanted_path && !check_wanted_path(wanted_path))
+        return false;
     if (!process_read(&snap.process, pid))
         return message_error(what, "no such process");
     const char *reason = box_search_process(&snap.box, &snap.process);
