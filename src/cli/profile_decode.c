@@ -337,7 +337,8 @@ static bool count_fields(struct decoder *decoder)
         if (step == WIRE_END)
             return true;
         if (step == WIRE_BAD)
-            return fail(decoder, first ? REASON_NOT_A_PROFILE : REASON_TRUNCATED);
+            return fail(decoder, decoder->counts[PPROF_SAMPLE_TYPE] ? REASON_TRUNCATED
+                                                                    : REASON_NOT_A_PROFILE);
         if (!field_is_plausible(&field) && (first || field.number < FIELDS))
             return fail(decoder, REASON_NOT_A_PROFILE);
         if (field.number < FIELDS)

@@ -51,7 +51,7 @@ static void put_process(const struct page *page, const struct summary *summary)
     if (summary->host)
         page_format(page, PAINT_PLAIN, " on %s", name_plain(summary->host).text);
     if (summary->allocator)
-        page_format(page, PAINT_PLAIN, ", %s malloc", name_plain(summary->allocator).text);
+        page_format(page, PAINT_PLAIN, ", allocator %s", name_plain(summary->allocator).text);
     if (summary->threads)
         page_format(page, PAINT_PLAIN, ", %lld thread%s", (long long)summary->threads,
                     summary->threads == 1 ? "" : "s");

@@ -10,7 +10,7 @@
 
 enum {
     VALUE_COLUMNS = 11,
-    PERCENT_COLUMNS = 7,
+    PERCENT_COLUMNS = 8,
     TOP_COLUMNS = 2 * VALUE_COLUMNS + 3 * PERCENT_COLUMNS + 2, /* those before the name */
     CONTEXT_COLUMNS = TOP_COLUMNS + 2
 };

@@ -9,11 +9,12 @@
 #include <string.h>
 
 enum {
-    ROWS_DEFAULT = 20, /* with their callers, two screens of a terminal */
+    ROWS_DEFAULT = 25, /* with their callers, a screen of a tall terminal */
+    SHARE_LEAST_INVERSE = 1000,
     NAME_COLUMNS_MIN = 24,
     PLACE_COLUMNS_MAX = 30,
     CALLER_COLUMNS_MAX = 44,
-    CALLER_LINES_MAX = 2
+    CALLERS_COLUMN = 14 /* far enough in to set them off */
 };
 
 static const double SHARE_TOLD =
@@ -124,6 +125,17 @@ static void measure(struct table *table)
     }
 }
 
+/* Without --top: the first ones, down to a thousandth of the whole. */
+static size_t count_worth_showing(const struct table *table, const uint32_t *sorted)
+{
+    int64_t least = table->tree.total / SHARE_LEAST_INVERSE;
+    size_t count = 0;
+    while (count < table->site_count && count < ROWS_DEFAULT &&
+           value_magnitude(table->tree.nodes[sorted[count]].flat) >= least)
+        count++;
+    return count;
+}
+
 static void collect_rows(struct table *table)
 {
     uint32_t *sorted = tree_sorted(&table->tree, TREE_BY_FLAT, &table->site_count);
@@ -133,8 +145,8 @@ static void collect_rows(struct table *table)
     while (count < table->site_count && table->tree.nodes[sorted[count]].flat != 0)
         count++;
     table->site_count = table->row_count = count;
-    if (limit < 0 && count > ROWS_DEFAULT)
-        table->row_count = ROWS_DEFAULT;
+    if (limit < 0)
+        table->row_count = count_worth_showing(table, sorted);
     if (limit > 0 && count > (size_t)limit)
         table->row_count = (size_t)limit;
     table->rows = memory_zeroed(table->row_count, sizeof *table->rows);
@@ -195,6 +207,8 @@ static struct name_text place_of(const struct table *table, const struct tree_no
     if (!frame.location || frame.location->mapping == PROFILE_NONE ||
         (frame.function && strstr(frame.function->name, "+0x")))
         return place; /* the name itself says where */
+    if (frame.location->mapping == 0)
+        return place; /* the program itself: nothing new */
     const char *file = tree->profile->mappings[frame.location->mapping].filename;
     struct name_text name = name_place(file, 0, PLACE_COLUMNS_MAX - 2);
     if (name.text[0])
@@ -235,26 +249,23 @@ static void step_text(const struct chain_step *step, double share_before, char *
     snprintf(text, room, "< %.200s%s%s", name.text[0] ? name.text : "?", times, percent);
 }
 
-/* Callers, as many as fit into a few lines under the name. */
+/* Callers, as many as fit into a line under the figures. */
 static void put_callers(const struct table *table, uint32_t node)
 {
     const struct page *page = table->page;
     struct chain chain = chain_of(&table->tree, node);
-    size_t column = page->columns, lines = 0;
+    size_t column = CALLERS_COLUMN;
     double share = 1;
+    if (chain.count > 0)
+        page_spaces(page, CALLERS_COLUMN);
     for (size_t i = 0; i < chain.count; i++) {
         char text[256];
         step_text(&chain.steps[i], share, text, sizeof text);
         share = chain.steps[i].share;
-        if (column + 1 + name_columns(text) > page->columns) {
-            if (lines++ == CALLER_LINES_MAX)
-                break;
-            page_put(page, PAINT_PLAIN, lines > 1 ? "\n" : "");
-            page_spaces(page, table->name_column + 1);
-            column = table->name_column + 1;
-        }
-        page_format(page, PAINT_DIM, " %s", text);
         column += 1 + name_columns(text);
+        if (column > page->columns)
+            break;
+        page_format(page, PAINT_DIM, " %s", text);
     }
     page_put(page, PAINT_PLAIN, chain.count > 0 ? "\n" : "");
 }

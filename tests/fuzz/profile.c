@@ -1,0 +1,90 @@
+/*
+ * Fuzz target: a profile's bytes, decoded, and then everything that a report does with it. Symbols
+ * are left out: they are read from files that a profile names, not from the profile.
+ */
+#include "cli/profile.h"
+#include "cli/render.h"
+#include "cli/symbol.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
+
+void symbolize(struct profile *profile)
+{
+    (void)profile;
+}
+
+/* Views times granularities is more than one input should cost: the input chooses. */
+static void choose(struct options *options, const uint8_t *bytes, size_t size_bytes)
+{
+    unsigned choice = size_bytes ? bytes[size_bytes - 1] : 0;
+    *options = (struct options){.limit = -1, .profile_path = "new", .base_path = "old"};
+    options->granularity = (enum granularity)(choice % 5);
+    options->granularity_given = choice & 1;
+    options->by_cum = choice & 2;
+    options->relative = choice & 4;
+    options->normalize = choice & 8;
+    if (choice & 16)
+        options->filter = (struct filter_options){"a|m", "zz", "b", false};
+}
+
+static void render_all(const struct report *report)
+{
+    static FILE *nowhere;
+    if (!nowhere)
+        nowhere = fopen("/dev/null", "w");
+    struct page page = {.out = nowhere, .columns = PAGE_COLUMNS};
+    render_head(&page, report);
+    render_sites(&page, report);
+    render_top(&page, report);
+    render_tree(&page, report);
+    render_traces(&page, report);
+    render_json(nowhere, report);
+}
+
+static void report_on(const struct options *options, struct profile *shown, struct profile *fresh,
+                      struct profile *base, enum diff_match match)
+{
+    char *message;
+    struct filter *filter = filter_new(&options->filter, &message);
+    struct report report = {options, shown, fresh, base, match, shown->default_type, filter};
+    filter_mark(filter, shown);
+    render_all(&report);
+    filter_free(filter);
+}
+
+/* The input against itself, its last sample left out: sites are shared, and one is new. */
+static void compare(const struct options *options, struct profile *fresh, const uint8_t *bytes,
+                    size_t size_bytes)
+{
+    const char *reason;
+    enum diff_match match = DIFF_MATCH_ADDRESS;
+    struct diff_options how = {options->relative, options->normalize};
+    struct profile *base = profile_decode(bytes, size_bytes, &reason);
+    if (!base)
+        abort(); /* the same bytes were a profile before */
+    base->sample_count -= base->sample_count > 0;
+    struct profile *diff = profile_diff(base, fresh, &how, &match, &reason);
+    if (diff)
+        report_on(options, diff, fresh, base, match);
+    profile_free(diff);
+    profile_free(base);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
+{
+    const char *reason = NULL;
+    struct options options;
+    struct profile *profile = profile_decode(bytes, size_bytes, &reason);
+    if (!profile != !!reason)
+        abort(); /* either a profile or a reason */
+    if (!profile)
+        return 0;
+    choose(&options, bytes, size_bytes);
+    report_on(&options, profile, profile, NULL, DIFF_MATCH_ADDRESS);
+    compare(&options, profile, bytes, size_bytes);
+    profile_free(profile);
+    return 0;
+}
