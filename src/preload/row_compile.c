@@ -141,12 +141,11 @@ void row_compile(uint64_t key, struct row *row)
 {
     uint64_t address = key - 1;
     struct object object;
-    struct cfi_section section;
     struct cfi_frame frame;
     *row = (struct row){.kind = ROW_NONE};
     if (!object_find(address, &object))
         return;
-    bool found = object_section(&object, &section) && cfi_find(&section, address, &frame);
+    bool found = cfi_find(&object.section, address, &frame);
     if ((!found || frame.signal) && is_signal_return(&object, key))
         row->kind = ROW_SIGNAL;
     else if (found && frame.rules.registers[frame.return_column].how == CFI_UNDEFINED)

@@ -116,12 +116,11 @@ static enum walk_outcome full_step(struct full_walk *walk)
     uint64_t word = row_lookup(row_table(), key);
     struct row row;
     struct object object;
-    struct cfi_section section;
     struct cfi_frame frame;
     enum walk_outcome outcome;
     row_unpack(word, &row);
     if (row.kind == ROW_SIGNAL || !object_find(key - 1, &object) ||
-        !object_section(&object, &section) || !cfi_find(&section, key - 1, &frame))
+        !cfi_find(&object.section, key - 1, &frame))
         outcome = full_without_rules(walk, word);
     else
         outcome = full_apply(walk, &frame);

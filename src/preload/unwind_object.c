@@ -33,16 +33,31 @@ static struct {
     _Atomic(struct object_array *) list; /* replaced whole; old ones stay: readers may be in them */
 } lookup = {.loader_find = loader_find};
 
+/* The readable segment that holds `index`; all NULL when there is none. */
+static struct cfi_section section_around(uintptr_t index, uintptr_t bias,
+                                         const ElfW(Phdr) * headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t start = bias + headers[i].p_vaddr;
+        if (headers[i].p_type == PT_LOAD && (headers[i].p_flags & PF_R) && index >= start &&
+            index - start < headers[i].p_filesz)
+            return (struct cfi_section){(const uint8_t *)start,
+                                        (const uint8_t *)start + headers[i].p_filesz,
+                                        (const uint8_t *)index};
+    }
+    return (struct cfi_section){NULL, NULL, NULL};
+}
+
 static bool object_from_program_headers(const struct dl_phdr_info *info, struct object *object)
 {
     uintptr_t low = UINTPTR_MAX;
     uintptr_t high = 0;
-    object->index = NULL;
+    uintptr_t index = 0;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
         uintptr_t start = info->dlpi_addr + header->p_vaddr;
         if (header->p_type == PT_GNU_EH_FRAME)
-            object->index = (const uint8_t *)start;
+            index = start;
         if (header->p_type != PT_LOAD)
             continue;
         low = start < low ? start : low;
@@ -50,6 +65,7 @@ static bool object_from_program_headers(const struct dl_phdr_info *info, struct 
     }
     object->start = (const uint8_t *)(low & ~(uintptr_t)4095);
     object->end = (const uint8_t *)high;
+    object->section = section_around(index, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
     return low < high;
 }
 
@@ -97,7 +113,8 @@ void object_refresh(void)
 
 void object_init(void)
 {
-    object_refresh();
+    *(void **)&lookup.loader_find = dlsym(RTLD_DEFAULT, "_dl_find_object");
+    object_list();
 }
 
 bool object_find_listed(uintptr_t address, struct object *object)
@@ -116,17 +133,6 @@ bool object_find_listed(uintptr_t address, struct object *object)
     if (low == 0 || address >= (uintptr_t)array->objects[low - 1].end)
         return false;
     *object = array->objects[low - 1];
-    return true;
-}
-
-bool object_find(uintptr_t address, struct object *object)
-{
-    if (lookup.loader_find == NULL)
-        return object_find_listed(address, object);
-    struct loader_object found;
-    if (lookup.loader_find((void *)address, &found) != 0)
-        return false;
-    *object = (struct object){found.map_start, found.map_end, found.index};
     return true;
 }
 
@@ -155,25 +161,37 @@ static uintptr_t load_bias(const struct object *object, const ElfW(Phdr) * heade
     return (uintptr_t)object->start;
 }
 
-bool object_section(const struct object *object, struct cfi_section *section)
+/* The loader names one segment of a program that has gaps: another one may hold its sections. */
+static struct cfi_section section_listed(const uint8_t *index)
 {
-    if (object->index < object->start || object->index >= object->end)
-        return false;
-    *section = (struct cfi_section){object->start, object->end, object->index};
+    struct object object;
+    if (object_find_listed((uintptr_t)index, &object) && object.section.index == index)
+        return object.section;
+    return (struct cfi_section){NULL, NULL, NULL};
+}
+
+static struct cfi_section section_of(const struct object *object, const uint8_t *index)
+{
     size_t count = 0;
+    if (index == NULL)
+        return (struct cfi_section){NULL, NULL, NULL};
+    if (index < object->start || index >= object->end)
+        return section_listed(index);
     const ElfW(Phdr) *headers = program_headers(object, &count);
-    if (headers == NULL)
-        return true;
-    uintptr_t bias = load_bias(object, headers, count);
-    for (size_t i = 0; i < count; i++) {
-        uintptr_t start = bias + headers[i].p_vaddr;
-        uintptr_t index = (uintptr_t)object->index;
-        if (headers[i].p_type != PT_LOAD || !(headers[i].p_flags & PF_R) || index < start ||
-            index - start >= headers[i].p_filesz)
-            continue;
-        section->start = (const uint8_t *)start;
-        section->end = (const uint8_t *)start + headers[i].p_filesz;
-        return true;
-    }
-    return false;
+    if (headers == NULL) /* the vDSO, and what hides its headers */
+        return (struct cfi_section){object->start, object->end, index};
+    return section_around((uintptr_t)index, load_bias(object, headers, count), headers, count);
+}
+
+bool object_find(uintptr_t address, struct object *object)
+{
+    if (lookup.loader_find == NULL)
+        return object_find_listed(address, object);
+    struct loader_object found;
+    if (lookup.loader_find((void *)address, &found) != 0)
+        return false;
+    object->start = found.map_start;
+    object->end = found.map_end;
+    object->section = section_of(object, found.index);
+    return true;
 }
