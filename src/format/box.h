@@ -39,8 +39,8 @@ struct box_pc {
 };
 
 enum {
-    BOX_PC_DEAD = 1,  /* its mapping was unloaded: never matches again */
-    BOX_PC_EXACT = 2  /* the interrupted instruction of a signal frame: do not subtract 1 */
+    BOX_PC_DEAD = 1, /* its mapping was unloaded: never matches again */
+    BOX_PC_EXACT = 2 /* the interrupted instruction of a signal frame: do not subtract 1 */
 };
 
 /* A stack is a path in a trie of return addresses; a node names the stack from the root to it. */
@@ -53,16 +53,16 @@ enum box_kind { BOX_KIND_MALLOC = 0, BOX_KIND_MMAP = 1, BOX_KINDS = 2 };
 
 /* One allocation site: a stack and a kind. Counters only grow; live = alloc - free. */
 struct box_site {
-    uint32_t node;         /* leaf of its stack in BOX_NODES */
-    uint16_t kind;         /* enum box_kind */
-    uint16_t flags;        /* BOX_SITE_* */
+    uint32_t node;  /* leaf of its stack in BOX_NODES */
+    uint16_t kind;  /* enum box_kind */
+    uint16_t flags; /* BOX_SITE_* */
     uint64_t alloc_objects;
-    uint64_t alloc_bytes;  /* requested bytes */
+    uint64_t alloc_bytes; /* requested bytes */
     uint64_t free_objects;
     uint64_t free_bytes;
     uint64_t collected_objects; /* live at the last collection */
     uint64_t collected_bytes;
-    uint64_t resident_bytes;    /* of the last snapshot that measured it */
+    uint64_t resident_bytes; /* of the last snapshot that measured it */
 };
 
 enum {
@@ -71,8 +71,8 @@ enum {
 
 /* One executable segment of a loaded object. Text lives in BOX_TEXT. */
 struct box_mapping {
-    uint64_t start; /* first address, page aligned */
-    uint64_t limit; /* one past the last */
+    uint64_t start;  /* first address, page aligned */
+    uint64_t limit;  /* one past the last */
     uint64_t offset; /* file offset of start */
     uint32_t path;   /* index into BOX_TEXT, a NUL-terminated string */
     uint32_t flags;  /* BOX_MAPPING_* */
@@ -90,8 +90,8 @@ enum box_table_id { BOX_PCS, BOX_NODES, BOX_SITES, BOX_MAPPINGS, BOX_TEXT, BOX_T
 
 struct box_table {
     uint32_t entry_bytes;
-    uint32_t shift;  /* log2 of the entries in chunk 0 */
-    uint64_t count;  /* entries in use, the sentinel included; published with release order */
+    uint32_t shift; /* log2 of the entries in chunk 0 */
+    uint64_t count; /* entries in use, the sentinel included; published with release order */
     uint64_t chunk_at[BOX_CHUNKS_MAX]; /* file offsets; 0: not in the file */
 };
 
@@ -136,16 +136,16 @@ struct box_header {
     uint64_t rss_peak_bytes; /* VmHWM */
     uint64_t own_bytes;      /* heapdiff's own tables, mapped and touched */
     uint32_t threads;
-    uint32_t snapshots;      /* taken so far */
-    uint64_t collections;    /* marks so far */
+    uint32_t snapshots;          /* taken so far */
+    uint64_t collections;        /* marks so far */
     uint64_t collection_time_ns; /* CLOCK_REALTIME of the last mark; 0: none */
     struct box_lost lost;
     struct box_table tables[BOX_TABLES];
     uint64_t sample_period_bytes; /* mean sampling distance; 1: exact */
     char name[64];                /* program name, as %n prints it */
     char host[72];
-    char allocator[32];           /* glibc, jemalloc, tcmalloc, mimalloc, other */
-    char pattern[1024];           /* the out= pattern, absolute */
+    char allocator[32]; /* glibc, jemalloc, tcmalloc, mimalloc, other */
+    char pattern[1024]; /* the out= pattern, absolute */
     char executable[BOX_TEXT_BYTES_MAX];
     char command_line[BOX_TEXT_BYTES_MAX]; /* arguments joined by one space */
     char options[1024];
@@ -160,9 +160,11 @@ static_assert(sizeof(struct box_header) <= BOX_HEADER_BYTES, "the header has its
 static_assert(offsetof(struct box_header, version) == 16, "the magic comes first");
 
 /* Entry bytes of each table, in enum order: what a reader demands of a file. */
-#define BOX_ENTRY_BYTES                                                                            \
-    {sizeof(struct box_pc), sizeof(struct box_node), sizeof(struct box_site),                      \
-     sizeof(struct box_mapping), 1}
+#define BOX_ENTRY_BYTES                                                          \
+    {                                                                            \
+        sizeof(struct box_pc), sizeof(struct box_node), sizeof(struct box_site), \
+            sizeof(struct box_mapping), 1                                        \
+    }
 
 /* Which chunk holds entry `index` of a table with `shift`. */
 static inline unsigned box_chunk_of(uint64_t index, unsigned shift)

@@ -18,7 +18,7 @@ struct box_profile_facts {
     uint64_t rss_bytes;      /* 0: unknown */
     uint64_t rss_peak_bytes; /* 0: unknown */
     uint32_t threads;        /* 0: unknown */
-    const char *source;      /* "signal", "exit", "exec", "api", "growth", "interval", "black box" ... */
+    const char *source; /* "signal", "exit", "exec", "api", "growth", "interval", "black box" ... */
 };
 
 /*

@@ -28,7 +28,11 @@ enum pprof_profile_field {
 
 enum pprof_value_type_field { PPROF_VALUE_TYPE_TYPE = 1, PPROF_VALUE_TYPE_UNIT = 2 };
 
-enum pprof_sample_field { PPROF_SAMPLE_LOCATION = 1, PPROF_SAMPLE_VALUE = 2, PPROF_SAMPLE_LABEL = 3 };
+enum pprof_sample_field {
+    PPROF_SAMPLE_LOCATION = 1,
+    PPROF_SAMPLE_VALUE = 2,
+    PPROF_SAMPLE_LABEL = 3
+};
 
 enum pprof_label_field {
     PPROF_LABEL_KEY = 1,
@@ -84,42 +88,49 @@ enum pprof_heap_value {
 };
 
 #define PPROF_HEAP_TYPES                                                                           \
-    {{"alloc_objects", "count"}, {"alloc_space", "bytes"}, {"collected_objects", "count"},        \
-     {"collected_space", "bytes"}, {"resident_space", "bytes"}, {"inuse_objects", "count"},       \
-     {"inuse_space", "bytes"}}
+    {                                                                                              \
+        {"alloc_objects", "count"}, {"alloc_space", "bytes"}, {"collected_objects", "count"},      \
+            {"collected_space", "bytes"}, {"resident_space", "bytes"}, {"inuse_objects", "count"}, \
+        {                                                                                          \
+            "inuse_space", "bytes"                                                                 \
+        }                                                                                          \
+    }
 
 /* The label that keeps kinds apart, and its values by enum box_kind. */
 #define PPROF_LABEL_MEM_KIND "mem_kind"
-#define PPROF_MEM_KINDS {"malloc", "mmap"}
+#define PPROF_MEM_KINDS  \
+    {                    \
+        "malloc", "mmap" \
+    }
 
 /*
  * Comments are "heapdiff.KEY: VALUE", one fact each. Bytes and counts are decimal, times are
  * nanoseconds since 1970 (UTC). Unknown facts are left out.
  */
-#define PPROF_FACT_PREFIX "heapdiff."
-#define PPROF_FACT_VERSION "version"                 /* of heapdiff */
-#define PPROF_FACT_PROGRAM "program"
-#define PPROF_FACT_PID "pid"
-#define PPROF_FACT_COMMAND_LINE "command_line"
-#define PPROF_FACT_HOST "host"
-#define PPROF_FACT_START_TIME "start_time_ns"
-#define PPROF_FACT_SNAPSHOT_TIME "snapshot_time_ns"
-#define PPROF_FACT_SOURCE "source"
-#define PPROF_FACT_RSS "rss_bytes"
-#define PPROF_FACT_RSS_PEAK "rss_peak_bytes"
-#define PPROF_FACT_OWN "own_bytes"
-#define PPROF_FACT_THREADS "threads"
-#define PPROF_FACT_ALLOCATOR "allocator"
-#define PPROF_FACT_OPTIONS "options"
-#define PPROF_FACT_COLLECTIONS "collections"
+#define PPROF_FACT_PREFIX          "heapdiff."
+#define PPROF_FACT_VERSION         "version" /* of heapdiff */
+#define PPROF_FACT_PROGRAM         "program"
+#define PPROF_FACT_PID             "pid"
+#define PPROF_FACT_COMMAND_LINE    "command_line"
+#define PPROF_FACT_HOST            "host"
+#define PPROF_FACT_START_TIME      "start_time_ns"
+#define PPROF_FACT_SNAPSHOT_TIME   "snapshot_time_ns"
+#define PPROF_FACT_SOURCE          "source"
+#define PPROF_FACT_RSS             "rss_bytes"
+#define PPROF_FACT_RSS_PEAK        "rss_peak_bytes"
+#define PPROF_FACT_OWN             "own_bytes"
+#define PPROF_FACT_THREADS         "threads"
+#define PPROF_FACT_ALLOCATOR       "allocator"
+#define PPROF_FACT_OPTIONS         "options"
+#define PPROF_FACT_COLLECTIONS     "collections"
 #define PPROF_FACT_COLLECTION_TIME "collection_time_ns"
-#define PPROF_FACT_LOST_BLOCKS "lost_blocks"
-#define PPROF_FACT_LOST_NESTED "lost_nested_events"
-#define PPROF_FACT_LOST_CUT "cut_stacks"
-#define PPROF_FACT_LOST_UNWIND "unwind_ends"
-#define PPROF_FACT_LOST_RANGES "lost_ranges"
-#define PPROF_FACT_LOST_SNAPSHOTS "lost_snapshots"
-#define PPROF_FACT_SPILLED "black_box_incomplete"    /* "1" when so */
-#define PPROF_FACT_PARENT "forked_from"
+#define PPROF_FACT_LOST_BLOCKS     "lost_blocks"
+#define PPROF_FACT_LOST_NESTED     "lost_nested_events"
+#define PPROF_FACT_LOST_CUT        "cut_stacks"
+#define PPROF_FACT_LOST_UNWIND     "unwind_ends"
+#define PPROF_FACT_LOST_RANGES     "lost_ranges"
+#define PPROF_FACT_LOST_SNAPSHOTS  "lost_snapshots"
+#define PPROF_FACT_SPILLED         "black_box_incomplete" /* "1" when so */
+#define PPROF_FACT_PARENT          "forked_from"
 
 #endif
