@@ -231,13 +231,23 @@ static void add_values(struct merge *merge, enum diff_side side, struct sample *
     for (size_t i = 0; i < merge->result->type_count; i++) {
         int64_t value = sample->values[merge->types[side][i]];
         if (side == DIFF_FRESH) {
-            value = merge->scale[i] == 1 ? value : value_scaled(value, merge->scale[i]);
             into->values[i] = value_sum(into->values[i], value);
         } else {
             into->values[i] = value_difference(into->values[i], value);
             into->base[i] = value_sum(into->base[i], value);
         }
     }
+}
+
+/* Scales the fresh side, once equal stacks are one: their sum is rounded, not each. */
+static void scale_samples(struct merge *merge)
+{
+    struct profile *result = merge->result;
+    for (size_t i = 0; i < result->sample_count; i++)
+        for (size_t type = 0; type < result->type_count; type++)
+            if (merge->scale[type] != 1)
+                result->samples[i].values[type] =
+                    value_scaled(result->samples[i].values[type], merge->scale[type]);
 }
 
 static void add_side(struct merge *merge, enum diff_side side, const struct profile *profile)
@@ -311,6 +321,7 @@ static void merge_samples(struct merge *merge)
     merge->result->samples = profile_alloc(merge->result, base->sample_count + fresh->sample_count,
                                            sizeof *merge->result->samples);
     add_side(merge, DIFF_FRESH, fresh);
+    scale_samples(merge);
     add_side(merge, DIFF_BASE, base);
 }
 

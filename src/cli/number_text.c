@@ -130,6 +130,16 @@ struct number_text number_time(int64_t time_ns)
     return number;
 }
 
+/* "2 h 5 min", "2 h" */
+static void put_two(struct number_text *number, long long large, const char *large_unit,
+                    long long small, const char *small_unit)
+{
+    int length = snprintf(number->text, sizeof number->text, "%lld %s", large, large_unit);
+    if (small > 0)
+        snprintf(number->text + length, sizeof number->text - (size_t)length, " %lld %s", small,
+                 small_unit);
+}
+
 struct number_text number_duration(int64_t duration_ns)
 {
     struct number_text number = {""};
@@ -142,10 +152,10 @@ struct number_text number_duration(int64_t duration_ns)
     else if (seconds < 60)
         snprintf(text, room, "%lld.%lld s", seconds, milliseconds / 100 % 10);
     else if (minutes < 60)
-        snprintf(text, room, "%lld min %lld s", minutes, seconds % 60);
+        put_two(&number, minutes, "min", seconds % 60, "s");
     else if (hours < 48)
-        snprintf(text, room, "%lld h %lld min", hours, minutes % 60);
+        put_two(&number, hours, "h", minutes % 60, "min");
     else
-        snprintf(text, room, "%lld d %lld h", hours / 24, hours % 24);
+        put_two(&number, hours / 24, "d", hours % 24, "h");
     return number;
 }

@@ -40,8 +40,12 @@ struct page page_of(FILE *out)
 
 void page_put(const struct page *page, enum paint paint, const char *text)
 {
-    bool painted = page->colour && paint != PAINT_PLAIN && text[0];
-    fprintf(page->out, "%s%s%s", painted ? escapes[paint] : "", text, painted ? "\033[0m" : "");
+    size_t length = strlen(text);
+    bool line_end = length > 0 && text[length - 1] == '\n';
+    length -= line_end; /* a colour ends with its line */
+    bool painted = page->colour && paint != PAINT_PLAIN && length > 0;
+    fprintf(page->out, "%s%.*s%s%s", painted ? escapes[paint] : "", (int)length, text,
+            painted ? "\033[0m" : "", line_end ? "\n" : "");
 }
 
 void page_format(const struct page *page, enum paint paint, const char *format, ...)

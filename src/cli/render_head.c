@@ -215,6 +215,9 @@ void render_head(const struct page *page, const struct report *report)
         base = summary_of(report->base);
         put_moments(page, &base, &fresh);
         page_format(page, PAINT_DIM, "  %s\n", match_text(report->match));
+        if (report->options->normalize)
+            page_put(page, PAINT_DIM,
+                     "  sites of the new profile scaled to the old one's totals\n");
     } else {
         put_moment(page, "at", &fresh);
     }

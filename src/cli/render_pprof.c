@@ -189,6 +189,8 @@ static void put_fan(const struct table *table, struct fan *fan, const struct tre
     size_t room = table->page->columns - CONTEXT_COLUMNS - sizeof "   (inline)";
     for (size_t i = 0; i < fan->count; i++) {
         const struct tree_edge *edge = &table->tree.edges[fan->edges[i]];
+        if (edge->weight == 0)
+            break; /* and so are the rest: nothing changed there */
         uint32_t other = fan->callers ? edge->caller : edge->callee;
         page_spaces(table->page, TOP_COLUMNS - VALUE_COLUMNS - PERCENT_COLUMNS);
         put_value(table, edge->weight);

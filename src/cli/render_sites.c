@@ -277,7 +277,7 @@ static void put_caption(const struct table *table)
     struct number_style style = report_style(report);
     struct name_text type = name_plain(report_type(report)->type);
     page_put(page, PAINT_PLAIN, "\n");
-    if (!report->base) {
+    if (!report->base || table->tree.total == 0) {
         page_format(page, PAINT_PLAIN, "%s: %s\n", type.text,
                     number_text(table->tree.kept, &style).text);
         return;

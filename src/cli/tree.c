@@ -5,6 +5,7 @@
 #include "token_table.h"
 #include "value.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -257,21 +258,31 @@ static int compare_values(int64_t left, int64_t right)
     return (a < b) - (a > b);
 }
 
+/* As pprof compares names: the text of "function file:line". */
+static int compare_names(const struct tree_node *a, const struct tree_node *b)
+{
+    char lines[2][24];
+    int result = strcmp(a->name, b->name);
+    if (result == 0)
+        result = strcmp(a->filename, b->filename);
+    if (result != 0 || a->line == b->line)
+        return result;
+    snprintf(lines[0], sizeof lines[0], "%lld", (long long)a->line);
+    snprintf(lines[1], sizeof lines[1], "%lld", (long long)b->line);
+    return strcmp(lines[0], lines[1]);
+}
+
 static int compare_nodes(const struct tree_node *a, const struct tree_node *b,
                          enum tree_order order)
 {
     int flat = compare_values(a->flat, b->flat), cum = compare_values(a->cum, b->cum);
     int result = order == TREE_BY_FLAT ? flat : cum;
     if (result == 0)
-        result = strcmp(a->name, b->name);
+        result = compare_names(a, b);
     if (result == 0)
         result = order == TREE_BY_FLAT ? cum : flat;
     if (result == 0)
-        result = strcmp(a->filename, b->filename);
-    if (result == 0)
         result = strcmp(a->kind, b->kind);
-    if (result == 0)
-        result = (a->line > b->line) - (a->line < b->line);
     return result ? result : (a->address > b->address) - (a->address < b->address);
 }
 

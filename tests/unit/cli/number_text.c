@@ -79,6 +79,7 @@ static void prints_times(void **state)
     assert_string_equal(number_duration(850000000).text, "850 ms");
     assert_string_equal(number_duration(-12345000000).text, "12.3 s");
     assert_string_equal(number_duration(250ll * 1000000000).text, "4 min 10 s");
+    assert_string_equal(number_duration(600ll * 1000000000).text, "10 min");
     assert_string_equal(number_duration(7500ll * 1000000000).text, "2 h 5 min");
     assert_string_equal(number_duration(273600ll * 1000000000).text, "3 d 4 h");
 }
