@@ -65,12 +65,17 @@ static uint32_t wide_intern(const struct row *row)
 /* Wide words of a row without operands are its kind; dictionary indices come after those. */
 enum { WIDE_BASE = ROW_FULL + 1 };
 
+static uint64_t wide_word(uint32_t index)
+{
+    return (uint64_t)index << ROW_WIDE_SHIFT | ROW_WIDE;
+}
+
 static uint64_t pack_wide(const struct row *row)
 {
     if (row->kind != ROW_FRAME && row->kind != ROW_DEREF)
-        return ROW_WIDE | row->kind;
+        return wide_word(row->kind);
     uint32_t at = wide_intern(row);
-    return ROW_WIDE | (at == WIDE_MAX ? (uint64_t)ROW_FULL : WIDE_BASE + at);
+    return wide_word(at == WIDE_MAX ? ROW_FULL : WIDE_BASE + at);
 }
 
 /* True when the row fits into a word; *fp_slot is then its place there. */
@@ -78,10 +83,10 @@ static bool row_is_narrow(const struct row *row, uint32_t *fp_slot)
 {
     *fp_slot = 0;
     if (row->kind != ROW_FRAME || row->cfa_offset < 8 || row->cfa_offset % 8 != 0 ||
-        row->cfa_offset / 8 > ROW_CFA_MAX || row->fp_rule == ROW_FP_FROM_FP)
+        row->cfa_offset > ROW_CFA_BYTES || row->fp_rule == ROW_FP_FROM_FP)
         return false;
     if (row->fp_rule == ROW_FP_FROM_CFA) {
-        if (row->fp_offset >= 0 || row->fp_offset % 8 != 0 || row->fp_offset / 8 < -ROW_FP_MAX)
+        if (row->fp_offset >= 0 || row->fp_offset % 8 != 0 || row->fp_offset / 8 < -ROW_FP_SLOT_MAX)
             return false;
         if (!row->base_fp && row->cfa_offset + row->fp_offset < -ARCH_RED_ZONE_BYTES)
             return false;
@@ -95,23 +100,23 @@ static uint64_t row_pack(const struct row *row)
     uint32_t fp_slot;
     if (!row_is_narrow(row, &fp_slot))
         return pack_wide(row);
-    return (row->base_fp ? ROW_BASE_FP : 0) | (uint64_t)(row->cfa_offset / 8) << ROW_CFA_SHIFT |
-           fp_slot;
+    return (row->base_fp ? ROW_BASE_FP : 0) | (uint64_t)row->cfa_offset |
+           (uint64_t)fp_slot << ROW_FP_SHIFT;
 }
 
 void row_unpack(uint64_t word, struct row *row)
 {
-    uint32_t index = word & ROW_WIDE_INDEX;
+    uint32_t index = (word & ROW_PAYLOAD) >> ROW_WIDE_SHIFT;
     *row = (struct row){.kind = ROW_NONE};
     if ((word & ROW_WIDE) && index >= WIDE_BASE) {
         *row = rows.wide[index - WIDE_BASE].row;
     } else if (word & ROW_WIDE) {
         row->kind = (uint8_t)index;
     } else {
-        uint32_t fp_slot = word & ROW_FP_MAX;
+        uint32_t fp_slot = word >> ROW_FP_SHIFT & ROW_FP_SLOT_MAX;
         row->kind = ROW_FRAME;
         row->base_fp = (word & ROW_BASE_FP) != 0;
-        row->cfa_offset = (int32_t)(word >> ROW_CFA_SHIFT & ROW_CFA_MAX) * 8;
+        row->cfa_offset = (int32_t)(word & ROW_CFA_BYTES);
         row->fp_rule = fp_slot != 0 ? ROW_FP_FROM_CFA : ROW_FP_SAME;
         row->fp_offset = -8 * (int32_t)fp_slot;
         row->return_offset = -8 * (int32_t)arch_return_slot(fp_slot);
@@ -178,7 +183,7 @@ static void table_copy(const struct row_table *to, const struct row_table *from)
     for (uint64_t i = 0; i < from->mask + 1 + ROW_PROBES; i++) {
         uint64_t word = atomic_load_explicit(&from->words[i], memory_order_relaxed);
         if (word != 0)
-            table_put(to, table_key(i, word), word & ((1 << ROW_PROBE_SHIFT) - 1));
+            table_put(to, table_key(i, word), word & ROW_PAYLOAD);
     }
 }
 

@@ -42,23 +42,25 @@ struct row {
 };
 
 /*
- * A word:  63..28 key >> 12 | 27..25 slots past home | 24 wide | 23 base is fp
- *          | 22..9 (CFA - base) / 8 | 8..0 (CFA - where fp is saved) / 8, 0: fp is not saved
- * The key's low 12 bits are those of the home slot. In wide words bits 23..0 are an index into the
+ * A word:  63..28 key >> 12 | 27..25 slots past home
+ *          | 24..17 (CFA - where fp is saved) / 8, 0: fp is not saved
+ *          | 16..3 (CFA - base) / 8, so that a mask alone gives bytes | 1 base is fp | 0 wide
+ * The key's low 12 bits are those of the home slot. In wide words bits 24..1 are an index into the
  * dictionary. Zero is an empty slot.
  */
 enum {
     ROW_KEY_SHIFT = 28,
     ROW_KEY_LOW_BITS = 12,
     ROW_KEY_BITS = 48,
-    ROW_PROBES = 8, /* slots looked at: one cache line */
+    ROW_PROBES = 8, /* slots looked at: what three bits can say */
     ROW_PROBE_SHIFT = 25,
-    ROW_WIDE = 1 << 24,
-    ROW_BASE_FP = 1 << 23,
-    ROW_CFA_SHIFT = 9,
-    ROW_CFA_MAX = (1 << 14) - 1,
-    ROW_FP_MAX = (1 << 9) - 1,
-    ROW_WIDE_INDEX = (1 << 24) - 1
+    ROW_WIDE = 1,
+    ROW_BASE_FP = 2,
+    ROW_CFA_BYTES = 0x1fff8,
+    ROW_FP_SHIFT = 17,
+    ROW_FP_SLOT_MAX = 0xff,
+    ROW_PAYLOAD = (1 << ROW_PROBE_SHIFT) - 1,
+    ROW_WIDE_SHIFT = 1
 };
 
 struct row_table {

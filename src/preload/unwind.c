@@ -47,13 +47,13 @@ static inline uint64_t walk_fast(struct walk *walk, struct capture *capture)
     for (;;) {
         word = row_lookup(table, key);
         uintptr_t base = word & ROW_BASE_FP ? fp : sp;
-        uintptr_t cfa = base + 8 * (word >> ROW_CFA_SHIFT & ROW_CFA_MAX);
+        uintptr_t cfa = base + (word & ROW_CFA_BYTES);
         if (__builtin_expect(word & ROW_WIDE || cfa - sp - 8 >= WALK_JUMP_MAX ||
                                  cfa > walk->limit || cfa % 8 != 0,
                              0))
             break;
         const uintptr_t *frame = (const uintptr_t *)cfa;
-        unsigned fp_slot = word & ROW_FP_MAX;
+        unsigned fp_slot = word >> ROW_FP_SHIFT & ROW_FP_SLOT_MAX;
         uintptr_t back = arch_strip(frame[-(long)arch_return_slot(fp_slot)]);
         if (back == 0 || depth == BOX_DEPTH_MAX)
             break;
