@@ -1,9 +1,14 @@
 """`heapdiff export`: symbolized profiles that other tools read, names of C++ in full."""
 
+import contextlib
+import ctypes
+import http.server
 import json
 import os
+import re
 import shutil
 import subprocess
+import threading
 
 import harness
 
@@ -56,6 +61,27 @@ def go_pprof(directory, *arguments):
     environment = harness.environment(preload=False, HOME=directory, PPROF_TMPDIR=directory)
     return subprocess.run(["go", "tool", "pprof", "-symbolize=none", *arguments], timeout=100,
                           env=environment, capture_output=True, check=True, text=True).stdout
+
+
+@contextlib.contextmanager
+def debug_server(directory):
+    """Serves the program of any build id as debuginfod does; (address, list of asked paths)."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def translate_path(self, path):
+            asked.append(path)
+            found = re.fullmatch(r"/buildid/[0-9a-f]+/(executable|debuginfo)", path)
+            return os.path.join(directory, found.group(1) if found else "nothing")
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield "http://127.0.0.1:%d" % server.server_port, asked
+    server.shutdown()
+    server.server_close()
 
 
 def top_rows(text):
@@ -153,6 +179,49 @@ class Cxx(harness.Case):
             self.assertEqual(said.count("\n"), 1, said)
         self.assertIn("no sample type", self.heapdiff(
             "export", "--format", "collapsed", "--sample-index", "cpu", self.new, status=1))
+
+
+    def collapsed(self, **more):
+        done = self.run_program([harness.COMMAND, "export", "--format", "collapsed", self.new],
+                                preload=False, more=more)
+        self.assertEqual((done[0], done[2]), (0, ""))
+        return done[1]
+
+    def test_debuginfod(self):
+        try:
+            ctypes.CDLL("libdebuginfod.so.1")
+        except OSError:
+            self.skipTest("no libdebuginfod")
+        os.mkdir(self.path("server"))
+        os.rename(self.path("leak"), self.path("server", "executable"))
+        self.assertIn("leak+0x", self.collapsed())
+        with debug_server(self.path("server")) as (address, asked):
+            text = self.collapsed(DEBUGINFOD_URLS=address,
+                                  DEBUGINFOD_CACHE_PATH=self.path("cache"))
+            self.assertIn("(anonymous namespace)::fill", text)
+            self.assertNotIn("leak+0x", text)
+        self.assertTrue([path for path in asked if path.endswith("/executable")], asked)
+
+    def test_another_build_is_not_used(self):
+        with open(self.path("leak.cc"), "a") as source:
+            source.write("int another() { return 1; }\n")
+        subprocess.run(["g++", "-O1", "-g", "-o", "leak", "leak.cc"], cwd=self.directory, check=True)
+        text = self.collapsed()
+        self.assertIn("leak+0x", text)
+        self.assertNotIn("fill", text)
+
+    def test_debug_file_by_link(self):
+        subprocess.run("objcopy --only-keep-debug leak leak.debug && "
+                       "objcopy --strip-all --add-gnu-debuglink=leak.debug leak",
+                       shell=True, cwd=self.directory, check=True)
+        with open(self.export("json", self.new)) as file:
+            frames = [frame for site in json.load(file)["sites"] for frame in site["stack"]]
+        fill = [frame for frame in frames if frame["function"] == "(anonymous namespace)::fill"]
+        lines = PROGRAM.splitlines()
+        self.assertTrue(fill)
+        for frame in fill:
+            self.assertTrue(frame["file"].endswith("/leak.cc"))
+            self.assertRegex(lines[frame["line"] - 1], "make_unique|std::string|push_back")
 
 
 class Go(harness.Case):

@@ -38,10 +38,10 @@ __attribute__((noinline)) static void parent_after(void)
 
 __attribute__((noinline)) static void child_only(void)
 {
-    free(blocks[0]);
-    free(blocks[1]);
     for (int i = 0; i < 5; i++)
         sink = malloc(70);
+    free(blocks[0]);
+    free(blocks[1]);
     __asm__ volatile("");
 }
 

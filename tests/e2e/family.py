@@ -56,6 +56,13 @@ class Family(harness.Case):
         self.assertEqual(len(children), 1)
         self.check_child(children[0], pid)
 
+    def test_children_off(self):
+        """A child that is not recorded leaves no trace in its parent's tables."""
+        done = self.run_program([harness.helper("family"), "fork"], "children=off")
+        parent, children = self.split(done[3])
+        self.assertEqual(children, [])
+        self.check_parent(parent)
+
     def test_vfork(self):
         parent, children = self.split(self.run_family("vfork"))
         self.check_parent(parent)

@@ -129,7 +129,7 @@ class Profile:
         for sample in self.samples:
             key = (tuple(sample.locations), sample.kind)
             require(sample.locations, "an empty stack")
-            require(key not in keys, "a site twice")
+            require(key not in keys, "a site twice: %s" % (self.frames(sample),))
             keys.add(key)
             require(sample.kind in ("malloc", "mmap"), "mem_kind %r" % sample.kind)
             values = sample.values
