@@ -46,17 +46,22 @@ static bool file_fits(int file, const char *build_id)
     return fits;
 }
 
-/* O_NONBLOCK: a profile may name a pipe. */
-static int file_open(const char *path, const char *build_id)
+/* The open `file` when it is what is asked for; else -1, and it is closed. */
+static int file_checked(int file, const char *build_id)
 {
     struct stat status;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (file < 0)
         return -1;
     if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && file_fits(file, build_id))
         return file;
     close(file);
     return -1;
+}
+
+/* O_NONBLOCK: a profile may name a pipe. */
+static int file_open(const char *path, const char *build_id)
+{
+    return file_checked(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), build_id);
 }
 
 /* 0 when `hex` is no build id. */
@@ -75,9 +80,8 @@ static size_t build_id_decode(const char *hex, unsigned char *bits)
 
 static int debug_file_open(const char *build_id, char **found)
 {
-    int file = -1;
     *found = memory_format("/usr/lib/debug/.build-id/%.2s/%s.debug", build_id, build_id + 2);
-    file = file_open(*found, build_id);
+    int file = file_open(*found, build_id);
     if (file < 0) {
         free(*found);
         *found = NULL;
@@ -85,7 +89,7 @@ static int debug_file_open(const char *build_id, char **found)
     return file;
 }
 
-/* libdwfl searches its path of build ids and asks debuginfod. */
+/* libdwfl searches its path of build ids and asks debuginfod; only of the former it tells the name. */
 static int server_file_open(const unsigned char *bits, size_t size_bytes, const char *build_id,
                             char **found)
 {
@@ -93,35 +97,38 @@ static int server_file_open(const unsigned char *bits, size_t size_bytes, const 
                                              .find_debuginfo = dwfl_standard_find_debuginfo};
     Dwfl *session = dwfl_begin(&callbacks);
     Elf *elf = NULL;
-    char *path = NULL;
-    int file = -1, result = -1;
+    int file = -1;
     if (session == NULL)
         return -1;
     dwfl_report_begin(session);
     Dwfl_Module *module = dwfl_report_module(session, "", ANY_ADDRESS, 2 * ANY_ADDRESS);
     if (module != NULL && dwfl_module_report_build_id(module, bits, size_bytes, ANY_ADDRESS) == 0)
-        file = dwfl_build_id_find_elf(module, NULL, "", ANY_ADDRESS, &path, &elf);
-    if (path != NULL)
-        result = file_open(path, build_id);
-    if (result >= 0)
-        *found = memory_text(path, strlen(path));
+        file = dwfl_build_id_find_elf(module, NULL, "", ANY_ADDRESS, found, &elf);
+    /* Without the program, its debug file alone does as well. */
+    if (module != NULL && file < 0)
+        file = dwfl_standard_find_debuginfo(module, NULL, "", ANY_ADDRESS, NULL, NULL, 0, found);
     elf_end(elf);
-    if (file >= 0)
-        close(file);
-    free(path);
     dwfl_report_end(session, NULL, NULL);
     dwfl_end(session);
-    return result;
+    return file_checked(file, build_id);
 }
 
-static int found_by_build_id(const char *build_id, char **found)
+static int found_by_build_id(const char *path, const char *build_id, char **found)
 {
     unsigned char bits[BUILD_ID_BYTES_MAX];
     size_t size_bytes = build_id_decode(build_id, bits);
     if (size_bytes == 0)
         return -1;
     int file = debug_file_open(build_id, found);
-    return file >= 0 ? file : server_file_open(bits, size_bytes, build_id, found);
+    if (file < 0)
+        file = server_file_open(bits, size_bytes, build_id, found);
+    if (file < 0) {
+        free(*found);
+        *found = NULL;
+    } else if (*found == NULL) {
+        *found = memory_text(path, strlen(path));
+    }
+    return file;
 }
 
 /* A replaced file: its old bytes may be back under the old name; only a build id can tell. */
@@ -145,5 +152,5 @@ int image_file_open(const char *path, const char *build_id, char **found)
         free(*found);
         *found = NULL;
     }
-    return found_by_build_id(build_id, found);
+    return found_by_build_id(path, build_id, found);
 }

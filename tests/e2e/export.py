@@ -192,15 +192,17 @@ class Cxx(harness.Case):
             ctypes.CDLL("libdebuginfod.so.1")
         except OSError:
             self.skipTest("no libdebuginfod")
-        os.mkdir(self.path("server"))
-        os.rename(self.path("leak"), self.path("server", "executable"))
+        os.rename(self.path("leak"), self.path("moved"))
         self.assertIn("leak+0x", self.collapsed())
-        with debug_server(self.path("server")) as (address, asked):
-            text = self.collapsed(DEBUGINFOD_URLS=address,
-                                  DEBUGINFOD_CACHE_PATH=self.path("cache"))
+        for kind in "executable", "debuginfo":
+            os.mkdir(self.path(kind))
+            shutil.copy(self.path("moved"), self.path(kind, kind))
+            with debug_server(self.path(kind)) as (address, asked):
+                text = self.collapsed(DEBUGINFOD_URLS=address,
+                                      DEBUGINFOD_CACHE_PATH=self.path(kind, "cache"))
             self.assertIn("(anonymous namespace)::fill", text)
             self.assertNotIn("leak+0x", text)
-        self.assertTrue([path for path in asked if path.endswith("/executable")], asked)
+            self.assertTrue([path for path in asked if path.endswith(kind)], asked)
 
     def test_another_build_is_not_used(self):
         with open(self.path("leak.cc"), "a") as source:
