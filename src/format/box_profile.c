@@ -308,7 +308,9 @@ static bool read_values(const struct box_site *site, int64_t values[PPROF_HEAP_V
     values[PPROF_COLLECTED_SPACE] = to_signed(site->collected_bytes);
     values[PPROF_RESIDENT_SPACE] = to_signed(site->resident_bytes);
     values[PPROF_INUSE_OBJECTS] = objects > free_objects ? to_signed(objects - free_objects) : 0;
-    values[PPROF_INUSE_SPACE] = bytes > free_bytes ? to_signed(bytes - free_bytes) : 0;
+    /* Objects and bytes are counted one after the other: without objects there are no bytes. */
+    bool live = objects > free_objects && bytes > free_bytes;
+    values[PPROF_INUSE_SPACE] = live ? to_signed(bytes - free_bytes) : 0;
     for (unsigned i = 0; i < PPROF_HEAP_VALUES; i++)
         if (values[i] != 0)
             return true;
