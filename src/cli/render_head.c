@@ -94,8 +94,9 @@ static const char *match_text(enum diff_match match)
     static const char *const texts[] = {
         [DIFF_MATCH_ADDRESS] = "sites matched by address in their file",
         [DIFF_MATCH_FUNCTION] = "the program was rebuilt: sites matched by function name",
-        [DIFF_MATCH_MIXED] = "sites matched by address in their file, and by function name in files"
-                             " that were rebuilt",
+        [DIFF_MATCH_MIXED] =
+            ("sites matched by address in their file, and by function name in files"
+             " that were rebuilt"),
     };
     return texts[match];
 }
