@@ -1,6 +1,5 @@
 #include "symbol.h"
 
-#include "demangle.h"
 #include "function_set.h"
 #include "image.h"
 #include "memory.h"
@@ -164,9 +163,4 @@ void symbolize(struct profile *profile)
         function_set_close(self.functions);
     }
     free(list);
-}
-
-char *symbol_demangle(const char *name)
-{
-    return demangle(name);
 }

@@ -3,8 +3,9 @@
  *
  * What it is: fills in lines and functions of locations that have none: DWARF with inlined frames
  *   (also separate debug files, and debuginfod when DEBUGINFOD_URLS is set), else ELF symbols, else
- *   "module+0xoffset". Names are demangled (C++, Rust).
- * Owns: one Dwfl session per call. Context: cli. Not here: what to print of a stack (stack_view).
+ *   "module+0xoffset". Names are demangled (C++, Rust, D).
+ * Owns: one image at a time, during the call. Context: cli. Not here: ELF and DWARF (image.h),
+ *   demangling (demangle.h), what to print of a stack (render.h).
  */
 #ifndef HEAPDIFF_CLI_SYMBOL_H
 #define HEAPDIFF_CLI_SYMBOL_H
@@ -17,8 +18,5 @@
  * once it has taken over a second. Always leaves every location with at least one line.
  */
 void symbolize(struct profile *profile);
-
-/* `name` demangled, or a copy of it as it is; malloc'd, the caller frees. */
-char *symbol_demangle(const char *name);
 
 #endif
