@@ -13,6 +13,8 @@
 
 enum {
     INPUT_ROOM_FIRST_BYTES = 1 << 16,
+    BOMB_BYTES_MIN = 64 << 20, /* below, what it unpacks to does no harm */
+    BOMB_RATIO_MIN = 200,
     GZIP_WINDOW_BITS = 15 + 16 /* zlib's way to say: the largest window, gzip framing only */
 };
 
@@ -87,10 +89,19 @@ static int inflate_some(z_stream *stream, struct input *unpacked, size_t room_by
     return status;
 }
 
-static const char *inflate_all(z_stream *stream, struct input *unpacked, size_t left)
+/* True for a gzip bomb: real profiles unpack to 3 to 20 times their size, zeros to 1000 times. */
+static bool is_bomb(const struct input *unpacked, size_t packed_bytes)
 {
-    size_t room_bytes = 0;
+    return unpacked->size_bytes > BOMB_BYTES_MIN &&
+           unpacked->size_bytes / BOMB_RATIO_MIN > packed_bytes;
+}
+
+static const char *inflate_all(z_stream *stream, struct input *unpacked, size_t packed_bytes)
+{
+    size_t room_bytes = 0, left = packed_bytes;
     for (;;) {
+        if (is_bomb(unpacked, packed_bytes))
+            return "unpacks to over 200 times its size: not a heap profile";
         if (unpacked->size_bytes == room_bytes && !input_widen(unpacked, &room_bytes))
             return "unpacks to more than 2 GiB: not a heap profile";
         int status = inflate_some(stream, unpacked, room_bytes, &left);

@@ -241,6 +241,25 @@ static void refuses_too_many_types(void **state)
     assert_refused(message.bytes, message.out.used_bytes, "over 64 sample types");
 }
 
+/* 80 MiB of zeros in 80 KB. */
+static void refuses_gzip_bombs(void **state)
+{
+    (void)state;
+    enum { ZEROS_BYTES = 1 << 20, PACKED_BYTES = 1 << 17 };
+    unsigned char *zeros = calloc(1, ZEROS_BYTES), *packed = malloc(PACKED_BYTES);
+    z_stream stream = {.next_out = packed, .avail_out = PACKED_BYTES};
+    deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+    for (int i = 0; i < 80; i++) {
+        stream.next_in = zeros;
+        stream.avail_in = ZEROS_BYTES;
+        deflate(&stream, i == 79 ? Z_FINISH : Z_NO_FLUSH);
+    }
+    deflateEnd(&stream);
+    assert_refused(packed, stream.total_out, "200 times its size");
+    free(zeros);
+    free(packed);
+}
+
 static void loads_files(void **state)
 {
     (void)state;
@@ -258,10 +277,15 @@ static void loads_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_raw_and_packed),     cmocka_unit_test(reads_ids_in_disorder),
-        cmocka_unit_test(reads_packed_pieces),      cmocka_unit_test(refuses_what_is_no_profile),
-        cmocka_unit_test(refuses_every_truncation), cmocka_unit_test(refuses_references_to_nothing),
-        cmocka_unit_test(refuses_too_many_types),   cmocka_unit_test(loads_files),
+        cmocka_unit_test(reads_raw_and_packed),
+        cmocka_unit_test(reads_ids_in_disorder),
+        cmocka_unit_test(reads_packed_pieces),
+        cmocka_unit_test(refuses_what_is_no_profile),
+        cmocka_unit_test(refuses_every_truncation),
+        cmocka_unit_test(refuses_references_to_nothing),
+        cmocka_unit_test(refuses_too_many_types),
+        cmocka_unit_test(refuses_gzip_bombs),
+        cmocka_unit_test(loads_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
