@@ -241,18 +241,18 @@ static void refuses_too_many_types(void **state)
     assert_refused(message.bytes, message.out.used_bytes, "over 64 sample types");
 }
 
-/* 80 MiB of zeros in 80 KB. */
+/* 140 MiB of zeros in 140 KB. */
 static void refuses_gzip_bombs(void **state)
 {
     (void)state;
-    enum { ZEROS_BYTES = 1 << 20, PACKED_BYTES = 1 << 17 };
+    enum { ZEROS_BYTES = 1 << 20, PACKED_BYTES = 1 << 18 };
     unsigned char *zeros = calloc(1, ZEROS_BYTES), *packed = malloc(PACKED_BYTES);
     z_stream stream = {.next_out = packed, .avail_out = PACKED_BYTES};
     deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
-    for (int i = 0; i < 80; i++) {
+    for (int i = 0; i < 140; i++) {
         stream.next_in = zeros;
         stream.avail_in = ZEROS_BYTES;
-        deflate(&stream, i == 79 ? Z_FINISH : Z_NO_FLUSH);
+        deflate(&stream, i == 139 ? Z_FINISH : Z_NO_FLUSH);
     }
     deflateEnd(&stream);
     assert_refused(packed, stream.total_out, "200 times its size");
