@@ -2,8 +2,8 @@
  * heapdiff.h - what a program may ask of heapdiff while it runs under the preload.
  *
  * Every function is a weak symbol: a program that uses them links without any library, and without
- * libheapdiff.so preloaded the calls do nothing (heapdiff_enabled() is then 0). Valid C11 and C++.
- * Link position-dependent programs as usual; no flag is needed.
+ * libheapdiff.so preloaded the calls do nothing (heapdiff_enabled() is then 0). Valid C11 and C++,
+ * in position-independent programs and in others; no flag is needed.
  */
 #ifndef HEAPDIFF_H
 #define HEAPDIFF_H
@@ -14,20 +14,36 @@ extern "C" {
 
 #define HEAPDIFF_API_VERSION 1
 
-/*
- * The preload's side, resolved by the dynamic linker; NULL without it. Call the functions below
- * instead.
- */
+/* The preload's side, resolved by the dynamic linker; absent without it. Call the functions below
+   instead. */
 extern int heapdiff_preload_snapshot(const char *path) __attribute__((weak));
 extern int heapdiff_preload_mark_collection(const char *reason) __attribute__((weak));
 extern int heapdiff_preload_enabled(void) __attribute__((weak));
 extern void heapdiff_preload_pause(void) __attribute__((weak));
 extern void heapdiff_preload_resume(void) __attribute__((weak));
 
+/*
+ * The address of one of these, or NULL, read from the global offset table. In a program that is not
+ * position-independent, &function would make the linker settle on NULL for good.
+ */
+#if defined(__x86_64__) && defined(__LP64__)
+#define HEAPDIFF_FIND(pointer, function) \
+    __asm__(".weak " #function "\n\tmovq " #function "@GOTPCREL(%%rip), %0" : "=r"(pointer))
+#elif defined(__aarch64__) && defined(__LP64__)
+#define HEAPDIFF_FIND(pointer, function)                      \
+    __asm__(".weak " #function "\n\tadrp %0, :got:" #function \
+            "\n\tldr %0, [%0, :got_lo12:" #function "]"       \
+            : "=r"(pointer))
+#else
+#define HEAPDIFF_FIND(pointer, function) ((pointer) = (function))
+#endif
+
 /* 1 when this process is being recorded, else 0. */
 static inline int heapdiff_enabled(void)
 {
-    return heapdiff_preload_enabled ? heapdiff_preload_enabled() : 0;
+    int (*preload)(void);
+    HEAPDIFF_FIND(preload, heapdiff_preload_enabled);
+    return preload ? preload() : 0;
 }
 
 /*
@@ -36,7 +52,9 @@ static inline int heapdiff_enabled(void)
  */
 static inline int heapdiff_snapshot(const char *path)
 {
-    return heapdiff_preload_snapshot ? heapdiff_preload_snapshot(path) : 38 /* ENOSYS */;
+    int (*preload)(const char *);
+    HEAPDIFF_FIND(preload, heapdiff_preload_snapshot);
+    return preload ? preload(path) : 38 /* ENOSYS */;
 }
 
 /*
@@ -45,7 +63,9 @@ static inline int heapdiff_snapshot(const char *path)
  */
 static inline int heapdiff_mark_collection(const char *reason)
 {
-    return heapdiff_preload_mark_collection ? heapdiff_preload_mark_collection(reason) : 38;
+    int (*preload)(const char *);
+    HEAPDIFF_FIND(preload, heapdiff_preload_mark_collection);
+    return preload ? preload(reason) : 38 /* ENOSYS */;
 }
 
 /*
@@ -54,14 +74,18 @@ static inline int heapdiff_mark_collection(const char *reason)
  */
 static inline void heapdiff_pause(void)
 {
-    if (heapdiff_preload_pause)
-        heapdiff_preload_pause();
+    void (*preload)(void);
+    HEAPDIFF_FIND(preload, heapdiff_preload_pause);
+    if (preload)
+        preload();
 }
 
 static inline void heapdiff_resume(void)
 {
-    if (heapdiff_preload_resume)
-        heapdiff_preload_resume();
+    void (*preload)(void);
+    HEAPDIFF_FIND(preload, heapdiff_preload_resume);
+    if (preload)
+        preload();
 }
 
 #ifdef __cplusplus

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Checks that includes follow the arrows that src/README.md draws.
+
+format/ includes nothing of ours but itself, and of libc only what needs no library. preload/ includes
+format/ and itself, and there only its own layer or lower ones: the layers and who is in them are read from
+the table of folders in src/README.md. cli/ includes format/ and itself. A .c file includes its own header
+first, and headers do not include each other in a circle.
+
+Usage: arrows.py SOURCE_ROOT. Prints one line for each breach and exits 1.
+"""
+
+import fnmatch
+import pathlib
+import re
+import sys
+
+FOLDERS = {
+    "format": {"format"},
+    "preload": {"preload", "format", "include"},
+    "cli": {"cli", "format"},
+}
+FORMAT_SYSTEM_HEADERS = {"assert.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
+PRELOAD_FORBIDDEN_HEADERS = {"stdio.h", "libunwind.h", "uthash.h", "zlib.h", "threads.h"}
+# The reference that the tests compare with: compiled against libunwind, resolved by dlsym.
+PRELOAD_EXCEPTIONS = {("unwind_reference.c", "libunwind.h")}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
+LAYER_ROW = re.compile(r"^\| `preload/` (\w+) \|(.*)\|\s*$", re.MULTILINE)
+
+
+def read_layers(text):
+    """[(layer name, [module patterns])], lowest first."""
+    return [(name, re.findall(r"`([\w*]+)`", modules)) for name, modules in LAYER_ROW.findall(text)]
+
+
+def layer_of(module, layers):
+    """(index, name) of the layer a module is in; the longest pattern that fits decides. None: in none."""
+    module = re.sub(r"_(x86_64|aarch64)$", "", module)
+    fits = [
+        (len(pattern.rstrip("*")), "*" not in pattern, index)
+        for index, (_, patterns) in enumerate(layers)
+        for pattern in patterns
+        if fnmatch.fnmatch(module, pattern)
+    ]
+    if not fits:
+        return None
+    index = max(fits)[2]
+    return index, layers[index][0]
+
+
+class Tree:
+    """The source files, their includes, and the breaches found so far."""
+
+    def __init__(self, root):
+        self.root = root
+        self.source = root / "src"
+        self.layers = read_layers((self.source / "README.md").read_text())
+        self.breaches = []
+        self.headers = {}
+
+    def breach(self, path, text):
+        self.breaches.append(f"{path.relative_to(self.root)}: {text}")
+
+    def resolve(self, path, name):
+        """The file that `#include "name"` in `path` means; None when there is none."""
+        for folder in (path.parent, self.source, self.root / "include"):
+            if (folder / name).is_file():
+                return (folder / name).resolve()
+        return None
+
+    def folder(self, path):
+        return path.relative_to(self.root).parts[1 if self.source in path.parents else 0]
+
+    def check_file(self, path):
+        includes = INCLUDE.findall(path.read_text())
+        for kind, name in includes:
+            if kind == "<":
+                self.check_system(path, name)
+            else:
+                self.check_own(path, name)
+        self.check_first(path, [name for _, name in includes])
+
+    def check_system(self, path, name):
+        folder = self.folder(path)
+        if folder == "format" and name not in FORMAT_SYSTEM_HEADERS:
+            self.breach(path, f"format uses nothing but memcpy and its like, not <{name}>")
+        exempt = (path.name, name) in PRELOAD_EXCEPTIONS
+        if folder == "preload" and name in PRELOAD_FORBIDDEN_HEADERS and not exempt:
+            self.breach(path, f"<{name}> has no place in a foreign process")
+
+    def check_own(self, path, name):
+        target = self.resolve(path, name)
+        if target is None:
+            self.breach(path, f'"{name}" is not a file of this tree')
+            return
+        folder, target_folder = self.folder(path), self.folder(target)
+        if target_folder not in FOLDERS[folder]:
+            self.breach(path, f"{folder} may not include {target_folder}/{target.name}")
+        if path.parent == target.parent and "/" in name:
+            self.breach(path, f'write "{target.name}" inside the folder')
+        if folder == target_folder == "preload":
+            self.check_layers(path, target)
+        if path.suffix == ".h":
+            self.headers.setdefault(path, []).append(target)
+
+    def check_layers(self, path, target):
+        own, other = layer_of(path.stem, self.layers), layer_of(target.stem, self.layers)
+        if own and other and other[0] > own[0]:
+            self.breach(path, f"{path.stem} ({own[1]}) may not include {target.name} ({other[1]})")
+
+    def check_first(self, path, names):
+        own = path.with_suffix(".h")
+        if path.suffix == ".c" and own.exists() and (not names or names[0] != own.name):
+            self.breach(path, f'"{own.name}" must be its first include')
+
+    def check_mapped(self, path):
+        if self.folder(path) == "preload" and layer_of(path.stem, self.layers) is None:
+            self.breach(path, "is in no layer of the table in src/README.md")
+
+    def check_circles(self):
+        done = set()
+
+        def visit(path, trail):
+            if path in trail:
+                names = [step.name for step in trail[trail.index(path):]] + [path.name]
+                self.breach(path, "includes itself: " + " -> ".join(names))
+            elif path not in done:
+                for target in self.headers.get(path, []):
+                    visit(target, trail + [path])
+                done.add(path)
+
+        for path in self.headers:
+            visit(path, [])
+
+
+def main():
+    tree = Tree(pathlib.Path(sys.argv[1]).resolve())
+    if len(tree.layers) < 2:
+        sys.exit("src/README.md: no table of preload layers found")
+    files = sorted(path for path in tree.source.rglob("*.[ch]"))
+    for path in files:
+        tree.check_mapped(path)
+        tree.check_file(path)
+    tree.check_circles()
+    for line in tree.breaches:
+        print(line)
+    print(f"{len(files)} files, {len(tree.breaches)} breaches")
+    sys.exit(1 if tree.breaches or not files else 0)
+
+
+if __name__ == "__main__":
+    main()
