@@ -40,18 +40,35 @@ static void put_escaped(FILE *out, unsigned char byte)
         fprintf(out, "\\u%04x", byte);
 }
 
+/* Bytes from `at` on that go out as they are. */
+static size_t plain_bytes(const unsigned char *at)
+{
+    size_t length = 0;
+    for (;;) {
+        unsigned char byte = at[length];
+        if (byte < 0x20 || byte == 0x7f || byte == '"' || byte == '\\')
+            return length;
+        size_t count = character_bytes(at + length);
+        if (count == 0)
+            return length;
+        length += count;
+    }
+}
+
 static void put_string(FILE *out, const char *text)
 {
     putc('"', out);
     for (const unsigned char *at = (const unsigned char *)text; *at;) {
-        size_t count = character_bytes(at);
-        if (count == 0)
+        size_t length = plain_bytes(at);
+        fwrite(at, 1, length, out);
+        at += length;
+        if (!*at)
+            break;
+        if (character_bytes(at) == 0)
             fputs("\\ufffd", out);
-        else if (*at < 0x20 || *at == 0x7f || *at == '"' || *at == '\\')
-            put_escaped(out, *at);
         else
-            fwrite(at, 1, count, out);
-        at += count ? count : 1;
+            put_escaped(out, *at);
+        at++;
     }
     putc('"', out);
 }

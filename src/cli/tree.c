@@ -9,12 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KINDS_KNOWN_MAX = 4 }; /* malloc, mmap, none, and one that may come; others are looked up */
+
 /* While a tree is built: names of nodes and edges. */
 struct builder {
     struct tree *tree;
-    struct token_table texts, nodes, edges;
-    uint32_t *names, *files; /* text tokens of each function */
-    struct frame_ref *path;  /* of the sample at hand, leaf first */
+    struct token_table texts, kinds, nodes, edges;
+    size_t *first_line;               /* of each location, lines counted through the profile */
+    uint32_t *known[KINDS_KNOWN_MAX]; /* by kind, then line: its node + 1; 0: not looked up yet */
+    struct frame_ref *path;           /* of the sample at hand, leaf first */
     size_t path_count, path_capacity;
 };
 
@@ -125,6 +128,34 @@ static uint32_t intern_node(struct builder *builder, const struct tree_frame *fr
     return index;
 }
 
+/* The node of a frame by its place in the profile: the same frames come again and again. */
+static uint32_t node_of(struct builder *builder, const struct tree_frame *frame, const char *kind)
+{
+    const struct profile *profile = builder->tree->profile;
+    uint32_t kind_token = token_of_text(&builder->kinds, kind);
+    if (kind_token >= KINDS_KNOWN_MAX)
+        return intern_node(builder, frame, kind);
+    uint32_t **known = &builder->known[kind_token];
+    if (!*known)
+        *known = memory_zeroed(builder->first_line[profile->location_count], sizeof **known);
+    size_t place = builder->first_line[frame->location - profile->locations];
+    if (frame->line)
+        place += (size_t)(frame->line - frame->location->lines);
+    if ((*known)[place] == 0)
+        (*known)[place] = intern_node(builder, frame, kind) + 1;
+    return (*known)[place] - 1;
+}
+
+static void number_lines(struct builder *builder)
+{
+    const struct profile *profile = builder->tree->profile;
+    builder->first_line = memory_zeroed(profile->location_count + 1, sizeof *builder->first_line);
+    for (size_t i = 0; i < profile->location_count; i++) {
+        size_t count = profile->locations[i].line_count;
+        builder->first_line[i + 1] = builder->first_line[i] + (count ? count : 1);
+    }
+}
+
 static void add_cum(struct tree_node *node, size_t index, int64_t value, int64_t base)
 {
     if (node->last_seen == index + 1)
@@ -182,7 +213,7 @@ static void collect_path(struct builder *builder, size_t index)
         builder->path = memory_grown(builder->path, builder->path_count, &builder->path_capacity,
                                      sizeof *builder->path);
         builder->path[builder->path_count++] =
-            (struct frame_ref){intern_node(builder, &frame, kind), frame.inlined};
+            (struct frame_ref){node_of(builder, &frame, kind), frame.inlined};
     }
 }
 
@@ -233,9 +264,14 @@ void tree_build(struct tree *tree, const struct profile *profile,
     tree->leaves = memory_zeroed(profile->sample_count, sizeof *tree->leaves);
     tree->next_sample = memory_zeroed(profile->sample_count, sizeof *tree->next_sample);
     struct builder builder = {.tree = tree};
+    number_lines(&builder);
     for (size_t i = 0; i < profile->sample_count; i++)
         add_sample(&builder, i);
     free(builder.path);
+    free(builder.first_line);
+    for (size_t i = 0; i < KINDS_KNOWN_MAX; i++)
+        free(builder.known[i]);
+    token_table_clear(&builder.kinds);
     token_table_clear(&builder.texts);
     token_table_clear(&builder.nodes);
     token_table_clear(&builder.edges);
