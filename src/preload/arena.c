@@ -321,10 +321,13 @@ void arena_view(struct box_view *view)
 
 uint64_t arena_own_bytes(void)
 {
+    struct box_view view; /* other threads go on adding chunks */
     uint64_t bytes = BOX_HEADER_BYTES;
+    arena_view(&view);
     for (int id = 0; id < BOX_TABLES; id++)
-        for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX && arena.tables[id].chunks[chunk]; chunk++)
-            bytes +=
-                box_chunk_entries(arena.tables[id].shift, chunk) * arena.tables[id].entry_bytes;
+        for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX; chunk++)
+            if (view.tables[id].chunks[chunk])
+                bytes +=
+                    box_chunk_entries(view.tables[id].shift, chunk) * view.tables[id].entry_bytes;
     return bytes;
 }

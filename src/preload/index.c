@@ -59,7 +59,8 @@ static bool index_grow(struct index *index)
     for (uint64_t i = 0; old && i < 1ull << old->bits; i++)
         if (old->slot[i] != 0)
             slots_put(fresh, old->slot[i]);
-    index->own_bytes += slots_bytes(bits);
+    /* pairs: index_own_bytes() */
+    __atomic_fetch_add(&index->own_bytes, slots_bytes(bits), __ATOMIC_RELAXED);
     /* pairs: index_find() */
     __atomic_store_n(&index->slots, fresh, __ATOMIC_RELEASE);
     return true;

@@ -17,7 +17,7 @@
 struct index {
     struct index_slots *slots; /* NULL: empty */
     uint32_t count;
-    uint64_t own_bytes; /* all slots ever mapped */
+    uint64_t own_bytes;
 };
 
 typedef bool (*index_equal_fn)(uint32_t item, const void *key);
@@ -28,6 +28,12 @@ uint32_t index_find(const struct index *index, uint64_t hash, index_equal_fn equ
 
 /* Adds an item that index_find() did not find. False when memory is out. */
 bool index_add(struct index *index, uint64_t hash, uint32_t item);
+
+/* Bytes of all slots ever mapped. Any thread. */
+static inline uint64_t index_own_bytes(const struct index *index)
+{
+    return __atomic_load_n(&index->own_bytes, __ATOMIC_RELAXED);
+}
 
 /* Spreads the bits of `value` over 64. */
 static inline uint64_t index_mix(uint64_t value)

@@ -131,5 +131,5 @@ void site_unlock_child(void)
 
 uint64_t site_own_bytes(void)
 {
-    return state.sites.own_bytes + stack_own_bytes();
+    return index_own_bytes(&state.sites) + stack_own_bytes();
 }

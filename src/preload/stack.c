@@ -116,5 +116,5 @@ void stack_sweep(void)
 
 uint64_t stack_own_bytes(void)
 {
-    return state.pcs.own_bytes + state.nodes.own_bytes;
+    return index_own_bytes(&state.pcs) + index_own_bytes(&state.nodes);
 }
