@@ -1,0 +1,165 @@
+#include "preload/tracker.h"
+
+#include "preload/arena.h"
+#include "preload/guard.h"
+
+#include "fake_hooks.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+enum { DEEP = BOX_DEPTH_MAX + 50 };
+
+static char *const heap = (char *)0x700000000000; /* no one else uses these addresses */
+
+static void test_alloc_and_free(void **state)
+{
+    (void)state;
+    uint64_t leaf = hook_alloc_some(heap, 5, 50);
+    uint64_t large = hook_alloc(heap + (1 << 20), 3000000);
+    uint32_t site = site_by(leaf, BOX_KIND_MALLOC), large_site = site_by(large, BOX_KIND_MALLOC);
+    assert_counts(site, &(struct counts){5, 50 + 51 + 52 + 53 + 54, 0, 0});
+    assert_counts(large_site, &(struct counts){1, 3000000, 0, 0});
+    tracker_free(heap + 64);
+    tracker_free(heap + 64); /* known once only */
+    tracker_free(heap + 16);
+    tracker_free(NULL);
+    tracker_free(heap + (1 << 20));
+    assert_counts(site, &(struct counts){5, 50 + 51 + 52 + 53 + 54, 1, 51});
+    assert_counts(large_site, &(struct counts){1, 3000000, 1, 3000000});
+    hook_alloc(NULL, 100); /* the allocator had none */
+    hook_alloc(heap + 4096, 0);
+    uint32_t none = site_newest();
+    assert_counts(none, &(struct counts){1, 0, 0, 0}); /* no bytes are an object too */
+    assert_nothing_lost();
+}
+
+static uint64_t caller_returns_to;
+
+__attribute__((noinline)) static uint64_t alloc_for(void *address)
+{
+    caller_returns_to = (uint64_t)__builtin_return_address(0);
+    uint64_t leaf = hook_alloc(address, 8);
+    __asm__ volatile("" ::: "memory"); /* no tail call: this frame is to be there */
+    return leaf;
+}
+
+/* A stack goes from the hook's caller to its callers. */
+static void test_the_stack(void **state)
+{
+    (void)state;
+    uint64_t leaf = alloc_for(heap + 0x10000), first = caller_returns_to;
+    uint32_t site = site_newest();
+    assert_true(site_leaf(site) == leaf);
+    uint64_t again = alloc_for(heap + 0x10040);
+    uint32_t other = site_newest();
+    assert_int_equal(leaf, again); /* one place, called from two */
+    assert_int_not_equal(site, other);
+    const struct box_node *node = arena_entry(BOX_NODES, site_at(site)->node);
+    const struct box_node *caller = arena_entry(BOX_NODES, node->parent);
+    const struct box_pc *pc = arena_entry(BOX_PCS, caller->pc);
+    assert_int_equal(pc->address, first);
+    const struct box_mapping *mapping = arena_entry(BOX_MAPPINGS, pc->mapping);
+    assert_int_equal(mapping->flags, BOX_MAPPING_MAIN);
+    assert_int_equal(arena.header->lost.unwind_ends, 0);
+}
+
+__attribute__((noinline)) static int recurse(int depth)
+{
+    if (depth == 0)
+        return (int)hook_alloc(heap + 0x20000, 1);
+    int result = recurse(depth - 1);
+    __asm__ volatile("" : "+r"(result));
+    return result;
+}
+
+static void test_deep_stacks_are_cut(void **state)
+{
+    (void)state;
+    recurse(DEEP);
+    assert_int_equal(arena.header->lost.cut_stacks, 1);
+    assert_int_equal(arena.header->lost.blocks, 0);
+    assert_int_equal(site_at(site_newest())->flags, BOX_SITE_CUT);
+}
+
+/* The address was freed behind our back and is given out again. */
+static void test_a_record_left_over(void **state)
+{
+    (void)state;
+    uint32_t old = site_by(hook_alloc(heap + 0x30000, 100), BOX_KIND_MALLOC);
+    uint32_t fresh = site_by(hook_alloc(heap + 0x30000, 200), BOX_KIND_MALLOC);
+    assert_counts(old, &(struct counts){1, 100, 1, 100});
+    assert_counts(fresh, &(struct counts){1, 200, 0, 0});
+}
+
+static void test_odd_addresses_are_lost_and_counted(void **state)
+{
+    (void)state;
+    uint32_t site = site_by(hook_alloc(heap + 0x40008, 100), BOX_KIND_MALLOC);
+    assert_counts(site, &(struct counts){0});
+    hook_alloc((void *)((uintptr_t)1 << 48), 100);
+    assert_int_equal(arena.header->lost.blocks, 2);
+}
+
+static void test_resizing(void **state)
+{
+    (void)state;
+    struct block block;
+    uint32_t site = site_by(hook_alloc(heap + 0x60000, 100), BOX_KIND_MALLOC);
+    assert_true(tracker_take(heap + 0x60000, &block));
+    assert_int_equal(block.size_bytes, 100);
+    assert_counts(site, &(struct counts){1, 100, 0, 0}); /* taken, not yet counted */
+    struct block none;
+    assert_false(tracker_take(heap + 0x60000, &none));
+    tracker_restore(heap + 0x60000, &block); /* it failed */
+    assert_true(tracker_take(heap + 0x60000, &block));
+    tracker_freed(&block); /* it did not */
+    assert_counts(site, &(struct counts){1, 100, 1, 100});
+}
+
+/* Only what the profiler itself stood in the way of is lost. */
+static void test_missed(void **state)
+{
+    (void)state;
+    guard_process.recording = true;
+    tracker_missed();
+    guard_set(GUARD_CALLING); /* the next allocator's inner calls */
+    tracker_missed();
+    assert_nothing_lost();
+    guard_set(GUARD_RECORDING);
+    tracker_missed();
+    assert_int_equal(arena.header->lost.nested_events, 1);
+    guard_process.recording = false;
+    tracker_missed();
+    assert_int_equal(arena.header->lost.nested_events, 1);
+}
+
+static void test_epoch_at_birth(void **state)
+{
+    (void)state;
+    struct block block;
+    arena.header->collections = BLOCK_EPOCHS + 3;
+    hook_alloc(heap + 0x70000, 1);
+    arena.header->collections = 0;
+    assert_true(block_find((uintptr_t)heap + 0x70000, &block));
+    assert_int_equal(block.epoch, 3);
+}
+
+#define TEST(function) cmocka_unit_test_setup(function, fake_hooks_reset)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_alloc_and_free),
+        TEST(test_the_stack),
+        TEST(test_deep_stacks_are_cut),
+        TEST(test_a_record_left_over),
+        TEST(test_odd_addresses_are_lost_and_counted),
+        TEST(test_resizing),
+        TEST(test_missed),
+        TEST(test_epoch_at_birth),
+    };
+    return cmocka_run_group_tests(tests, fake_hooks_start, NULL);
+}

@@ -1,0 +1,124 @@
+#include "preload/tracker.h"
+
+#include "preload/arena.h"
+#include "preload/guard.h"
+#include "preload/site.h"
+
+#include "fake_hooks.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+enum { PAGE = 4096 };
+
+/* Addresses that no one else uses: nothing is there. */
+static char *const heap = (char *)0x700000000000, *const maps = (char *)0x710000000000;
+
+static void test_paused(void **state)
+{
+    (void)state;
+    uint32_t site = site_by(hook_alloc(heap + 0x50000, 100), BOX_KIND_MALLOC);
+    uint32_t map_site = site_by(hook_map(maps, 4 * PAGE), BOX_KIND_MMAP);
+    uint32_t sites = arena.tables[BOX_SITES].count;
+    guard_thread.paused = 1;
+    hook_alloc(heap + 0x50040, 100);
+    hook_map(maps + PAGE, PAGE);  /* over a part of what was recorded */
+    tracker_free(heap + 0x50000); /* what goes is counted */
+    assert_int_equal(arena.tables[BOX_SITES].count, sites);
+    assert_counts(site, &(struct counts){1, 100, 1, 100});
+    assert_counts(map_site, &(struct counts){1, 4 * PAGE, 0, PAGE});
+    hook_unmap(maps, 4 * PAGE);
+    assert_counts(map_site, &(struct counts){1, 4 * PAGE, 1, 4 * PAGE});
+    assert_nothing_lost();
+}
+
+static void test_maps(void **state)
+{
+    (void)state;
+    char *at = maps + (1 << 20);
+    uint32_t site = site_by(hook_map(at, 8 * PAGE), BOX_KIND_MMAP);
+    hook_unmap(at + 2 * PAGE, PAGE);
+    assert_counts(site, &(struct counts){1, 8 * PAGE, 0, PAGE});
+    hook_unmap(at, 2 * PAGE);
+    assert_counts(site, &(struct counts){1, 8 * PAGE, 0, 3 * PAGE});
+    uint32_t over = site_by(hook_map(at + 3 * PAGE, PAGE), BOX_KIND_MMAP); /* MAP_FIXED */
+    assert_counts(site, &(struct counts){1, 8 * PAGE, 0, 4 * PAGE});
+    assert_counts(over, &(struct counts){1, PAGE, 0, 0});
+    hook_unmap(at, 8 * PAGE);
+    assert_counts(site, &(struct counts){1, 8 * PAGE, 1, 8 * PAGE});
+    assert_counts(over, &(struct counts){1, PAGE, 1, PAGE});
+    assert_nothing_lost();
+}
+
+static void test_remap(void **state)
+{
+    (void)state;
+    char *at = maps + (2 << 20);
+    uint32_t site = site_by(hook_map(at, 2 * PAGE), BOX_KIND_MMAP);
+    struct tracker_move grow = {at, 2 * PAGE, at + (1 << 20), 5 * PAGE, false};
+    struct tracker_move shrink = {at + (1 << 20), 5 * PAGE, at + (1 << 20), PAGE, false};
+    struct tracker_move unknown = {at, PAGE, at + PAGE, PAGE, false};
+    assert_true(hook_remap(&grow));
+    assert_counts(site, &(struct counts){1, 5 * PAGE, 0, 0});
+    assert_true(hook_remap(&shrink));
+    assert_counts(site, &(struct counts){1, 5 * PAGE, 0, 4 * PAGE});
+    assert_false(hook_remap(&unknown));
+    hook_unmap(at + (1 << 20), PAGE);
+    assert_counts(site, &(struct counts){1, 5 * PAGE, 1, 5 * PAGE});
+}
+
+static void test_pace_of_checks(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        hook_alloc(heap + 0x80000, 1);
+    assert_int_equal(guard_thread.wanted, 0); /* nobody asked for growth checks */
+    guard_process.checking = true;
+    int events = 0;
+    while (!guard_thread.wanted && ++events <= 256)
+        hook_alloc(heap + 0x80000, 1);
+    assert_int_equal(guard_thread.wanted, GUARD_WANT_CHECK);
+    assert_int_equal(events, 256);
+    guard_thread.wanted = 0;
+    hook_alloc(heap + 0x80000, (1 << 20) - 1);
+    assert_int_equal(guard_thread.wanted, 0);
+    hook_alloc(heap + 0x80000, 1 << 20); /* large ones are looked at at once */
+    assert_int_equal(guard_thread.wanted, GUARD_WANT_CHECK);
+    guard_thread.wanted = 0;
+    hook_map(maps + (8 << 20), 1 << 20);
+    assert_int_equal(guard_thread.wanted, GUARD_WANT_CHECK);
+}
+
+static void test_what_a_child_inherits(void **state)
+{
+    (void)state;
+    char *at = maps + (16 << 20);
+    hook_alloc_some(heap + 0x90000, 3, 10);
+    uint32_t site = site_newest();
+    uint32_t map_site = site_by(hook_map(at, 4 * PAGE), BOX_KIND_MMAP);
+    tracker_free(heap + 0x90000);
+    hook_unmap(at + PAGE, PAGE); /* two pieces are one object */
+    uint64_t live = site_live_bytes();
+    tracker_inherit();
+    assert_counts(site, &(struct counts){2, 11 + 12, 0, 0});
+    assert_counts(map_site, &(struct counts){1, 3 * PAGE, 0, 0});
+    assert_int_equal(site_live_bytes(), live);
+    hook_unmap(at, 4 * PAGE);
+    assert_counts(map_site, &(struct counts){1, 3 * PAGE, 1, 3 * PAGE});
+}
+
+#define TEST(function) cmocka_unit_test_setup(function, fake_hooks_reset)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_paused),
+        TEST(test_maps),
+        TEST(test_remap),
+        TEST(test_pace_of_checks),
+        TEST(test_what_a_child_inherits),
+    };
+    return cmocka_run_group_tests(tests, fake_hooks_start, NULL);
+}
