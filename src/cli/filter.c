@@ -10,15 +10,16 @@
    and parameters. */
 static const char SKIPPED[] =
     /* malloc and its kin: libc's, other allocators', and the wrappers programs have (xmalloc, zmalloc) */
-    "^_*((libc|je|tc|mi|rust|rdl|rg|do|try)_|do_x|g_(try_)?|q|x|z|ztry)?"
+    "^_*(GI_+)?((libc|je|tc|mi|rust|rdl|rg|do|try)_|do_x|g_(try_)?|q|x|z|ztry)?"
     "(malloc|malloc0|calloc|realloc|reallocarray|memalign|aligned_alloc|posix_memalign|valloc|"
     "pvalloc|"
     "zalloc|alloc_zeroed|mallocx|rallocx)(_n|0_n)?(_usable|_usable_internal|_internal|_checked|_"
     "num)?$"
-    "|^_*(x|g_|mem)?(strdup|strndup|wcsdup|memdup|memdup2|memdupz|dupz)$|^g_strdup_v?printf$"
-    "|^_*v?asprintf(_chk|_internal)?$|^g_slice_(alloc|alloc0|copy)$|^_*(rust|rdl|rg)_(alloc|"
+    "|^_*(GI_+)?(x|g_|mem|libc_)?(strdup|strndup|wcsdup|memdup|memdup2|memdupz|dupz)$|^g_strdup_v?"
+    "printf$"
+    "|^_*(GI_+)?v?asprintf(_chk|_internal)?$|^g_slice_(alloc|alloc0|copy)$|^_*(rust|rdl|rg)_(alloc|"
     "realloc)$"
-    "|^_*(mmap|mmap64|mremap|sbrk|brk|shmat)$"
+    "|^_*(GI_+)?(mmap|mmap64|mremap|sbrk|brk|shmat)$"
     /* programs and libraries that have layers of their own */
     "|^_?Py(Mem|Object)_(Raw)?(Malloc|Calloc|Realloc)$|^_PyMem_(Raw|Debug)[A-Za-z]*$"
     "|^sqlite3(Db|Mem)?(Malloc|Realloc)(Raw|RawNN|Zero)?$|^sqlite3_(malloc|realloc)(64)?$"

@@ -208,6 +208,34 @@ static void put_losses(const struct page *page, const char *side, const struct p
     }
 }
 
+/* True when the program's own code was looked up and not one address of it has a name. */
+static bool is_nameless(const struct profile *profile)
+{
+    bool looked_up = false;
+    for (size_t i = 0; i < profile->location_count; i++) {
+        const struct location *location = &profile->locations[i];
+        if (location->mapping != 0 || location->line_count == 0)
+            continue;
+        looked_up = true;
+        if (!strstr(profile->functions[location->lines[0].function].name, "+0x"))
+            return false;
+    }
+    return looked_up;
+}
+
+/* The file that a profile was made of must be there when names are wanted, or names be put in. */
+static void put_nameless(const struct page *page, const char *side, const struct profile *profile)
+{
+    if (!is_nameless(profile))
+        return;
+    struct name_text file = name_plain(profile->mappings[0].filename);
+    page_format(
+        page, PAINT_WARNING,
+        "  no names%s: %s is gone, stripped, or another build now\n"
+        "    (heapdiff run puts names into its profiles, heapdiff export --format pprof too)\n",
+        side, file.text);
+}
+
 void render_head(const struct page *page, const struct report *report)
 {
     struct summary fresh = summary_of(report->fresh), base = {0};
@@ -226,4 +254,7 @@ void render_head(const struct page *page, const struct report *report)
     if (report->base)
         put_losses(page, " (old)", report->base);
     put_losses(page, report->base ? " (new)" : "", report->fresh);
+    if (report->base)
+        put_nameless(page, " (old)", report->base);
+    put_nameless(page, report->base ? " (new)" : "", report->shown);
 }
