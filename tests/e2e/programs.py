@@ -16,6 +16,7 @@ import harness
 from prof import Profile
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
+KNOWN = {"script-go": ("cgo_site", 1000, 64000)}  # function, live objects and bytes
 READ_MAX = 60  # profiles of one run that are read in full, largest first
 
 
@@ -274,7 +275,7 @@ def check_profiles(directory, main_program, least_sites):
         ends += int(profile.facts.get("unwind_ends", "0"))
         if name.startswith(main_program + "."):
             sites = max(sites, len(profile.samples))
-            problems += main_binary_first(profile, main_program)
+            problems += main_binary_first(profile, main_program) + known_site(profile, main_program)
     if sites < least_sites:
         problems.append("%s: %d sites, expected %d: %s" % (
             main_program, sites, least_sites, [os.path.basename(path) for path in paths[:8]]))
@@ -290,6 +291,16 @@ def main_binary_first(profile, main_program):
     if names and not names[0].startswith(program):
         return ["%s: the main binary is not the first mapping: %s" % (profile.path, names)]
     return []
+
+
+def known_site(profile, main_program):
+    """A problem unless the site that KNOWN lists for the program is exact."""
+    if main_program not in KNOWN:
+        return []
+    function, *want = KNOWN[main_program]
+    mine = [one for one in profile.samples if function in [name for _, name in profile.frames(one)]]
+    got = [sum(one.values[key] for one in mine) for key in ("inuse_objects", "inuse_space")]
+    return [] if got == want else ["%s: want %s, got %s" % (function, want, got)]
 
 
 def left_over(paths):

@@ -5,7 +5,7 @@ package main
 #include <stdlib.h>
 #include <string.h>
 
-static void *kept[1000];
+static void *volatile kept[1000];
 
 __attribute__((noinline)) static void cgo_site(int i)
 {
