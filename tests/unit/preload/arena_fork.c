@@ -168,6 +168,8 @@ static void test_parent_goes_on_first(void **state)
     add_nodes(MORE, PC_PARENT);
     struct box_site *site = arena_entry(BOX_SITES, arena_append(BOX_SITES, 1));
     site->alloc_bytes = 4711;
+    for (int i = 0; i < MORE; i++) /* chunks that the child never has */
+        arena_append(BOX_PCS, 1);
     strcpy(arena_entry(BOX_TEXT, arena_append(BOX_TEXT, 100)), "the parent's text");
     arena_publish(BOX_SITES);
     arena_publish(BOX_TEXT);

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "plugin.h"
@@ -218,6 +219,31 @@ static void test_threads_make_each_site_once(void **state)
     }
 }
 
+static void *intern_one(void *site)
+{
+    struct capture capture = capture_of(0xa001);
+    *(uint32_t *)site = site_intern(&capture, BOX_KIND_MMAP);
+    return NULL;
+}
+
+/* All have looked for the site in vain when the first of them may make it. */
+static void test_waiters_find_what_the_first_made(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    uint32_t site[THREADS], had = sites();
+    site_lock();
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, intern_one, &site[i]), 0);
+    nanosleep(&(struct timespec){0, 50000000}, NULL);
+    site_unlock();
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(sites() - had, 1);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(site[i], had);
+}
+
 /* Whoever held the lock at the fork is not in the child. */
 static bool intern_in_child(void)
 {
@@ -257,6 +283,7 @@ int main(void)
         TEST(test_cut_stacks_are_marked),
         TEST(test_unloaded_code_matches_no_more),
         TEST(test_threads_make_each_site_once),
+        TEST(test_waiters_find_what_the_first_made),
         TEST(test_lock_across_fork),
     };
     return cmocka_run_group_tests(tests, before_all, NULL);

@@ -44,7 +44,7 @@ static void test_the_file_is_the_tables(void **state)
     char path[SCRATCH_PATH_BYTES_MAX];
     struct stat found;
     unsigned descriptors = scratch_descriptors();
-    mode_t mask = umask(022);
+    mode_t mask = umask(0);
     uint32_t before = arena.header->snapshots;
     assert_int_equal(snapshot_take("test", NULL), 0);
     umask(mask);

@@ -29,7 +29,9 @@ static void test_alloc_and_free(void **state)
     tracker_free(heap + (1 << 20));
     assert_counts(site, &(struct counts){5, 50 + 51 + 52 + 53 + 54, 1, 51});
     assert_counts(large_site, &(struct counts){1, 3000000, 1, 3000000});
+    uint32_t sites = arena.tables[BOX_SITES].count;
     hook_alloc(NULL, 100); /* the allocator had none */
+    assert_int_equal(arena.tables[BOX_SITES].count, sites);
     hook_alloc(heap + 4096, 0);
     uint32_t none = site_newest();
     assert_counts(none, &(struct counts){1, 0, 0, 0}); /* no bytes are an object too */
