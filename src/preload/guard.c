@@ -27,6 +27,14 @@ bool guard_init(void (*forked)(void), void (*serve)(uint32_t wanted))
     return true;
 }
 
+bool guard_fork_begin(void)
+{
+    guard_process.forked();
+    if (!guard_process.recording)
+        guard_set(GUARD_OUTSIDE);
+    return guard_process.recording;
+}
+
 void guard_fork_done(void)
 {
     *guard_process.alive = 1;

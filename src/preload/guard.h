@@ -49,6 +49,10 @@ void guard_fork_done(void);
 /* Serves what was asked for while the thread was inside; called by guard_leave(). */
 void guard_serve(void);
 
+/* The first event of a forked child, with the guard held; false (and the guard free) when the child
+   is not to be recorded. */
+bool guard_fork_begin(void);
+
 static inline void guard_set(enum guard_state state)
 {
     /* Ordered for this thread's own handlers only. */
@@ -67,9 +71,7 @@ static inline bool guard_enter(void)
         __builtin_expect(guard_thread.state != GUARD_OUTSIDE, false))
         return false;
     guard_set(GUARD_CALLING);
-    if (__builtin_expect(*guard_process.alive == 0, false))
-        guard_process.forked();
-    return true;
+    return __builtin_expect(*guard_process.alive != 0, true) || guard_fork_begin();
 }
 
 static inline void guard_leave(void)
