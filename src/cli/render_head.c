@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL_COLUMNS = 16, FIGURE_COLUMNS = 14 };
+enum { LABEL_COLUMNS = 16, FIGURE_COLUMNS = 15 };
 
 const struct value_type *report_type(const struct report *report)
 {

@@ -8,12 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    VALUE_COLUMNS = 11,
-    PERCENT_COLUMNS = 8,
-    TOP_COLUMNS = 2 * VALUE_COLUMNS + 3 * PERCENT_COLUMNS + 2, /* those before the name */
-    CONTEXT_COLUMNS = TOP_COLUMNS + 2
-};
+enum { VALUE_COLUMNS_MIN = 11, PERCENT_COLUMNS = 8 };
 
 struct table {
     const struct page *page;
@@ -23,6 +18,8 @@ struct table {
     size_t row_count;
     size_t dropped; /* below the node fraction */
     int64_t cutoff;
+    size_t value_columns; /* of the widest value, two spaces included */
+    size_t name_column;   /* where names begin */
 };
 
 /* Names are as pprof prints them: function, then file:line or file as the granularity asks. */
@@ -66,6 +63,20 @@ static void choose_rows(struct table *table)
         table->row_count = (size_t)options->limit;
 }
 
+static void measure(struct table *table)
+{
+    struct number_style style = report_style(table->report);
+    table->value_columns = VALUE_COLUMNS_MIN;
+    for (size_t i = 0; i < table->tree.node_count; i++) {
+        const struct tree_node *node = &table->tree.nodes[i];
+        size_t flat = strlen(number_text(node->flat, &style).text) + 2;
+        size_t cum = strlen(number_text(node->cum, &style).text) + 2;
+        size_t wider = flat > cum ? flat : cum;
+        table->value_columns = wider > table->value_columns ? wider : table->value_columns;
+    }
+    table->name_column = 2 * table->value_columns + 3 * PERCENT_COLUMNS + 2;
+}
+
 static void table_open(struct table *table, const struct page *page, const struct report *report,
                        bool edges)
 {
@@ -80,6 +91,7 @@ static void table_open(struct table *table, const struct page *page, const struc
     *table = (struct table){.page = page, .report = report};
     tree_build(&table->tree, report->shown, &tree);
     choose_rows(table);
+    measure(table);
 }
 
 static void table_close(struct table *table)
@@ -91,7 +103,7 @@ static void table_close(struct table *table)
 static void put_value(const struct table *table, int64_t value)
 {
     struct number_style style = report_style(table->report);
-    page_right(table->page, PAINT_PLAIN, number_text(value, &style).text, VALUE_COLUMNS);
+    page_right(table->page, PAINT_PLAIN, number_text(value, &style).text, table->value_columns);
 }
 
 static void put_percent(const struct table *table, int64_t value, int64_t whole)
@@ -120,14 +132,11 @@ static void put_titles(const struct table *table)
 {
     static const struct {
         const char *title;
-        size_t columns;
-    } titles[] = {{"flat", VALUE_COLUMNS},
-                  {"flat%", PERCENT_COLUMNS},
-                  {"sum%", PERCENT_COLUMNS},
-                  {"cum", VALUE_COLUMNS},
-                  {"cum%", PERCENT_COLUMNS}};
+        bool share;
+    } titles[] = {{"flat", false}, {"flat%", true}, {"sum%", true}, {"cum", false}, {"cum%", true}};
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
-        page_right(table->page, PAINT_DIM, titles[i].title, titles[i].columns);
+        page_right(table->page, PAINT_DIM, titles[i].title,
+                   titles[i].share ? PERCENT_COLUMNS : table->value_columns);
     page_put(table->page, PAINT_PLAIN, "\n");
 }
 
@@ -150,7 +159,7 @@ void render_top(const struct page *page, const struct report *report)
     for (size_t i = 0; i < table.row_count; i++) {
         const struct tree_node *node = &table.tree.nodes[table.rows[i]];
         bool inlined = node->inlined && node->has_callers;
-        size_t room = page->columns - TOP_COLUMNS - (inlined ? sizeof " (inline)" : 0);
+        size_t room = page->columns - table.name_column - (inlined ? sizeof " (inline)" : 0);
         sum = value_sum(sum, node->flat);
         put_figures(&table, node, sum);
         page_format(page, PAINT_BOLD, "  %s", node_name(&table, table.rows[i], room).text);
@@ -186,13 +195,13 @@ static int compare_edges(const void *left, const void *right, void *context)
 static void put_fan(const struct table *table, struct fan *fan, const struct tree_node *node)
 {
     qsort_r(fan->edges, fan->count, sizeof *fan->edges, compare_edges, fan);
-    size_t room = table->page->columns - CONTEXT_COLUMNS - sizeof "   (inline)";
+    size_t room = table->page->columns - table->name_column - sizeof "     (inline)";
     for (size_t i = 0; i < fan->count; i++) {
         const struct tree_edge *edge = &table->tree.edges[fan->edges[i]];
         if (edge->weight == 0)
             break; /* and so are the rest: nothing changed there */
         uint32_t other = fan->callers ? edge->caller : edge->callee;
-        page_spaces(table->page, TOP_COLUMNS - VALUE_COLUMNS - PERCENT_COLUMNS);
+        page_spaces(table->page, table->name_column - table->value_columns - PERCENT_COLUMNS);
         put_value(table, edge->weight);
         put_percent(table, edge->weight, node->cum);
         page_format(table->page, PAINT_PLAIN, " |   %s%s\n", node_name(table, other, room).text,
@@ -227,10 +236,11 @@ static struct fan fan_of(const struct tree *tree, const struct edge_index *index
                         index->first[node + 1] - index->first[node], callers};
 }
 
-static void put_rule(const struct page *page)
+static void put_rule(const struct table *table)
 {
+    const struct page *page = table->page;
     for (size_t i = 0; i < page->columns; i++)
-        page_put(page, PAINT_PLAIN, i == TOP_COLUMNS + 1 ? "+" : "-");
+        page_put(page, PAINT_PLAIN, i == table->name_column + 1 ? "+" : "-");
     page_put(page, PAINT_PLAIN, "\n");
 }
 
@@ -248,12 +258,12 @@ void render_tree(const struct page *page, const struct report *report)
         const struct tree_node *node = &table.tree.nodes[row];
         struct fan in = fan_of(&table.tree, &callers, row, true);
         struct fan out = fan_of(&table.tree, &callees, row, false);
-        put_rule(page);
+        put_rule(&table);
         put_fan(&table, &in, node);
         sum = value_sum(sum, node->flat);
         put_figures(&table, node, sum);
         page_put(page, PAINT_PLAIN, "   | ");
-        size_t room = page->columns - CONTEXT_COLUMNS - 3;
+        size_t room = page->columns - table.name_column - 5;
         page_format(page, PAINT_BOLD, "%s\n", node_name(&table, row, room).text);
         put_fan(&table, &out, node);
     }
@@ -266,11 +276,12 @@ void render_tree(const struct page *page, const struct report *report)
 
 /* Stacks. */
 
-static void put_labels(const struct page *page, const struct sample *sample)
+static void put_labels(const struct table *table, const struct sample *sample)
 {
+    const struct page *page = table->page;
     for (size_t i = 0; i < sample->label_count; i++) {
         const struct label *label = &sample->labels[i];
-        page_right(page, PAINT_DIM, name_plain(label->key).text, VALUE_COLUMNS);
+        page_right(page, PAINT_DIM, name_plain(label->key).text, table->value_columns);
         if (label->text)
             page_format(page, PAINT_PLAIN, ":  %s\n", name_plain(label->text).text);
         else
@@ -296,14 +307,14 @@ static void put_trace(const struct table *table, size_t index)
 {
     const struct page *page = table->page;
     const struct sample *sample = &table->tree.profile->samples[index];
-    put_rule(page);
-    put_labels(page, sample);
+    put_rule(table);
+    put_labels(table, sample);
     put_value(table, sample->values[table->report->type]);
     struct tree_walk walk = tree_walk_begin(&table->tree, index);
     bool first = true;
     for (struct tree_frame frame; tree_walk_next(&walk, &frame); first = false) {
         if (!first)
-            page_spaces(page, VALUE_COLUMNS);
+            page_spaces(page, table->value_columns);
         put_frame(page, &frame);
     }
     if (first)
@@ -341,7 +352,7 @@ void render_traces(const struct page *page, const struct report *report)
     page_put(page, PAINT_PLAIN, "\n");
     for (size_t i = 0; i < count; i++)
         put_trace(&table, traces[i].sample);
-    put_rule(page);
+    put_rule(&table);
     free(traces);
     table_close(&table);
 }

@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include "message.h"
+#include "prune.h"
 #include "render.h"
 #include "symbol.h"
 
@@ -148,6 +149,7 @@ static bool session_run(struct session *session)
     if (!choose_type(session, shown))
         return false;
     symbolize(shown);
+    profile_prune(shown);
     filter_mark(session->filter, shown);
     render(session);
     if (fflush(stdout) == 0 && !ferror(stdout))

@@ -3,6 +3,7 @@
  * are left out: they are read from files that a profile names, not from the profile.
  */
 #include "cli/profile.h"
+#include "cli/prune.h"
 #include "cli/render.h"
 #include "cli/symbol.h"
 
@@ -48,6 +49,7 @@ static void report_on(const struct options *options, struct profile *shown, stru
                       struct profile *base, enum diff_match match)
 {
     char *message;
+    profile_prune(shown);
     struct filter *filter = filter_new(&options->filter, &message);
     struct report report = {options, shown, fresh, base, match, shown->default_type, filter};
     filter_mark(filter, shown);
