@@ -22,25 +22,27 @@ try()
     tried=$((tried + 1))
     compiler=$1
     language=$2
-    shift 2
-    "$compiler" -x "$language" -std="$@" -Wall -Wextra -Wpedantic -Werror -I"$source/include" \
-        "$source/tests/check/header_use.c" -o "$scratch/use" || { fail "$compiler $*: does not compile"; return; }
-    "$scratch/use" || fail "$compiler $*: without the preload: $?"
+    standard=$3
+    shift 3
+    "$compiler" -x "$language" -std="$standard" "$@" -Wall -Wextra -Wpedantic -Werror -I"$source/include" \
+        "$source/tests/check/header_use.c" -o "$scratch/use" || { fail "$compiler $standard $*: does not compile"; return; }
+    "$scratch/use" || fail "$compiler $standard $*: without the preload: $?"
     HEAPDIFF=out="$scratch/final.prof" LD_PRELOAD="$library" "$scratch/use" "$scratch/asked.prof" ||
-        fail "$compiler $*: with the preload: $?"
-    test -s "$scratch/asked.prof" || fail "$compiler $*: no snapshot"
+        fail "$compiler $standard $*: with the preload: $?"
+    test -s "$scratch/asked.prof" || fail "$compiler $standard $*: no snapshot"
     rm -f "$scratch"/*.prof
 }
 
 for kind in '-fPIE -pie' '-fno-pie -no-pie' '-O2 -fno-pie -no-pie'; do
     for compiler in gcc clang; do
-        # $kind is two words on purpose.
+        # shellcheck disable=SC2086 # flags
         command -v $compiler >/dev/null && try $compiler c c11 $kind
     done
     for compiler in g++ clang++; do
         command -v $compiler >/dev/null || continue
-        for standard in c++11 c++14 c++17 c++20; do
-            try $compiler c++ $standard $kind
+        for version in 11 14 17 20; do
+            # shellcheck disable=SC2086 # flags
+            try $compiler c++ c++$version $kind
         done
     done
 done

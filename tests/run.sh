@@ -1,0 +1,137 @@
+#!/bin/bash
+# Every test of heapdiff, on a fresh Debian 12 machine: installs what is missing, builds, runs all suites,
+# and again those that sanitizers can watch. The last line is `N passed, N failed`.
+#
+#     tests/run.sh [SUITE...]       only these suites, and no sanitizers
+#
+# Build directories are kept: build-test, build-asan, build-tsan. Single suites by hand:
+#     meson test -C build-test --suite unit|fuzz|data|check|e2e
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+build_packages="gcc g++ pkg-config meson ninja-build python3 libc6-dev binutils libdw-dev libelf-dev
+    libiberty-dev zlib1g-dev libunwind-dev libjemalloc-dev uthash-dev libcmocka-dev"
+# Without these the tests that need them are skipped.
+check_packages="clang clang-tidy clang-format libclang-rt-dev mandoc"
+program_packages="redis-server redis-tools sqlite3 git perl nodejs openjdk-17-jdk-headless golang-go
+    dash bash make libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 util-linux"
+
+passed=0
+failed=0
+skipped=0
+
+say() {
+    printf '\n== %s\n' "$*"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+missing_packages() {
+    local name
+    for name in "$@"; do
+        dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q "ok installed" || echo "$name"
+    done
+}
+
+# Packages that this release does not have, or that cannot be fetched, cost their tests alone.
+install_missing() {
+    local missing
+    command -v dpkg-query >/dev/null || return 0
+    mapfile -t missing < <(missing_packages "$@")
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "installing ${missing[*]}"
+    as_root apt-get update -qq
+    install_packages "${missing[@]}" && return
+    local name
+    for name in "${missing[@]}"; do
+        install_packages "$name" || echo "not installed: $name"
+    done
+}
+
+install_packages() {
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# The number after `LABEL:` in meson's summary.
+summary() {
+    local count
+    count=$(sed -n "s/^$2: *//p" "$1" | tail -1)
+    echo "${count:-0}"
+}
+
+count_results() {
+    local log=$1 good bad
+    good=$(($(summary "$log" Ok) + $(summary "$log" "Expected Fail")))
+    bad=$(($(summary "$log" Fail) + $(summary "$log" "Unexpected Pass") + $(summary "$log" Timeout)))
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    skipped=$((skipped + $(summary "$log" Skipped)))
+    # No test ran: that is a failure too.
+    [ $((good + bad)) -gt 0 ] || failed=$((failed + 1))
+}
+
+# configure DIRECTORY OPTION...: a build directory as of now, whatever it was before.
+configure() {
+    local directory=$1
+    shift
+    if [ -f "$directory/build.ninja" ]; then
+        meson setup --reconfigure "$directory" "$@"
+    else
+        rm -rf "$directory" && meson setup "$directory" "$@"
+    fi >"$directory.log" 2>&1 || {
+        tail -20 "$directory.log"
+        return 1
+    }
+    rm -f "$directory.log"
+}
+
+# run_tests DIRECTORY SUITE...: builds what the suites need and runs them; none means all.
+run_tests() {
+    local directory=$1 log=$1/run.log chosen=() suite
+    shift
+    for suite in "$@"; do chosen+=(--suite "$suite"); done
+    meson test -C "$directory" --print-errorlogs "${chosen[@]}" 2>&1 | tee "$log" |
+        grep -vE '^\[[0-9]+/[0-9]+\] |^ninja: |^Full log|^$'
+    count_results "$log"
+}
+
+# build_and_test DIRECTORY "SUITES" OPTION...
+build_and_test() {
+    local directory=$1 suites=$2
+    shift 2
+    say "$directory: ${suites:-all suites}"
+    if configure "$directory" "$@"; then
+        # shellcheck disable=SC2086 # a list of suites
+        run_tests "$directory" $suites
+    else
+        echo "$directory: cannot be configured"
+        failed=$((failed + 1))
+    fi
+}
+
+sanitized() {
+    local asan_compiler=gcc asan_compiler_cxx=g++
+    # The one build with clang: its warnings are errors too.
+    if command -v clang >/dev/null && command -v clang++ >/dev/null; then
+        asan_compiler=clang
+        asan_compiler_cxx=clang++
+    fi
+    CC=$asan_compiler CXX=$asan_compiler_cxx build_and_test build-asan "unit fuzz" \
+        -Db_sanitize=address,undefined -Db_lundef=false
+    build_and_test build-tsan "unit" -Db_sanitize=thread -Db_lundef=false
+}
+
+# shellcheck disable=SC2086 # lists of names
+install_missing $build_packages $check_packages $program_packages
+if [ $# -gt 0 ]; then
+    build_and_test build-test "$*"
+else
+    build_and_test build-test ""
+    sanitized
+fi
+[ "$skipped" = 0 ] || printf '\n%d skipped\n' "$skipped"
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
