@@ -49,8 +49,9 @@ extern "C" SITE_FUNCTION void cxx_new_aligned()
 extern "C" SITE_FUNCTION void cxx_new_nothrow()
 {
     // The failing one throws and catches a std::bad_alloc in the library: 128 + 8 bytes.
+    volatile size_t bytes = static_cast<size_t>(-1) / 4;
     truth_sink = new (std::nothrow) plain;
-    truth_sink = new (std::nothrow) char[static_cast<size_t>(-1) / 4];
+    truth_sink = new (std::nothrow) char[bytes];
 }
 
 extern "C" SITE_FUNCTION void cxx_new_failing()
