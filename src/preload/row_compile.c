@@ -137,6 +137,17 @@ static bool is_signal_return(const struct object *object, uint64_t code)
            arch_is_signal_return((const uint8_t *)(uintptr_t)code);
 }
 
+static bool is_outermost(const struct cfi_frame *frame)
+{
+    return frame->rules.registers[frame->return_column].how == CFI_UNDEFINED;
+}
+
+/* Coroutines and threads are made to return to the start of a function: nobody called there. */
+static bool is_start(const struct object *object, uint64_t key, struct cfi_frame *frame)
+{
+    return cfi_find(&object->section, key, frame) && frame->start == key;
+}
+
 void row_compile(uint64_t key, struct row *row)
 {
     uint64_t address = key - 1;
@@ -148,7 +159,7 @@ void row_compile(uint64_t key, struct row *row)
     bool found = cfi_find(&object.section, address, &frame);
     if ((!found || frame.signal) && is_signal_return(&object, key))
         row->kind = ROW_SIGNAL;
-    else if (found && frame.rules.registers[frame.return_column].how == CFI_UNDEFINED)
+    else if (found ? is_outermost(&frame) : is_start(&object, key, &frame))
         row->kind = ROW_END;
     else if (found && !compile_frame(&frame, address, row))
         *row = (struct row){.kind = ROW_FULL};

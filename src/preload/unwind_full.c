@@ -119,8 +119,10 @@ static enum walk_outcome full_step(struct full_walk *walk)
     struct cfi_frame frame;
     enum walk_outcome outcome;
     row_unpack(word, &row);
-    if (row.kind == ROW_SIGNAL || !object_find(key - 1, &object) ||
-        !cfi_find(&object.section, key - 1, &frame))
+    if (row.kind == ROW_END)
+        outcome = WALK_END;
+    else if (row.kind == ROW_SIGNAL || !object_find(key - 1, &object) ||
+             !cfi_find(&object.section, key - 1, &frame))
         outcome = full_without_rules(walk, word);
     else
         outcome = full_apply(walk, &frame);

@@ -16,7 +16,7 @@ bool memory_readable(uintptr_t address)
 bool memory_check(struct memory *memory, uintptr_t address, uintptr_t size_bytes)
 {
     uintptr_t last = address + size_bytes - 1;
-    if (last < address)
+    if (last < address || address < MEMORY_PAGE_BYTES)
         return false;
     for (uintptr_t page = address / MEMORY_PAGE_BYTES; page <= last / MEMORY_PAGE_BYTES; page++) {
         if (page == memory->page)

@@ -17,7 +17,7 @@
 enum { MEMORY_PAGE_BYTES = 4096 }; /* the smallest page there is: larger ones only ask more often */
 
 struct memory {
-    uintptr_t page; /* number of the page that was readable last; 0: none */
+    uintptr_t page; /* number of the page that was readable last; 0: none, it never is */
 };
 
 /* True when the kernel can read the byte at `address`. One system call. */

@@ -78,13 +78,12 @@ __attribute__((noinline)) bool unwind_reference(struct capture *capture,
         reference.init(&cursor, &context) != 0 || !reference_find(&cursor, start))
         return false;
     int stepped;
-    uint64_t mark = 0;
     do {
         unw_word_t pc = 0;
+        uint64_t mark = reference.is_signal(&cursor) > 0 ? UNWIND_EXACT : 0;
         reference.get(&cursor, UNW_REG_IP, &pc);
         if (pc == 0 || !capture_push(capture, arch_strip(pc) | mark))
             return true;
-        mark = reference.is_signal(&cursor) > 0 ? UNWIND_EXACT : 0;
         stepped = reference.step(&cursor);
     } while (stepped > 0);
     capture->ended = stepped < 0;

@@ -1,10 +1,12 @@
 #include "unwind_walk.h"
 #include "unwind_arch.h"
 
-/* Nothing is known about where a stack ends that is not the thread's own. */
+/* The thread's own stack has no holes below its top; of other stacks only the page in use is known. */
 static uintptr_t walk_limit(uintptr_t sp, uintptr_t stack_top)
 {
-    return sp < stack_top ? stack_top : UINTPTR_MAX;
+    if (sp < stack_top)
+        return stack_top;
+    return ((sp - 1) | (MEMORY_PAGE_BYTES - 1)) + 1;
 }
 
 void walk_open(struct walk *walk, const struct unwind_start *start, uintptr_t stack_top)
@@ -25,8 +27,9 @@ enum walk_outcome walk_guess(struct walk *walk)
     if (fp == 0) /* the ABIs' mark of the outermost frame: _start, the loader's entry */
         return WALK_END;
     walk->trusted = false;
-    if (walk->sp >= walk->stack_top || fp < walk->sp || fp % 8 != 0 ||
-        walk->stack_top < RECORD_BYTES || fp > walk->stack_top - RECORD_BYTES)
+    if (walk->sp >= walk->stack_top || fp < walk->sp || fp - walk->sp > WALK_GUESS_MAX ||
+        fp % 8 != 0 || walk->stack_top - walk->sp < RECORD_BYTES ||
+        fp > walk->stack_top - RECORD_BYTES)
         return WALK_LOST;
     if (!memory_read(&walk->memory, fp, &walk->fp) ||
         !memory_read(&walk->memory, fp + sizeof(uintptr_t), &back))
@@ -49,25 +52,27 @@ static enum walk_outcome walk_signal(struct walk *walk)
     return walk->key == 1 ? WALK_LOST : WALK_ON_SIGNAL;
 }
 
+/* True when a frame may end at `cfa`: callers lie above. */
+static bool walk_may_reach(const struct walk *walk, const struct row *row, uintptr_t cfa)
+{
+    if (cfa % 8 != 0)
+        return false;
+    if (cfa > walk->sp && (walk->sp >= walk->stack_top || cfa <= walk->stack_top))
+        return true;
+    /* Code that switches stacks says so by such rules; after a guess it is the guess that is wrong. */
+    return walk->trusted && (row->base_fp || row->kind == ROW_DEREF);
+}
+
 /* The CFA by the rule; false when it makes no sense. */
 static bool walk_cfa(struct walk *walk, const struct row *row, uintptr_t *cfa)
 {
-    uintptr_t at = (row->base_fp ? walk->fp : walk->sp) + (uintptr_t)row->cfa_offset;
+    *cfa = (row->base_fp ? walk->fp : walk->sp) + (uintptr_t)row->cfa_offset;
     if (row->kind == ROW_DEREF) {
-        if (!memory_read(&walk->memory, at, &at))
+        if (!memory_read(&walk->memory, *cfa, cfa))
             return false;
-        at += (uintptr_t)row->cfa_add;
+        *cfa += (uintptr_t)row->cfa_add;
     }
-    *cfa = at;
-    if (at % 8 != 0)
-        return false;
-    if (at > walk->sp && at <= walk->limit)
-        return true;
-    /* Code that switches stacks says so by such rules; after a guess it is the guess that is wrong. */
-    if (!walk->trusted || (!row->base_fp && row->kind != ROW_DEREF))
-        return false;
-    walk->limit = walk_limit(at, walk->stack_top);
-    return true;
+    return walk_may_reach(walk, row, *cfa);
 }
 
 static enum walk_outcome walk_frame(struct walk *walk, const struct row *row)
@@ -83,6 +88,7 @@ static enum walk_outcome walk_frame(struct walk *walk, const struct row *row)
             return WALK_LOST;
     }
     walk->sp = cfa;
+    walk->limit = walk_limit(cfa, walk->stack_top);
     walk->key = arch_strip(back);
     return walk->key == 0 ? WALK_END : WALK_ON;
 }

@@ -18,7 +18,7 @@ struct walk {
     uintptr_t key; /* of the frame's rule: see row_lookup() */
     uintptr_t sp;
     uintptr_t fp;
-    uintptr_t limit;     /* no frame of the stack in use reaches beyond */
+    uintptr_t limit;     /* what lies between sp and here is there to be read */
     uintptr_t stack_top; /* of the thread's own stack, or 0 */
     bool trusted;        /* every step so far was by a rule, none by a guess */
     struct memory memory;
@@ -32,7 +32,10 @@ enum walk_outcome {
     WALK_FULL       /* the way needs other registers */
 };
 
-enum { WALK_JUMP_MAX = 32 << 10 }; /* frames larger than this are looked at before they are read */
+enum {
+    WALK_JUMP_MAX = 32 << 10, /* frames larger than this are looked at before they are read */
+    WALK_GUESS_MAX = 16 << 10 /* farther, a frame pointer is another stack's or not one at all */
+};
 
 void walk_open(struct walk *walk, const struct unwind_start *start, uintptr_t stack_top);
 
