@@ -8,19 +8,45 @@
  */
 #include "hook.h"
 
+#include "module.h"
+
+#include <dlfcn.h>
 #include <stdlib.h>
 
 typedef void *(*new_fn)(size_t, size_t, size_t);
 typedef void (*delete_fn)(void *, size_t, size_t);
 
-/* The next definition of `name`, looked up once. The arguments passed on are those of any variant. */
-static void *next_of(void **cache, const char *name)
+/*
+ * A C program may load a C++ library for itself (RTLD_LOCAL: python's extensions, plugins). Its calls
+ * come here all the same, but its runtime is not in our search order: it is in the caller's. Kept in
+ * *cache, and in memory for good, unless it is part of the caller, which must stay free to go.
+ */
+static void *next_of_caller(void **cache, const char *name, const void *caller)
+{
+    struct module calling, found;
+    void *handle = NULL, *next = NULL;
+    if (module_find((uint64_t)caller, &calling))
+        handle = dlopen(calling.name, RTLD_LAZY | RTLD_NOLOAD);
+    if (handle)
+        next = dlsym(handle, name);
+    if (next && module_find((uint64_t)next, &found) && found.start != calling.start &&
+        dlopen(found.name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE))
+        __atomic_store_n(cache, next, __ATOMIC_RELAXED);
+    if (handle)
+        real.dlclose(handle);
+    return next;
+}
+
+/* The next definition of `name`, looked up once; NULL when nobody has one. */
+static void *next_of(void **cache, const char *name, const void *caller)
 {
     void *next = __atomic_load_n(cache, __ATOMIC_RELAXED);
-    if (!next) {
-        next = real_next(name);
-        __atomic_store_n(cache, next, __ATOMIC_RELAXED);
-    }
+    if (next)
+        return next;
+    next = real_next(name);
+    if (!next)
+        return next_of_caller(cache, name, caller);
+    __atomic_store_n(cache, next, __ATOMIC_RELAXED);
     return next;
 }
 
@@ -46,30 +72,38 @@ static void *own_new(size_t size, size_t alignment, struct unwind_start start)
 
 /*
  * When the allocator has nothing to give, its operator takes over: new_handler and bad_alloc are its
- * business. Both that and libstdc++'s operators are tail calls: no frame of ours is in the way.
+ * business. Both that and libstdc++'s operators are tail calls: no frame of ours is in the way. Code
+ * with operators that are nobody's (they were hidden, or are gone) gets what all of them end in.
  */
 #define HOOK_NEW(function, name, alignment)                                      \
     HOOK void *function(size_t size, size_t second, size_t third) __asm__(name); \
     HOOK void *function(size_t size, size_t second, size_t third)                \
     {                                                                            \
-        static void *next;                                                       \
+        static void *cache;                                                      \
+        new_fn next;                                                             \
         if (is_own()) {                                                          \
             void *address = own_new(size, alignment, UNWIND_HERE());             \
             if (address)                                                         \
                 return address;                                                  \
         }                                                                        \
-        return ((new_fn)next_of(&next, name))(size, second, third);              \
+        next = (new_fn)next_of(&cache, name, __builtin_return_address(0));       \
+        if (!next)                                                               \
+            return own_new(size, alignment, UNWIND_HERE());                      \
+        return next(size, second, third);                                        \
     }
 
 #define HOOK_DELETE(function, name)                                               \
     HOOK void function(void *address, size_t second, size_t third) __asm__(name); \
     HOOK void function(void *address, size_t second, size_t third)                \
     {                                                                             \
-        static void *next;                                                        \
-        if (is_own())                                                             \
-            free(address);                                                        \
+        static void *cache;                                                       \
+        delete_fn next = NULL;                                                    \
+        if (!is_own())                                                            \
+            next = (delete_fn)next_of(&cache, name, __builtin_return_address(0)); \
+        if (next)                                                                 \
+            next(address, second, third);                                         \
         else                                                                      \
-            ((delete_fn)next_of(&next, name))(address, second, third);            \
+            free(address);                                                        \
     }
 
 HOOK_NEW(cxx_new, "_Znwm", 0)

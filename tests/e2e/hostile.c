@@ -1,0 +1,62 @@
+/*
+ * hostile.c - what breaks a tool that lives in another's process: hostile MODE [ARGUMENT...].
+ */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIBRARIES = 2, UNLOADINGS = 3000 };
+
+/* A library in C++ is loaded by this program, which has no C++ in it. */
+static int run_cxx(char **arguments)
+{
+    void *library = dlopen(arguments[0], RTLD_NOW | RTLD_LOCAL);
+    int (*run)(int) = library ? (int (*)(int))dlsym(library, "hostile_cxx") : NULL;
+
+    if (!run)
+        return 1;
+    printf("%d\n", run(7));
+    return dlclose(library);
+}
+
+static void *unload_main(void *path)
+{
+    for (int i = 0; i < UNLOADINGS; i++) {
+        void *library = dlopen(path, RTLD_NOW);
+        void (*run)(void) = library ? (void (*)(void))dlsym(library, "plugin_run") : NULL;
+        if (!run)
+            return path;
+        run();
+        dlclose(library);
+    }
+    return NULL;
+}
+
+/* Threads load and unload libraries of their own at the same time. */
+static int run_unload(char **paths)
+{
+    pthread_t threads[LIBRARIES];
+    void *failed;
+    int status = 0;
+
+    for (int i = 0; i < LIBRARIES; i++)
+        pthread_create(&threads[i], NULL, unload_main, paths[i]);
+    for (int i = 0; i < LIBRARIES; i++) {
+        pthread_join(threads[i], &failed);
+        status |= failed != NULL;
+    }
+    return status;
+}
+
+int main(int count, char **arguments)
+{
+    const char *mode = count > 1 ? arguments[1] : "";
+
+    if (strcmp(mode, "cxx") == 0 && count > 2)
+        return run_cxx(arguments + 2);
+    if (strcmp(mode, "unload") == 0 && count > 1 + LIBRARIES)
+        return run_unload(arguments + 2);
+    return 2;
+}

@@ -1,0 +1,36 @@
+"""What breaks a tool that lives in another's process: races, handlers that do not come back, odd hosts."""
+
+import harness
+from prof import Profile
+
+
+class Hostile(harness.Case):
+    def counted(self, path, function):
+        """[alloc_objects, inuse_objects] of all stacks through `function`."""
+        profile = Profile(path).check()
+        sums = [0, 0]
+        for sample in profile.samples:
+            if function in [name for _, name in profile.frames(sample)]:
+                sums[0] += sample.values["alloc_objects"]
+                sums[1] += sample.values["inuse_objects"]
+        return sums
+
+    def run_hostile(self, *arguments, output="", **how):
+        done = self.run_program([harness.helper("hostile"), *arguments], **how)
+        self.assertEqual(done[:3], (0, output, ""))
+        return done[3]
+
+    def test_cxx_library_of_a_c_program(self):
+        self.run_hostile("cxx", harness.helper("libhostile_cxx.so"), output="711\n")
+        self.assertGreaterEqual(self.counted(self.profile().path, "hostile_cxx")[0], 8)
+
+    def test_libraries_unloaded_at_once(self):
+        self.run_hostile("unload", harness.helper("libturn_left.so"),
+                         harness.helper("libturn_right.so"))
+        path = self.profile().path
+        self.assertEqual(self.counted(path, "left_site")[0]
+                         + self.counted(path, "right_site")[0], 2 * 3000 * 6)
+
+
+if __name__ == "__main__":
+    harness.main()
