@@ -78,7 +78,7 @@ struct box_mapping {
     uint32_t flags;  /* BOX_MAPPING_* */
     uint8_t build_id[BOX_BUILD_ID_BYTES_MAX];
     uint32_t build_id_bytes; /* 0: none */
-    uint32_t reserved;
+    uint32_t met; /* the process's own: number of the last survey of libraries that met it */
 };
 
 enum {

@@ -11,7 +11,8 @@
 static struct {
     const char *executable;
     const char *directory;
-    uint32_t last; /* the mapping found last: most new frames are its neighbours */
+    uint32_t last;    /* the mapping found last: most new frames are its neighbours */
+    uint32_t surveys; /* begun so far; atomic */
 } state;
 
 void mapping_init(const char *executable, const char *directory)
@@ -78,6 +79,7 @@ static void mapping_fill(struct box_mapping *mapping, const struct module *modul
     mapping->path = text_intern(mapping_path(module, path));
     mapping->flags = module->name[0] == '\0' ? BOX_MAPPING_MAIN : 0;
     mapping->build_id_bytes = module_build_id(module, mapping->build_id, sizeof(mapping->build_id));
+    mapping->met = __atomic_load_n(&state.surveys, __ATOMIC_SEQ_CST); /* it is there right now */
 }
 
 static uint32_t mapping_add(const struct module *module, uint64_t address)
@@ -111,21 +113,59 @@ uint32_t mapping_intern(uint64_t address)
     return state.last = mapping_add(&module, address);
 }
 
-/* Whether the loader still has the same file there. */
-static bool mapping_is_loaded(const struct box_mapping *mapping)
+/* What is looked for in one object of the loader's. */
+struct survey {
+    uint32_t number;
+    uint32_t count; /* of mappings; those that come later have the number already */
+};
+
+static bool mapping_is_of(const struct box_mapping *mapping, const struct module *module)
 {
     char path[BOX_TEXT_BYTES_MAX];
-    struct module module;
-    return module_find(mapping->start, &module) &&
-           strcmp(mapping_path(&module, path), arena_entry(BOX_TEXT, mapping->path)) == 0;
+    uint8_t id[BOX_BUILD_ID_BYTES_MAX];
+    unsigned id_bytes = module_build_id(module, id, sizeof(id));
+    return strcmp(mapping_path(module, path), arena_entry(BOX_TEXT, mapping->path)) == 0 &&
+           id_bytes == mapping->build_id_bytes && memcmp(id, mapping->build_id, id_bytes) == 0;
 }
 
-bool mapping_sweep(void)
+/* Notes that the mapping was met by survey `number`, unless a later one has met it already. */
+static void mapping_meet(struct box_mapping *mapping, uint32_t number)
+{
+    uint32_t met = __atomic_load_n(&mapping->met, __ATOMIC_RELAXED);
+    while (met < number && !__atomic_compare_exchange_n(&mapping->met, &met, number, true,
+                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
+static void survey_module(const struct module *module, void *context)
+{
+    const struct survey *survey = context;
+    for (uint32_t i = 1; i < survey->count; i++) {
+        struct box_mapping *mapping = mapping_at(i);
+        if (mapping->start < module->end && mapping->limit > module->start &&
+            mapping_is_of(mapping, module))
+            mapping_meet(mapping, survey->number);
+    }
+}
+
+uint32_t mapping_survey(void)
+{
+    struct survey survey;
+    survey.number = __atomic_add_fetch(&state.surveys, 1, __ATOMIC_SEQ_CST);
+    /* pairs: arena_publish() */
+    survey.count =
+        (uint32_t)__atomic_load_n(&arena.header->tables[BOX_MAPPINGS].count, __ATOMIC_ACQUIRE);
+    module_each(survey_module, &survey);
+    return survey.number;
+}
+
+bool mapping_sweep(uint32_t survey)
 {
     bool swept = false;
     for (uint32_t i = 1; i < arena.tables[BOX_MAPPINGS].count; i++) {
         struct box_mapping *mapping = mapping_at(i);
-        if (mapping->flags & BOX_MAPPING_DEAD || mapping_is_loaded(mapping))
+        if (mapping->flags & BOX_MAPPING_DEAD ||
+            __atomic_load_n(&mapping->met, __ATOMIC_RELAXED) >= survey)
             continue;
         mapping->flags |= BOX_MAPPING_DEAD;
         swept = true;

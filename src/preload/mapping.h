@@ -18,8 +18,13 @@ void mapping_init(const char *executable, const char *directory);
 /* The mapping that holds `address`, made known if it is new; 0 when the loader knows none (JIT). */
 uint32_t mapping_intern(uint64_t address);
 
-/* After dlclose: marks unloaded mappings dead; true when there was one. */
-bool mapping_sweep(void);
+/*
+ * After dlclose: asks the loader what is loaded (by its lock: the caller holds none of ours), and then,
+ * under the intern lock, marks dead what that survey did not meet; true when there was such a mapping.
+ * The lock-free lookup will not do here: another thread may be unloading what it finds.
+ */
+uint32_t mapping_survey(void);
+bool mapping_sweep(uint32_t survey);
 
 bool mapping_is_dead(uint32_t mapping);
 

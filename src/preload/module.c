@@ -7,12 +7,9 @@
 /* glibc 2.35 and later; elsewhere objects stay unnamed. */
 extern int _dl_find_object(void *address, struct dl_find_object *found) __attribute__((weak));
 
-/* The program itself: the kernel says where its headers are, and they say how far it reaches (the
-   loader's answer may begin at the text segment of a program that is not position independent). */
-static bool program_headers(struct module *module)
+/* Widens [start, end) to all that the segments cover. */
+static void module_stretch(struct module *module)
 {
-    module->segments = (const void *)getauxval(AT_PHDR);
-    module->segment_count = (unsigned)getauxval(AT_PHNUM);
     for (unsigned i = 0; i < module->segment_count; i++) {
         const ElfW(Phdr) *segment = &module->segments[i];
         uint64_t start = module->bias + segment->p_vaddr;
@@ -22,6 +19,15 @@ static bool program_headers(struct module *module)
         module->end =
             start + segment->p_memsz > module->end ? start + segment->p_memsz : module->end;
     }
+}
+
+/* The program itself: the kernel says where its headers are, and they say how far it reaches (the
+   loader's answer may begin at the text segment of a program that is not position independent). */
+static bool program_headers(struct module *module)
+{
+    module->segments = (const void *)getauxval(AT_PHDR);
+    module->segment_count = (unsigned)getauxval(AT_PHNUM);
+    module_stretch(module);
     return module->segments != NULL;
 }
 
@@ -51,6 +57,33 @@ bool module_find(uint64_t address, struct module *module)
                               .start = (uint64_t)found.dlfo_map_start,
                               .end = (uint64_t)found.dlfo_map_end};
     return module_headers(module);
+}
+
+/* Who is told by module_each(). */
+struct visitor {
+    void (*visit)(const struct module *module, void *context);
+    void *context;
+};
+
+static int visit_listed(struct dl_phdr_info *info, size_t size, void *context)
+{
+    (void)size;
+    const struct visitor *visitor = context;
+    struct module module = {.name = info->dlpi_name,
+                            .bias = info->dlpi_addr,
+                            .start = UINT64_MAX,
+                            .segments = info->dlpi_phdr,
+                            .segment_count = info->dlpi_phnum};
+    module_stretch(&module);
+    if (module.start < module.end)
+        visitor->visit(&module, visitor->context);
+    return 0;
+}
+
+void module_each(void (*visit)(const struct module *module, void *context), void *context)
+{
+    struct visitor visitor = {visit, context};
+    dl_iterate_phdr(visit_listed, &visitor);
 }
 
 /* One note at `at`; the next one, or NULL at the end. */

@@ -26,6 +26,10 @@ struct module {
 /* False when the loader knows no object there, or its headers are not in memory. */
 bool module_find(uint64_t address, struct module *module);
 
+/* Calls visit for every object that is loaded, none of which goes meanwhile: takes the loader's lock, so
+   it is for those who hold none of ours. */
+void module_each(void (*visit)(const struct module *module, void *context), void *context);
+
 /* Copies the GNU build id; its length, or 0 when there is none that fits. */
 unsigned module_build_id(const struct module *module, uint8_t *id, size_t room_bytes);
 

@@ -108,8 +108,9 @@ void site_reset(void)
 
 void site_sweep(void)
 {
+    uint32_t survey = mapping_survey();
     spin_lock(&state.intern);
-    if (mapping_sweep())
+    if (mapping_sweep(survey))
         stack_sweep();
     spin_unlock(&state.intern);
 }

@@ -208,7 +208,7 @@ static void test_sweep(void **state)
     struct capture through = CAPTURE(0x9001, address + 1, 0x9002), past = CAPTURE(0x9001, 0x9002);
     uint32_t a = stack_intern(&through), b = stack_intern(&past);
     plugin_close(plugin);
-    assert_true(mapping_sweep());
+    assert_true(mapping_sweep(mapping_survey()));
     stack_sweep();
     assert_false(stack_equal(a, &through));
     assert_true(stack_equal(b, &past));
