@@ -16,6 +16,7 @@
 #include "preload/sys.h"
 #include "preload/tracker.h"
 
+#include "busy_program.h"
 #include "child.h"
 #include "forbidden_malloc.h"
 #include "said.h"
@@ -30,52 +31,12 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { EVENTS = 20000, DEPTH_MAX = 40, PAGE = 4096 };
-
-static char *const heap = (char *)0x700000000000, *const maps = (char *)0x710000000000;
-
 /* Runs it with the heap forbidden to this thread. */
 static void run_without_heap(void (*scenario)(void))
 {
     malloc_forbidden = true;
     scenario();
     malloc_forbidden = false;
-}
-
-__attribute__((noinline)) static void hook(uint32_t event)
-{
-    struct unwind_start start = UNWIND_HERE();
-    if (!guard_enter())
-        return;
-    if (event % 4 != 0) {
-        tracker_alloc(heap + 64ull * (event % 1000), event, &start);
-    } else {
-        tracker_free(heap + 64ull * (event % 1000));
-        tracker_map(maps + PAGE * (event % 100), 3 * PAGE, &start);
-        tracker_hold();
-        tracker_unmap(maps + PAGE * (event % 50), PAGE);
-        tracker_release();
-    }
-    guard_leave();
-}
-
-/* Many different stacks. */
-__attribute__((noinline)) static int go_down(uint32_t event, unsigned depth)
-{
-    volatile int below = 0;
-    if (depth == 0)
-        hook(event);
-    else if (event >> depth & 1)
-        below = go_down(event, depth - 1) + 1;
-    else
-        below = go_down(event, depth - 1) + 2;
-    return below;
-}
-
-static void record(void)
-{
-    for (uint32_t event = 1; event <= EVENTS; event++)
-        go_down(event, event % DEPTH_MAX);
 }
 
 static void serve(uint32_t wanted)
@@ -166,7 +127,7 @@ static void test_recording(void **state)
 {
     (void)state;
     uint32_t before = arena.tables[BOX_SITES].count;
-    run_without_heap(record);
+    run_without_heap(busy_program_run);
     assert_true(arena.tables[BOX_SITES].count > before + 1000);
     assert_int_equal(arena.header->lost.blocks, 0);
     assert_int_equal(arena.header->lost.unwind_ends, 0);
@@ -194,7 +155,7 @@ static void test_snapshots(void **state)
 static void record_and_grow(void)
 {
     for (int i = 0; i < 5; i++) {
-        record();
+        busy_program_run();
         site_count_alloc(1, 1, 1ull << 30);
         sys_call3(SYS_poll, 0, 0, 15);
         growth_check();
@@ -213,7 +174,7 @@ static void test_growth(void **state)
 static void *record_in_thread(void *unused)
 {
     (void)unused;
-    run_without_heap(record);
+    run_without_heap(busy_program_run);
     return NULL;
 }
 
@@ -236,7 +197,7 @@ static void be_a_child(void)
     facts_fork(arena.header, 1);
     tracker_inherit();
     growth_restart();
-    record();
+    busy_program_run();
     snapshot_take("exit", NULL);
     arena_unlink();
 }
@@ -258,7 +219,7 @@ static void on_signal(int signal)
     (void)signal;
     bool before = malloc_forbidden;
     malloc_forbidden = true;
-    record();
+    busy_program_run();
     snapshot_take("signal", NULL);
     malloc_forbidden = before;
 }
@@ -285,7 +246,7 @@ static void test_unloading(void **state)
     (void)state;
     uint64_t sites = arena.tables[BOX_SITES].count;
     run_without_heap(sweep);
-    run_without_heap(record);
+    run_without_heap(busy_program_run);
     assert_true(arena.tables[BOX_SITES].count < 2 * sites);
 }
 
