@@ -10,7 +10,7 @@ build=$root/build
 work=$build/quickstart
 preload=$build/src/preload/libheapdiff.so
 heapdiff=$build/src/cli/heapdiff
-packages="gcc g++ make pkg-config meson ninja-build libdw-dev libelf-dev libiberty-dev zlib1g-dev
+packages="gcc g++ libc6-dev make pkg-config meson ninja-build libdw-dev libelf-dev libiberty-dev zlib1g-dev
     libunwind-dev libjemalloc-dev uthash-dev libcmocka-dev"
 
 say() {
@@ -31,7 +31,8 @@ install_missing() {
     say "installing$missing"
     as_root apt-get update -qq
     # shellcheck disable=SC2086 # a list of names
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
+        >/dev/null
 }
 
 build_heapdiff() {
