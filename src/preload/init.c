@@ -124,6 +124,7 @@ static void try_start(void)
     uint32_t before = guard_thread.state;
     state.tried = true;
     guard_set(GUARD_RECORDING);
+    sys_say_init();
     if (options_read(environment_get("HEAPDIFF")) == OPTIONS_OK && options.only[0] == '\0')
         start();
     guard_set(before);

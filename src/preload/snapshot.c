@@ -85,14 +85,6 @@ static bool fd_sink_write(struct sink *sink, const void *bytes, size_t size_byte
     return result == 0;
 }
 
-/* A write beyond RLIMIT_FSIZE has left SIGXFSZ pending (it is blocked): it is not the program's. */
-static void drop_file_size_signal(void)
-{
-    static const struct timespec now;
-    uint64_t set = 1ull << (SIGXFSZ - 1);
-    sys_call4(SYS_rt_sigtimedwait, (long)&set, 0, (long)&now, sizeof(set));
-}
-
 static uint64_t own_bytes(void)
 {
     return arena_own_bytes() + site_own_bytes() + block_own_bytes() + range_own_bytes() +
@@ -196,8 +188,8 @@ static long write_file(const struct request *request)
     long result = written ? 0 : file.error;
     if (written)
         result = request->path ? settle(request->path, true) : settle_by_pattern(time_s);
-    else if (result == -EFBIG)
-        drop_file_size_signal();
+    else if (result == -EFBIG) /* a write beyond RLIMIT_FSIZE */
+        sys_drop_signal(SIGXFSZ, 0);
     if (sys_failed(result))
         sys_call3(SYS_unlinkat, AT_FDCWD, (long)state.memory->temporary, 0);
     return result;

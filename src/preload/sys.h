@@ -3,7 +3,7 @@
  *
  * What it is: raw system calls, returning the kernel's value (-errno on failure); errno, locks,
  *   cancellation points and interposed functions are not involved.
- * Owns: nothing.
+ * Owns: what stderr was.
  * Context: anywhere, also signal handlers and the first instruction after a fork.
  * Not here: policy. The instruction itself is in sys_x86_64.h and sys_aarch64.h.
  */
@@ -70,7 +70,14 @@ uint64_t sys_uptime_ns(void);
 int sys_pid(void);
 int sys_tid(void);
 
-/* One line "heapdiff: TEXT\n" on stderr, in one write. */
+/* One line "heapdiff: TEXT\n" on stderr, in one write; dropped when that would have to wait. */
 void sys_say(const char *text);
+
+/* From now on a descriptor 2 that is another file than now is the program's: no line goes there. */
+void sys_say_init(void);
+
+/* Takes back a signal that a write of ours has raised while it was blocked, unless it was pending
+   `before` (a kernel mask). */
+void sys_drop_signal(int number, uint64_t before);
 
 #endif

@@ -2,10 +2,12 @@
  * hostile.c - what breaks a tool that lives in another's process: hostile MODE [ARGUMENT...].
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LIBRARIES = 2, UNLOADINGS = 3000 };
 
@@ -50,6 +52,13 @@ static int run_unload(char **paths)
     return status;
 }
 
+/* Descriptor 2 becomes a file of the program's own. */
+static int run_reuse(const char *path)
+{
+    close(2);
+    return open(path, O_RDWR | O_CREAT, 0600) != 2 || write(2, "data", 4) != 4;
+}
+
 int main(int count, char **arguments)
 {
     const char *mode = count > 1 ? arguments[1] : "";
@@ -58,5 +67,7 @@ int main(int count, char **arguments)
         return run_cxx(arguments + 2);
     if (strcmp(mode, "unload") == 0 && count > 1 + LIBRARIES)
         return run_unload(arguments + 2);
+    if (strcmp(mode, "reuse") == 0 && count > 2)
+        return run_reuse(arguments[2]);
     return 2;
 }

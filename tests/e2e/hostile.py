@@ -1,5 +1,8 @@
 """What breaks a tool that lives in another's process: races, handlers that do not come back, odd hosts."""
 
+import os
+import subprocess
+
 import harness
 from prof import Profile
 
@@ -30,6 +33,33 @@ class Hostile(harness.Case):
         path = self.profile().path
         self.assertEqual(self.counted(path, "left_site")[0]
                          + self.counted(path, "right_site")[0], 2 * 3000 * 6)
+
+    def test_no_line_into_the_programs_file(self):
+        self.run_hostile("reuse", self.path("data"), options="out=/nowhere/%c.prof")
+        with open(self.path("data")) as file:
+            self.assertEqual(file.read(), "data")
+
+    def run_with_stderr(self, descriptor):
+        child = subprocess.Popen(["true"], stderr=descriptor,
+                                 env=harness.environment("out=/nowhere/%c.prof"))
+        self.children.append(child)
+        return child.wait(timeout=20)
+
+    def test_stderr_that_nobody_reads(self):
+        """Neither a signal nor a wait for the program, when a line of ours finds no reader."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.assertEqual(self.run_with_stderr(writer), 0)
+        os.close(writer)
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        with self.assertRaises(BlockingIOError):
+            while True:
+                os.write(writer, bytes(4096))
+        os.set_blocking(writer, True)
+        self.assertEqual(self.run_with_stderr(writer), 0)
+        os.close(reader)
+        os.close(writer)
 
 
 if __name__ == "__main__":
