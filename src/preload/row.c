@@ -140,8 +140,7 @@ static bool table_put(const struct row_table *table, uint64_t key, uint64_t payl
         _Atomic uint64_t *slot = &table->words[(key & table->mask) + probe];
         uint64_t word = word_key(key, probe) | payload;
         uint64_t seen = atomic_load_explicit(slot, memory_order_relaxed);
-        /* Release: the dictionary entry must be seen by who sees the word. pairs: row_lookup(), by
-           the address dependency through the word. */
+        /* pairs: row_lookup(), row_find() */
         if (seen == 0 && atomic_compare_exchange_strong_explicit(
                              slot, &seen, word, memory_order_release, memory_order_relaxed))
             return true;
@@ -181,7 +180,7 @@ static uint64_t table_key(uint64_t at, uint64_t word)
 static void table_copy(const struct row_table *to, const struct row_table *from)
 {
     for (uint64_t i = 0; i < from->mask + 1 + ROW_PROBES; i++) {
-        uint64_t word = atomic_load_explicit(&from->words[i], memory_order_relaxed);
+        uint64_t word = atomic_load_explicit(&from->words[i], memory_order_acquire);
         if (word != 0)
             table_put(to, table_key(i, word), word & ROW_PAYLOAD);
     }
@@ -226,8 +225,9 @@ static void table_insert(struct row_table *table, uint64_t key, uint64_t payload
 uint64_t row_find(const struct row_table *table, uint64_t key)
 {
     for (uint64_t probe = 0; probe < ROW_PROBES; probe++) {
+        /* pairs: table_put() */
         uint64_t word =
-            atomic_load_explicit(&table->words[(key & table->mask) + probe], memory_order_relaxed);
+            atomic_load_explicit(&table->words[(key & table->mask) + probe], memory_order_acquire);
         if (word_key_of(word) == word_key(key, probe) && key >> ROW_KEY_BITS == 0)
             return word;
     }

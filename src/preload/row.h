@@ -81,7 +81,8 @@ uint64_t row_find(const struct row_table *table, uint64_t key);
  */
 static inline uint64_t row_lookup(const struct row_table *table, uint64_t key)
 {
-    uint64_t word = atomic_load_explicit(&table->words[key & table->mask], memory_order_relaxed);
+    /* pairs: table_put(); what a wide word stands for must be seen with it */
+    uint64_t word = atomic_load_explicit(&table->words[key & table->mask], memory_order_acquire);
     uint64_t probe_bits = ROW_KEY_SHIFT - ROW_PROBE_SHIFT;
     if (__builtin_expect(word >> ROW_PROBE_SHIFT == key >> ROW_KEY_LOW_BITS << probe_bits, 1))
         return word;
