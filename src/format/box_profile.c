@@ -8,7 +8,10 @@
 #define LOST_NAME    "[lost]"    /* what was in a chunk that did not fit into the file */
 #define UNKNOWN_NAME "[unknown]" /* code outside of every file: JIT */
 
-enum { DECIMAL_BYTES_MAX = 20 /* digits of 2^64 - 1 */ };
+enum {
+    DECIMAL_BYTES_MAX = 20, /* digits of 2^64 - 1 */
+    COUNTER_READS_MAX = 64  /* a site this busy all the time is read as it is */
+};
 
 /* The conversion under way. Location i is BOX_PCS entry i; ids of what is made up come after. */
 struct conversion {
@@ -292,25 +295,43 @@ static size_t collect_stack(struct conversion *conversion, uint32_t node)
     return depth;
 }
 
+struct counters {
+    uint64_t objects, bytes, free_objects, free_bytes;
+};
+
 /*
- * Reads a site's counters; false when all are zero. A running process may be counting: what is
- * freed is read before what was allocated, so that no block can seem freed but never allocated.
+ * A running process may be counting. What is freed is read before what was allocated, so that no
+ * block can seem freed but never allocated, and once more afterwards: when that has moved, the reader
+ * was held up in between, and what it has of the two belongs to two moments.
  */
+static struct counters read_counters(const struct box_site *site)
+{
+    struct counters read = {0};
+    for (int i = 0; i < COUNTER_READS_MAX; i++) {
+        read.free_objects = __atomic_load_n(&site->free_objects, __ATOMIC_ACQUIRE);
+        read.free_bytes = __atomic_load_n(&site->free_bytes, __ATOMIC_ACQUIRE);
+        read.objects = __atomic_load_n(&site->alloc_objects, __ATOMIC_ACQUIRE);
+        read.bytes = __atomic_load_n(&site->alloc_bytes, __ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&site->free_objects, __ATOMIC_RELAXED) == read.free_objects &&
+            __atomic_load_n(&site->free_bytes, __ATOMIC_RELAXED) == read.free_bytes)
+            break;
+    }
+    return read;
+}
+
+/* A site's values by sample type; false when all are zero. */
 static bool read_values(const struct box_site *site, int64_t values[PPROF_HEAP_VALUES])
 {
-    uint64_t free_objects = __atomic_load_n(&site->free_objects, __ATOMIC_ACQUIRE);
-    uint64_t free_bytes = __atomic_load_n(&site->free_bytes, __ATOMIC_ACQUIRE);
-    uint64_t objects = __atomic_load_n(&site->alloc_objects, __ATOMIC_RELAXED);
-    uint64_t bytes = __atomic_load_n(&site->alloc_bytes, __ATOMIC_RELAXED);
-    values[PPROF_ALLOC_OBJECTS] = to_signed(objects);
-    values[PPROF_ALLOC_SPACE] = to_signed(bytes);
+    struct counters read = read_counters(site);
+    values[PPROF_ALLOC_OBJECTS] = to_signed(read.objects);
+    values[PPROF_ALLOC_SPACE] = to_signed(read.bytes);
     values[PPROF_COLLECTED_OBJECTS] = to_signed(site->collected_objects);
     values[PPROF_COLLECTED_SPACE] = to_signed(site->collected_bytes);
     values[PPROF_RESIDENT_SPACE] = to_signed(site->resident_bytes);
-    values[PPROF_INUSE_OBJECTS] = objects > free_objects ? to_signed(objects - free_objects) : 0;
     /* Objects and bytes are counted one after the other: without objects there are no bytes. */
-    bool live = objects > free_objects && bytes > free_bytes;
-    values[PPROF_INUSE_SPACE] = live ? to_signed(bytes - free_bytes) : 0;
+    bool live = read.objects > read.free_objects, some = live && read.bytes > read.free_bytes;
+    values[PPROF_INUSE_OBJECTS] = live ? to_signed(read.objects - read.free_objects) : 0;
+    values[PPROF_INUSE_SPACE] = some ? to_signed(read.bytes - read.free_bytes) : 0;
     for (unsigned i = 0; i < PPROF_HEAP_VALUES; i++)
         if (values[i] != 0)
             return true;
