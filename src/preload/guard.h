@@ -74,6 +74,12 @@ static inline bool guard_enter(void)
     return __builtin_expect(*guard_process.alive != 0, true) || guard_fork_begin();
 }
 
+/* False in a forked child that has no tables of its own yet: what it counted would be its parent's. */
+static inline bool guard_counts(void)
+{
+    return guard_process.recording && *guard_process.alive != 0;
+}
+
 static inline void guard_leave(void)
 {
     guard_set(GUARD_OUTSIDE);

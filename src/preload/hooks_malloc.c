@@ -62,7 +62,10 @@ static void free_hooked(void *address)
     uint32_t before = guard_thread.state;
     if (guard_process.recording) { /* also when nested: the address may soon be somebody else's */
         guard_set(GUARD_RECORDING);
-        tracker_free(address);
+        if (guard_counts())
+            tracker_free(address);
+        else
+            tracker_forget(address);
         guard_set(before);
     }
     real.free(address);
@@ -122,7 +125,7 @@ static void *realloc_hooked(void *address, size_t size, const struct unwind_star
     bool failed = !fresh && size > 0;
     if (known && failed)
         tracker_restore(address, &old);
-    else if (known)
+    else if (known && guard_counts())
         tracker_freed(&old);
     if (entered) {
         tracker_alloc(fresh, size, start);

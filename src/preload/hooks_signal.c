@@ -14,10 +14,20 @@ typedef handler_fn (*signal_fn)(int, handler_fn);
 handler_fn bsd_signal(int number, handler_fn handler);
 handler_fn __sysv_signal(int number, handler_fn handler);
 
+/* Whether the call is about the signal we share. */
+static bool is_shared(int number)
+{
+    if (!listener_owns(number))
+        return false;
+    if (hook_enter()) /* a forked child's first event: another thread may have held the lock */
+        guard_leave();
+    return true;
+}
+
 HOOK int sigaction(int number, const struct sigaction *act, struct sigaction *old)
 {
     real_resolve();
-    return listener_owns(number) ? listener_action(act, old) : real.sigaction(number, act, old);
+    return is_shared(number) ? listener_action(act, old) : real.sigaction(number, act, old);
 }
 
 static handler_fn signal_with(int number, handler_fn handler, int flags)
@@ -41,26 +51,26 @@ static handler_fn pass_on(const char *name, int number, handler_fn handler)
 
 HOOK handler_fn signal(int number, handler_fn handler)
 {
-    return listener_owns(number) ? signal_with(number, handler, SA_RESTART)
-                                 : pass_on("signal", number, handler);
+    return is_shared(number) ? signal_with(number, handler, SA_RESTART)
+                             : pass_on("signal", number, handler);
 }
 
 HOOK handler_fn bsd_signal(int number, handler_fn handler)
 {
-    return listener_owns(number) ? signal_with(number, handler, SA_RESTART)
-                                 : pass_on("bsd_signal", number, handler);
+    return is_shared(number) ? signal_with(number, handler, SA_RESTART)
+                             : pass_on("bsd_signal", number, handler);
 }
 
 HOOK handler_fn ssignal(int number, handler_fn handler)
 {
-    return listener_owns(number) ? signal_with(number, handler, SA_RESTART)
-                                 : pass_on("ssignal", number, handler);
+    return is_shared(number) ? signal_with(number, handler, SA_RESTART)
+                             : pass_on("ssignal", number, handler);
 }
 
 HOOK handler_fn __sysv_signal(int number, handler_fn handler)
 {
-    return listener_owns(number) ? signal_with(number, handler, (int)SA_RESETHAND | SA_NODEFER)
-                                 : pass_on("__sysv_signal", number, handler);
+    return is_shared(number) ? signal_with(number, handler, (int)SA_RESETHAND | SA_NODEFER)
+                             : pass_on("__sysv_signal", number, handler);
 }
 
 HOOK handler_fn sysv_signal(int number, handler_fn handler)

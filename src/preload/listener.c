@@ -3,6 +3,7 @@
 #include "arena.h"
 #include "guard.h"
 #include "options.h"
+#include "process.h"
 #include "real.h"
 #include "snapshot.h"
 #include "spin.h"
@@ -93,6 +94,8 @@ static void install(void)
     else
         ours.sa_flags |= SA_RESTART | SA_ONSTACK;
     real.sigaction(state.signal, &ours, NULL);
+    if (!process_is_ours()) /* a child that is not recorded: the box is its parent's */
+        return;
     if (is_handler(&state.program))
         __atomic_fetch_or(&arena.header->flags, BOX_FLAG_APP_HANDLER, __ATOMIC_RELAXED);
     else
@@ -116,6 +119,11 @@ int listener_action(const struct sigaction *act, struct sigaction *old)
     if (old)
         *old = previous;
     return 0;
+}
+
+void listener_fork(void)
+{
+    spin_reset(&state.lock);
 }
 
 void listener_exec(void)

@@ -23,6 +23,9 @@ bool listener_owns(int signal);
 /* What the kernel would do for sigaction(signal, act, old), were we not there. Returns 0. */
 int listener_action(const struct sigaction *act, struct sigaction *old);
 
+/* A forked child: nobody holds the lock. */
+void listener_fork(void);
+
 /* exec keeps an ignored signal ignored, but makes a handled one default: ours must not be in the
    way. listener_exec_failed() puts it back. */
 void listener_exec(void);

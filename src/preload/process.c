@@ -5,6 +5,7 @@
 #include "facts.h"
 #include "growth.h"
 #include "guard.h"
+#include "listener.h"
 #include "options.h"
 #include "range.h"
 #include "site.h"
@@ -25,7 +26,11 @@ static struct {
     bool finished;     /* it has */
 } state;
 
-static __thread bool holding; /* this thread's fork has taken the locks */
+/* This thread's fork. */
+static __thread struct {
+    bool holding;    /* it has taken the locks */
+    uint32_t before; /* guard state */
+} forking;
 
 bool process_is_ours(void)
 {
@@ -35,27 +40,34 @@ bool process_is_ours(void)
 void process_before_fork(void)
 {
     /* A fork from a handler that interrupted our own tables cannot wait for them. */
-    holding = guard_process.recording && guard_thread.state != GUARD_RECORDING;
-    if (!holding)
+    forking.before = guard_thread.state;
+    forking.holding = guard_process.recording && forking.before != GUARD_RECORDING;
+    if (!forking.holding)
         return;
+    /* Handlers, and what other libraries do around a fork, must not wait for what this thread holds. */
+    guard_set(GUARD_RECORDING);
     site_lock();
     range_lock();
 }
 
 void process_after_fork(void)
 {
-    if (!holding)
+    if (!forking.holding)
         return;
-    holding = false;
+    forking.holding = false;
     range_unlock();
     site_unlock();
+    guard_set(forking.before);
+    if (forking.before == GUARD_OUTSIDE)
+        guard_leave();
 }
 
 void process_after_fork_child(void)
 {
-    process_after_fork();
     if (guard_process.recording)
         *guard_process.alive = 0; /* also where the kernel does not wipe the page */
+    guard_thread.wanted = 0;      /* the parent was asked */
+    process_after_fork();
 }
 
 static bool child_begin(int parent_pid)
@@ -81,6 +93,7 @@ void process_forked(void)
 {
     uint32_t before = guard_thread.state;
     guard_set(GUARD_RECORDING); /* a snapshot asked for meanwhile waits */
+    listener_fork();
     state.finished = false;
     state.finisher = 0;
     guard_process.recording = options.children && child_begin(arena.header->pid);

@@ -84,9 +84,15 @@ void tracker_free(void *address)
         tracker_freed(&block);
 }
 
+void tracker_forget(void *address)
+{
+    struct block block;
+    block_take((uintptr_t)address, &block);
+}
+
 void tracker_missed(void)
 {
-    if (guard_process.recording && guard_thread.state == GUARD_RECORDING)
+    if (guard_thread.state == GUARD_RECORDING && guard_counts())
         lost(&arena.header->lost.nested_events);
 }
 

@@ -26,6 +26,9 @@ void tracker_alloc(void *address, size_t size_bytes, const struct unwind_start *
 /* `address` is about to be freed. Also right when nested: it takes no lock. */
 void tracker_free(void *address);
 
+/* The same where guard_counts() says no: a child that will count what it inherits forgets the block. */
+void tracker_forget(void *address);
+
 /*
  * A realloc of `address` is about to be tried: its record is taken out, but not counted. Afterwards
  * either tracker_freed(), it is gone, or tracker_restore(), it is still there.

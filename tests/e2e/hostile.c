@@ -6,10 +6,14 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { LIBRARIES = 2, UNLOADINGS = 3000 };
+enum { LIBRARIES = 2, UNLOADINGS = 3000, FORKS = 500 };
 
 /* A library in C++ is loaded by this program, which has no C++ in it. */
 static int run_cxx(char **arguments)
@@ -59,6 +63,34 @@ static int run_reuse(const char *path)
     return open(path, O_RDWR | O_CREAT, 0600) != 2 || write(2, "data", 4) != 4;
 }
 
+static void map_something(int number)
+{
+    void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void)number;
+    munmap(page, 4096);
+}
+
+/* Forks, and signal handlers that map and unmap in the middle of them. */
+static int run_forks(void)
+{
+    struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
+    int status = 0, failed = 0;
+
+    signal(SIGALRM, map_something);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (int i = 0; i < FORKS; i++) {
+        pid_t child = fork();
+        if (child == 0)
+            _exit(0);
+        while (child > 0 && waitpid(child, &status, 0) < 0)
+            ;
+        failed |= child < 0 || status != 0;
+    }
+    setitimer(ITIMER_REAL, &never, NULL);
+    return failed;
+}
+
 int main(int count, char **arguments)
 {
     const char *mode = count > 1 ? arguments[1] : "";
@@ -67,6 +99,8 @@ int main(int count, char **arguments)
         return run_cxx(arguments + 2);
     if (strcmp(mode, "unload") == 0 && count > 1 + LIBRARIES)
         return run_unload(arguments + 2);
+    if (strcmp(mode, "forks") == 0)
+        return run_forks();
     if (strcmp(mode, "reuse") == 0 && count > 2)
         return run_reuse(arguments[2]);
     return 2;

@@ -61,6 +61,15 @@ class Hostile(harness.Case):
         os.close(reader)
         os.close(writer)
 
+    def test_handlers_around_forks(self):
+        self.run_hostile("forks")
+
+    def test_library_that_allocates_around_forks(self):
+        library = harness.helper("libhostile_atfork.so")
+        pid = self.run_hostile("forks", more={"LD_PRELOAD": harness.PRELOAD + ":" + library})
+        mine, = self.profiles("hostile.%d.*.prof" % pid)
+        self.assertEqual(self.counted(mine, "atfork_site"), [1, 1])
+
 
 if __name__ == "__main__":
     harness.main()

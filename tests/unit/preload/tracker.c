@@ -125,6 +125,8 @@ static void test_resizing(void **state)
 static void test_missed(void **state)
 {
     (void)state;
+    static uint32_t alive = 1;
+    guard_process.alive = &alive;
     guard_process.recording = true;
     tracker_missed();
     guard_set(GUARD_CALLING); /* the next allocator's inner calls */
