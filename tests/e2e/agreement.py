@@ -13,7 +13,7 @@ import os, signal, sys, json, re
 kept = []
 def grow(count):
     for i in range(count):
-        kept.append(json.loads('{"a": [1, 2, %d], "b": "%s"}' % (i, "x" * (i % 500))))
+        kept.append(json.loads('{"a": [1, 2, %d], "b": "%s"}' % (i, "x" * (500 + i % 500))))
 grow(2000)
 words = re.compile("(a|b)+c")
 os.kill(os.getpid(), signal.SIGUSR1)
@@ -57,7 +57,7 @@ class Agreement(harness.Case):
         python = "/usr/bin/python3"
         if not os.path.exists(python) or not shutil.which("go"):
             self.skipTest("no %s or go" % python)
-        done = self.run_program([python, "-c", PROGRAM], more={"PYTHONMALLOC": "malloc"})
+        done = self.run_program([python, "-c", PROGRAM])
         self.assertEqual(done[:3], (0, "", ""))
         self.old, self.new = self.profiles("python3*.prof")[:2]
 
@@ -69,7 +69,7 @@ class Agreement(harness.Case):
         for name in TYPES:
             want = subtract(sites(new, name), sites(old, name))
             self.assertEqual(sites(merged, name), want, name)
-        self.assertGreater(len(want), 100)
+        self.assertGreater(len(want), 50)
 
     def test_top_has_the_totals(self):
         """The sum of -top's flat column is the growth of the report."""

@@ -13,7 +13,7 @@ SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
 
 
 class Rain(harness.Case):
-    def rain_on(self, *arguments, more=None, pause_seconds=0.03):
+    def rain_on(self, *arguments, more=None, pause_seconds=0.05):
         """Output and status are a plain run's; the first and the last profile are read."""
         if not shutil.which(arguments[0]):
             self.skipTest("no " + arguments[0])
@@ -31,10 +31,14 @@ class Rain(harness.Case):
             self.assertEqual(Profile(path).check().lost(), {})
 
     def signal_until_the_end(self, child, pause_seconds):
+        """One signal after the other has been answered: a large profile takes its time."""
         end = time.monotonic() + harness.LIMIT_SECONDS
         time.sleep(0.05)  # until the preload listens, the signal would kill
         while child.poll() is None and time.monotonic() < end:
+            count = len(self.profiles())
             child.send_signal(signal.SIGUSR1)
+            while len(self.profiles()) == count and child.poll() is None and time.monotonic() < end:
+                time.sleep(0.005)
             time.sleep(pause_seconds)
         child.kill()
 
