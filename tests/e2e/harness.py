@@ -4,6 +4,7 @@ HEAPDIFF_BUILD names the build directory; meson sets it. By hand:
     HEAPDIFF_BUILD=build python3 tests/e2e/truth.py
 """
 
+import contextlib
 import glob
 import os
 import shutil
@@ -49,6 +50,18 @@ def skip(why):
     sys.exit(SKIP)
 
 
+def remove_boxes(directory):
+    """Removes the black boxes of processes recorded into `directory`, children's children too: the
+    header of a box tells where its profiles go.
+    """
+    for path in glob.glob("/dev/shm/*.heapdiff"):
+        with contextlib.suppress(OSError):  # its process may remove it at any time
+            with open(path, "rb") as file:
+                header = file.read(16384)
+            if directory.encode() in header:
+                os.unlink(path)
+
+
 def wait_until(holds, what, seconds=20):
     """Polls until holds() is true and returns its value; fails after `seconds`."""
     end = time.monotonic() + seconds
@@ -77,8 +90,7 @@ class Case(unittest.TestCase):
             if child.poll() is None:
                 child.kill()
             child.communicate()
-            for box in glob.glob("/dev/shm/*.%d.heapdiff" % child.pid):
-                os.unlink(box)
+        remove_boxes(self.directory)
         if os.environ.get("KEEP"):
             print("kept: " + self.directory, file=sys.stderr)
         else:

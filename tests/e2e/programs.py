@@ -304,18 +304,12 @@ def known_site(profile, main_program):
 
 
 def left_over(paths):
-    """Black boxes of processes that wrote their final profile. Those of the same pid under another
-    name are of programs that a signal ended, `yes | head` say: they may stay, and are removed here.
+    """Black boxes of processes that wrote their final profile. Those of programs that a signal ended,
+    `yes | head` say, may stay.
     """
-    found = []
-    for path in paths:
-        name, pid = os.path.basename(path).rsplit(".", 3)[:2]
-        own = "/dev/shm/%s.%s.heapdiff" % (name, pid)
-        if os.path.exists(own):
-            found.append(own)
-        for other in glob.glob("/dev/shm/*.%s.heapdiff" % pid):
-            os.unlink(other)
-    return found
+    names = [os.path.basename(path).rsplit(".", 2)[0] for path in paths]
+    boxes = ["/dev/shm/%s.heapdiff" % name for name in names]
+    return [box for box in boxes if os.path.exists(box)]
 
 
 def check_pprof(directory, main_program):
@@ -351,6 +345,7 @@ def main(name):
         more, facts = check_profiles(root + "/profiles", main_program, least_sites)
         problems += more + check_pprof(root + "/profiles", main_program)
     finally:
+        harness.remove_boxes(root)
         if os.environ.get("KEEP"):
             print("kept: " + root)
         else:
