@@ -50,16 +50,23 @@ def skip(why):
     sys.exit(SKIP)
 
 
-def remove_boxes(directory):
-    """Removes the black boxes of processes recorded into `directory`, children's children too: the
-    header of a box tells where its profiles go.
+def boxes_into(directory):
+    """The black boxes of processes recorded into `directory`, children's children too: the header of
+    a box tells where its profiles go.
     """
+    found = []
     for path in glob.glob("/dev/shm/*.heapdiff"):
         with contextlib.suppress(OSError):  # its process may remove it at any time
             with open(path, "rb") as file:
-                header = file.read(16384)
-            if directory.encode() in header:
-                os.unlink(path)
+                if directory.encode() in file.read(16384):
+                    found.append(path)
+    return found
+
+
+def remove_boxes(directory):
+    for path in boxes_into(directory):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def wait_until(holds, what, seconds=20):

@@ -179,12 +179,10 @@ def run_go(side):
                        env=environment)
     side.run(binary)
     # Go ends by a system call of its own: the profile is in the black box.
-    for box in glob.glob("/dev/shm/script-go.*.heapdiff"):
+    for box in harness.boxes_into(side.profiles):
         profile = os.path.join(side.profiles, os.path.basename(box).replace("heapdiff", "1.prof"))
         subprocess.run([harness.COMMAND, "recover", box, "-o", profile], check=True,
-                       env=harness.environment(preload=False))
-        if os.path.exists(box):
-            os.unlink(box)
+                       env=harness.environment(preload=False), stderr=subprocess.DEVNULL)
 
 
 def run_dash(side):
