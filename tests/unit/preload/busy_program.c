@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-enum { EVENTS = 20000, DEPTH_MAX = 40, PAGE = 4096 };
+enum { EVENTS = 6000, DEPTH_MAX = 40, PAGE = 4096 };
 
 /* Addresses that no one else uses. */
 static char *const heap = (char *)0x700000000000, *const maps = (char *)0x710000000000;

@@ -8,7 +8,7 @@
 #ifndef HEAPDIFF_TEST_BUSY_PROGRAM_H
 #define HEAPDIFF_TEST_BUSY_PROGRAM_H
 
-/* Some ten thousand events through guard and tracker. */
+/* Some thousand events through guard and tracker. */
 void busy_program_run(void);
 
 #endif

@@ -196,6 +196,25 @@ static void test_vdso(void **state)
     }
     assert_string_equal(path_of(index), "[vdso]");
     assert_int_equal(mapping_at(index)->start, start);
+    assert_false(mapping_sweep(mapping_survey()));
+}
+
+/* Another thread has loaded a library between the two steps: the survey did not know it. */
+static void test_loaded_after_the_survey(void **state)
+{
+    (void)state;
+    uint64_t address;
+    uint32_t survey = mapping_survey();
+    void *plugin = plugin_open(UNIT_PLUGIN, &address);
+    uint32_t index = mapping_intern(address);
+    assert_false(mapping_sweep(survey));
+    assert_false(mapping_is_dead(index));
+    uint32_t later = mapping_survey(), latest = mapping_survey();
+    assert_false(mapping_sweep(latest)); /* two threads, in whichever order */
+    assert_false(mapping_sweep(later));
+    plugin_close(plugin);
+    assert_true(mapping_sweep(mapping_survey()));
+    assert_true(mapping_is_dead(index));
 }
 
 int main(void)
@@ -204,7 +223,7 @@ int main(void)
         cmocka_unit_test(test_the_program),   cmocka_unit_test(test_one_entry_each),
         cmocka_unit_test(test_nothing_there), cmocka_unit_test(test_unloading),
         cmocka_unit_test(test_loading_again), cmocka_unit_test(test_relative_name),
-        cmocka_unit_test(test_vdso),
+        cmocka_unit_test(test_vdso),          cmocka_unit_test(test_loaded_after_the_survey),
     };
     return cmocka_run_group_tests(tests, before_all, NULL);
 }

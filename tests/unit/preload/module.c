@@ -115,6 +115,49 @@ static void test_vdso(void **state)
     assert_int_equal(strncmp(module.name, "linux-vdso", 10), 0);
 }
 
+struct listed {
+    uint64_t address; /* looked for */
+    struct module found;
+    unsigned times;
+};
+
+static void look_for(const struct module *module, void *context)
+{
+    struct listed *listed = context;
+    if (listed->address < module->start || listed->address >= module->end)
+        return;
+    listed->found = *module;
+    listed->times++;
+}
+
+/* The list and the lookup tell the same. */
+static void assert_listed(uint64_t address)
+{
+    struct listed listed = {.address = address};
+    struct module module;
+    module_each(look_for, &listed);
+    assert_int_equal(listed.times, 1);
+    assert_true(module_find(address, &module));
+    assert_string_equal(listed.found.name, module.name);
+    assert_int_equal(listed.found.bias, module.bias);
+    assert_int_equal(listed.found.segment_count, module.segment_count);
+}
+
+static void test_each(void **state)
+{
+    (void)state;
+    uint64_t address;
+    void *plugin = plugin_open(UNIT_PLUGIN, &address);
+    assert_listed(address);
+    assert_listed(own_code());
+    assert_listed((uint64_t)&data_of_ours);
+    assert_listed((uint64_t)dlsym(RTLD_NEXT, "getpid"));
+    plugin_close(plugin);
+    struct listed listed = {.address = address};
+    module_each(look_for, &listed);
+    assert_int_equal(listed.times, 0);
+}
+
 /* A module as if loaded from these bytes: one PT_NOTE segment. */
 static unsigned build_id_of(const void *notes, size_t size_bytes, size_t claimed_bytes)
 {
@@ -167,7 +210,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_program), cmocka_unit_test(test_a_library),
         cmocka_unit_test(test_libc),        cmocka_unit_test(test_no_object_there),
-        cmocka_unit_test(test_vdso),        cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_vdso),        cmocka_unit_test(test_each),
+        cmocka_unit_test(test_notes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
