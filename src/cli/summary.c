@@ -74,6 +74,7 @@ size_t summary_losses(const struct profile *profile, struct summary_loss losses[
          "%s events were not recorded: a signal handler's, while it interrupted heapdiff"},
         {PPROF_FACT_LOST_CUT, 0, "%s stacks were deeper than 256 frames: their root side is cut"},
         {PPROF_FACT_LOST_UNWIND, 0, "%s stacks ended early: no unwind information"},
+        {PPROF_FACT_UNWIND_DIFFER, 0, "%s stacks differ from libunwind's (unwind=check)"},
         {PPROF_FACT_LOST_SNAPSHOTS, 0, "%s snapshots could not be written"},
         {PPROF_FACT_SPILLED, 0,
          "the black box is incomplete (%s): a part did not fit into its file"},

@@ -21,7 +21,7 @@ _heapdiff_value()
     --O)
         compopt -o nospace
         COMPREPLY=($(compgen -S = -W "out signal every interval keep final blackbox children only
-            allocator" -- "$current"))
+            allocator unwind" -- "$current"))
         ;;
     --focus | --ignore | --skip | --nodefraction | --nodecount | --keep | --only) ;;
     *) return 1 ;;

@@ -106,6 +106,8 @@ static void put_lost_facts(struct pprof_out *out, const struct box_header *heade
     put_count_fact(out, PPROF_FACT_LOST_UNWIND, header->lost.unwind_ends);
     put_count_fact(out, PPROF_FACT_LOST_RANGES, header->lost.ranges);
     put_count_fact(out, PPROF_FACT_LOST_SNAPSHOTS, header->lost.snapshots);
+    put_known_fact(out, PPROF_FACT_UNWIND_CHECKED, header->unwind_checked);
+    put_known_fact(out, PPROF_FACT_UNWIND_DIFFER, header->unwind_differences);
     put_known_fact(out, PPROF_FACT_SPILLED, (header->flags & BOX_FLAG_SPILLED) != 0);
 }
 

@@ -128,6 +128,8 @@ enum pprof_heap_value {
 #define PPROF_FACT_LOST_NESTED     "lost_nested_events"
 #define PPROF_FACT_LOST_CUT        "cut_stacks"
 #define PPROF_FACT_LOST_UNWIND     "unwind_ends"
+#define PPROF_FACT_UNWIND_CHECKED  "unwind_checked"
+#define PPROF_FACT_UNWIND_DIFFER   "unwind_differences"
 #define PPROF_FACT_LOST_RANGES     "lost_ranges"
 #define PPROF_FACT_LOST_SNAPSHOTS  "lost_snapshots"
 #define PPROF_FACT_SPILLED         "black_box_incomplete" /* "1" when so */

@@ -18,7 +18,7 @@ static const uint8_t arena_shifts[BOX_TABLES] = {
 
 static void arena_complain(const char *what, long error)
 {
-    char line[ARENA_PATH_BYTES_MAX + 128];
+    char line[256];
     struct text text = text_on(line, sizeof(line));
     text_put(&text, what);
     text_put(&text, " (error ");
@@ -127,12 +127,13 @@ void arena_publish(enum box_table_id id)
     __atomic_store_n(&arena.header->tables[id].count, arena.tables[id].count, __ATOMIC_RELEASE);
 }
 
-/* Creates NAME.PID.heapdiff, or NAME.PID.2.heapdiff when a dead process left the first one. */
-static long arena_create(const char *name, int pid, char *path)
+/* Creates NAME.PID.heapdiff, or NAME.PID.2.heapdiff when a dead process left the first one. The name is
+   put together in arena.path: this may run on a signal handler's small stack. */
+static long arena_create(const char *name, int pid)
 {
     long fd = -EEXIST;
     for (unsigned attempt = 1; fd == -EEXIST && attempt < 100; attempt++) {
-        struct text text = text_on(path, ARENA_PATH_BYTES_MAX);
+        struct text text = text_on(arena.path, sizeof(arena.path));
         text_put(&text, arena.directory);
         text_put(&text, "/");
         text_put(&text, name);
@@ -145,34 +146,48 @@ static long arena_create(const char *name, int pid, char *path)
         text_put(&text, ".heapdiff");
         if (text.cut)
             return -ENAMETOOLONG;
-        fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+        fd = sys_open(arena.path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     }
     return fd;
 }
 
 /* Remembers which file is ours. */
-static bool arena_adopt(int fd, const char *path)
+static long arena_adopt(int fd)
 {
     struct stat made;
-    if (sys_failed(sys_call2(SYS_fstat, fd, (long)&made)))
-        return false;
+    long result = sys_call2(SYS_fstat, fd, (long)&made);
+    if (sys_failed(result))
+        return result;
     arena.device = made.st_dev;
     arena.inode = made.st_ino;
-    strcpy(arena.path, path);
-    return true;
+    return 0;
+}
+
+/* A new file with its first `bytes` reserved; its descriptor, or an error and no path. */
+static long arena_begin(const char *name, int pid, uint64_t bytes)
+{
+    long fd = arena_create(name, pid), result = fd;
+    if (!sys_failed(fd)) {
+        result = arena_reserve((int)fd, 0, bytes);
+        if (!sys_failed(result))
+            result = arena_adopt((int)fd);
+        if (!sys_failed(result))
+            return fd;
+        sys_call3(SYS_unlinkat, AT_FDCWD, (long)arena.path, 0);
+        sys_close((int)fd);
+    }
+    arena.path[0] = '\0';
+    return result;
 }
 
 static struct box_header *arena_open_file(const char *name, int pid, long *error)
 {
-    char path[ARENA_PATH_BYTES_MAX];
-    long fd = arena_create(name, pid, path), at = fd;
+    long fd = arena_begin(name, pid, BOX_HEADER_BYTES), at = fd;
     if (!sys_failed(fd)) {
-        at = arena_reserve((int)fd, 0, BOX_HEADER_BYTES);
-        if (!sys_failed(at))
-            at = arena_map_file((int)fd, 0, BOX_HEADER_BYTES, NULL);
-        if (sys_failed(at) || !arena_adopt((int)fd, path))
-            sys_call3(SYS_unlinkat, AT_FDCWD, (long)path, 0);
+        at = arena_map_file((int)fd, 0, BOX_HEADER_BYTES, NULL);
         sys_close((int)fd);
+        if (sys_failed(at))
+            arena_unlink();
     }
     *error = at;
     return sys_failed(at) ? NULL : (struct box_header *)at;
@@ -272,21 +287,12 @@ static void arena_restore(void)
 
 bool arena_renew(const char *name, int pid)
 {
-    char path[ARENA_PATH_BYTES_MAX];
     if (!arena.shared) /* private memory: the kernel has copied it already */
         return true;
-    long fd = arena_create(name, pid, path);
-    if (!sys_failed(fd) &&
-        (sys_failed(arena_reserve((int)fd, 0, arena.file_bytes)) || !arena_adopt((int)fd, path))) {
-        sys_call3(SYS_unlinkat, AT_FDCWD, (long)path, 0);
-        sys_close((int)fd);
-        fd = -ENOSPC;
-    }
+    long fd = arena_begin(name, pid, arena.file_bytes);
     arena.shared = !sys_failed(fd);
-    if (!arena.shared) {
+    if (!arena.shared)
         arena_complain("no black box for this process", fd);
-        arena.path[0] = '\0';
-    }
     bool ok = arena_replace_all((int)fd);
     if (ok)
         arena_restore();

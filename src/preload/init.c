@@ -8,6 +8,7 @@
 #include "listener.h"
 #include "mapping.h"
 #include "options.h"
+#include "oracle.h"
 #include "pattern.h"
 #include "process.h"
 #include "real.h"
@@ -187,6 +188,7 @@ __attribute__((constructor)) static void start_up(void)
     uint32_t before = guard_thread.state;
     guard_set(GUARD_CALLING); /* what the loader and libc allocate for us is not the program's */
     unwind_init();
+    oracle_init();
     pthread_atfork(process_before_fork, process_after_fork, process_after_fork_child);
     warn_about_own_malloc();
     listener_init();

@@ -43,6 +43,17 @@ static bool read_allocator(const char *value, void *field)
     return read_text(value, field);
 }
 
+static bool read_unwind(const char *value, void *field)
+{
+    static const char *const names[] = {"rules", "libunwind", "check"}; /* by enum options_unwind */
+    for (int i = 0; i < 3; i++)
+        if (strcmp(value, names[i]) == 0) {
+            *(int *)field = i;
+            return true;
+        }
+    return false;
+}
+
 static bool read_flag(const char *value, void *field)
 {
     static const char *const yes[] = {"on", "yes", "1"}, *const no[] = {"off", "no", "0"};
@@ -151,6 +162,8 @@ static const struct option table[] = {
      options.only},
     {"allocator", "", "run the program on another allocator: jemalloc", read_allocator,
      options.allocator},
+    {"unwind", "rules", "stacks by heapdiff's rules, by libunwind (slow), or check: both, compared",
+     read_unwind, &options.unwind},
 };
 
 enum { OPTION_COUNT = sizeof(table) / sizeof(table[0]) };

@@ -18,11 +18,14 @@ enum {
     OPTIONS_KEEP_MAX = 1000        /* names of written snapshots are kept to delete the oldest */
 };
 
+enum options_unwind { OPTIONS_UNWIND_RULES, OPTIONS_UNWIND_LIBUNWIND, OPTIONS_UNWIND_CHECK };
+
 struct options {
     char out[OPTIONS_VALUE_BYTES_MAX];      /* "%n.%p.%c.prof" */
     char blackbox[OPTIONS_VALUE_BYTES_MAX]; /* a directory; "": /dev/shm, else beside out; "off" */
     char only[OPTIONS_VALUE_BYTES_MAX];     /* extended regular expression; "": every program */
     char allocator[32];                     /* "": the program's own */
+    int unwind;                             /* enum options_unwind */
     int signal;                             /* snapshot signal; 0: none */
     bool children;                          /* forked and exec'd children are recorded too */
     bool final;                             /* write a profile at exit and exec */

@@ -125,16 +125,12 @@ static bool compile_frame(const struct cfi_frame *frame, uint64_t address, struc
     return row->kind == ROW_DEREF || row->base_fp || row->cfa_offset > 0;
 }
 
-/* True when `code` lies in the object and is what the kernel returns to from a signal handler. */
-static bool is_signal_return(const struct object *object, uint64_t code)
+/* True when the code at `address` is what the kernel returns to from a signal handler. */
+static bool is_signal_return(uint64_t address)
 {
     struct memory memory = {0};
-    uint64_t start = (uint64_t)(uintptr_t)object->start;
-    uint64_t end = (uint64_t)(uintptr_t)object->end;
-    if (code < start || code >= end || end - code < ARCH_SIGNAL_CODE_BYTES)
-        return false;
-    return memory_check(&memory, code, ARCH_SIGNAL_CODE_BYTES) &&
-           arch_is_signal_return((const uint8_t *)(uintptr_t)code);
+    return memory_check(&memory, address, ARCH_SIGNAL_CODE_BYTES) &&
+           arch_is_signal_return((const uint8_t *)(uintptr_t)address);
 }
 
 static bool is_outermost(const struct cfi_frame *frame)
@@ -151,15 +147,14 @@ static bool is_start(const struct object *object, uint64_t key, struct cfi_frame
 void row_compile(uint64_t key, struct row *row)
 {
     uint64_t address = key - 1;
-    struct object object;
+    struct object object = {0};
     struct cfi_frame frame;
     *row = (struct row){.kind = ROW_NONE};
-    if (!object_find(address, &object))
-        return;
-    bool found = cfi_find(&object.section, address, &frame);
-    if ((!found || frame.signal) && is_signal_return(&object, key))
+    bool inside = object_find(address, &object);
+    bool found = inside && cfi_find(&object.section, address, &frame);
+    if ((!found || frame.signal) && is_signal_return(key))
         row->kind = ROW_SIGNAL;
-    else if (found ? is_outermost(&frame) : is_start(&object, key, &frame))
+    else if (found ? is_outermost(&frame) : inside && is_start(&object, key, &frame))
         row->kind = ROW_END;
     else if (found && !compile_frame(&frame, address, row))
         *row = (struct row){.kind = ROW_FULL};

@@ -2,6 +2,7 @@
 
 #include "arena.h"
 #include "guard.h"
+#include "oracle.h"
 #include "range.h"
 #include "site.h"
 
@@ -46,7 +47,7 @@ static void lost(uint64_t *counter)
 static uint32_t site_here(const struct unwind_start *start, enum box_kind kind)
 {
     struct capture capture;
-    unwind_capture(&capture, start, stack_top(start->sp));
+    oracle_capture(&capture, start, stack_top(start->sp));
     if (capture.cut)
         lost(&arena.header->lost.cut_stacks);
     if (capture.ended)

@@ -67,8 +67,8 @@ static enum walk_outcome full_apply(struct full_walk *walk, const struct cfi_fra
     struct cfi_machine machine = {&frame->section, walk->registers, &walk->memory};
     if (back->how == CFI_UNDEFINED)
         return WALK_END;
-    if (ARCH_LINK < 0 && back->how == CFI_SAME)
-        return WALK_LOST;
+    if (back->how == CFI_SAME && (ARCH_LINK < 0 || !walk->exact))
+        return WALK_LOST; /* a frame that made a call has lost its link register */
     if (!full_cfa(walk, frame, &machine, &cfa))
         return WALK_LOST;
     memcpy(next, walk->registers, sizeof(next));

@@ -1,0 +1,21 @@
+/*
+ * oracle.h - libunwind, the unwinder of record, in place of our own or beside it.
+ *
+ * What it is: what unwind=libunwind and unwind=check ask for: every stack by unw_step, or by both with
+ *   the differences counted in the profile. For doubts about a stack, not for every day: unw_step costs
+ *   about a microsecond a frame and takes the loader's lock.
+ * Owns: nothing. Context: oracle_init() from the constructor; oracle_capture() in hooks, guard held.
+ * Not here: unwinding (unwind.h).
+ */
+#ifndef HEAPDIFF_PRELOAD_ORACLE_H
+#define HEAPDIFF_PRELOAD_ORACLE_H
+
+#include "unwind.h"
+
+/* Opens libunwind when options.unwind needs it; says so, and falls back, when there is none. */
+void oracle_init(void);
+
+/* unwind_capture(), or what options.unwind asks for instead. */
+void oracle_capture(struct capture *capture, const struct unwind_start *start, uintptr_t stack_top);
+
+#endif
