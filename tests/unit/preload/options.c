@@ -10,8 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const char *const keys[] = {"out",   "signal",   "every",    "interval", "keep",
-                                   "final", "blackbox", "children", "only",     "allocator"};
+static const char *const keys[] = {"out",      "signal",   "every", "interval",  "keep",  "final",
+                                   "blackbox", "children", "only",  "allocator", "unwind"};
 
 /* Reads it; what was said is in *text. */
 static enum options_result read_variable(const char *variable, const char **text)
@@ -55,6 +55,7 @@ static void assert_defaults(void)
     assert_int_equal(options.every_percent, 0);
     assert_int_equal(options.interval_ns, 0);
     assert_int_equal(options.keep, 0);
+    assert_int_equal(options.unwind, OPTIONS_UNWIND_RULES);
 }
 
 static void test_defaults(void **state)
@@ -201,6 +202,14 @@ static void test_texts(void **state)
     assert_good("blackbox=off");
     assert_good("blackbox=");
     assert_bad("blackbox=relative", "blackbox");
+    assert_good("unwind=libunwind");
+    assert_int_equal(options.unwind, OPTIONS_UNWIND_LIBUNWIND);
+    assert_good("unwind=check");
+    assert_int_equal(options.unwind, OPTIONS_UNWIND_CHECK);
+    assert_good("unwind=rules");
+    assert_int_equal(options.unwind, OPTIONS_UNWIND_RULES);
+    assert_bad("unwind=", "unwind");
+    assert_bad("unwind=dwarf", "unwind");
     assert_good("allocator=");
     assert_bad("allocator=tcmalloc", "allocator");
     assert_bad("allocator=jemallocjemallocjemallocjemallocjemalloc", "allocator");
