@@ -85,8 +85,11 @@ static enum walk_outcome full_apply(struct full_walk *walk, const struct cfi_fra
     return frame->signal ? WALK_ON_SIGNAL : WALK_ON;
 }
 
-/* Code without rules, and the kernel's signal frame: as the compiled walk does it. */
-static enum walk_outcome full_without_rules(struct full_walk *walk, uint64_t word)
+/*
+ * Code without rules, and the kernel's signal frame: as the compiled walk does it. Where there is a link
+ * register, linkage tables (`inside` an object) have no rules and leave it alone.
+ */
+static enum walk_outcome full_without_rules(struct full_walk *walk, uint64_t word, bool inside)
 {
     uintptr_t *registers = walk->registers;
     struct row row;
@@ -96,6 +99,10 @@ static enum walk_outcome full_without_rules(struct full_walk *walk, uint64_t wor
             return WALK_LOST;
         arch_signal_registers(registers[ARCH_SP], registers);
         return WALK_ON_SIGNAL;
+    }
+    if (ARCH_LINK >= 0 && walk->exact && inside) {
+        registers[ARCH_PC] = arch_strip(registers[ARCH_LINK < 0 ? 0 : ARCH_LINK]);
+        return WALK_ON;
     }
     struct walk guess = {.sp = registers[ARCH_SP],
                          .fp = registers[ARCH_FP],
@@ -118,12 +125,12 @@ static enum walk_outcome full_step(struct full_walk *walk)
     struct object object;
     struct cfi_frame frame;
     enum walk_outcome outcome;
+    bool inside = object_find(key - 1, &object);
     row_unpack(word, &row);
     if (row.kind == ROW_END)
         outcome = WALK_END;
-    else if (row.kind == ROW_SIGNAL || !object_find(key - 1, &object) ||
-             !cfi_find(&object.section, key - 1, &frame))
-        outcome = full_without_rules(walk, word);
+    else if (row.kind == ROW_SIGNAL || !inside || !cfi_find(&object.section, key - 1, &frame))
+        outcome = full_without_rules(walk, word, inside);
     else
         outcome = full_apply(walk, &frame);
     walk->exact = outcome == WALK_ON_SIGNAL;

@@ -48,6 +48,7 @@ static enum walk_outcome walk_signal(struct walk *walk)
     walk->sp = registers[ARCH_SP];
     walk->fp = registers[ARCH_FP];
     walk->key = registers[ARCH_PC] + 1;
+    walk->interrupted = true;
     walk->limit = walk_limit(walk->sp, walk->stack_top);
     return walk->key == 1 ? WALK_LOST : WALK_ON_SIGNAL;
 }
@@ -96,6 +97,8 @@ static enum walk_outcome walk_frame(struct walk *walk, const struct row *row)
 enum walk_outcome walk_step(struct walk *walk, uint64_t word)
 {
     struct row row;
+    bool interrupted = walk->interrupted;
+    walk->interrupted = false;
     row_unpack(word, &row);
     switch (row.kind) {
     case ROW_FRAME:
@@ -107,7 +110,7 @@ enum walk_outcome walk_step(struct walk *walk, uint64_t word)
         return WALK_END;
     case ROW_FULL:
         return WALK_FULL;
-    default:
-        return walk_guess(walk);
+    default: /* interrupted code may not have stored its link register yet */
+        return ARCH_LINK >= 0 && interrupted ? WALK_FULL : walk_guess(walk);
     }
 }

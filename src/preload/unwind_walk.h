@@ -20,6 +20,7 @@ struct walk {
     uintptr_t fp;
     uintptr_t limit;     /* what lies between sp and here is there to be read */
     uintptr_t stack_top; /* of the thread's own stack, or 0 */
+    bool interrupted;    /* the frame did not call: it lies under a signal frame */
     bool trusted;        /* every step so far was by a rule, none by a guess */
     struct memory memory;
 };
