@@ -83,15 +83,34 @@ void facts_fork(struct box_header *header, int parent_pid)
     header->start_ticks = start_ticks();
 }
 
+static void read_sizes(const char *status, struct box_header *header)
+{
+    uint64_t rss_kib = text_find_number(status, "\nVmRSS");
+    uint64_t peak_kib = text_find_number(status, "\nVmHWM");
+    uint64_t threads = text_find_number(status, "\nThreads");
+    header->rss_bytes = rss_kib ? rss_kib * 1024 : header->rss_bytes;
+    header->rss_peak_bytes = peak_kib ? peak_kib * 1024 : header->rss_peak_bytes;
+    header->threads = threads ? (uint32_t)threads : header->threads;
+}
+
+/* By pieces: the line of groups alone may be longer than a stack of ours. */
 void facts_measure(struct box_header *header)
 {
-    char status[4096];
+    char piece[2048];
+    size_t kept = 0;
     header->update_time_ns = sys_time_ns();
-    if (sys_read_file("/proc/self/status", status, sizeof(status)) <= 0)
+    long fd = sys_open("/proc/self/status", O_RDONLY, 0), got;
+    if (sys_failed(fd))
         return;
-    header->rss_bytes = text_find_number(status, "\nVmRSS") * 1024;
-    header->rss_peak_bytes = text_find_number(status, "\nVmHWM") * 1024;
-    header->threads = (uint32_t)text_find_number(status, "\nThreads");
+    while ((got = sys_read((int)fd, piece + kept, sizeof(piece) - 1 - kept)) > 0) {
+        piece[kept + (size_t)got] = '\0';
+        read_sizes(piece, header);
+        const char *line = strrchr(piece, '\n'); /* begun: the next piece has the rest */
+        kept = line && line > piece ? strlen(line) : 0;
+        if (kept > 0)
+            memmove(piece, line, kept);
+    }
+    sys_close((int)fd);
 }
 
 uint64_t facts_rss_bytes(void)

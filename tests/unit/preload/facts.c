@@ -4,6 +4,7 @@
 #include "scratch.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { GROWTH_BYTES = 64 << 20, MORE_THREADS = 3 };
+enum { GROWTH_BYTES = 64 << 20, MORE_THREADS = 3, GROUPS = 3000 };
 
 static struct box_header header;
 
@@ -207,6 +208,26 @@ static void test_sizes(void **state)
     assert_in_range(header.update_time_ns, now_ns() - 10000000000u, now_ns());
 }
 
+/* The kernel lists the groups first. */
+static bool sizes_are_right(void)
+{
+    static gid_t groups[GROUPS];
+    for (int i = 0; i < GROUPS; i++)
+        groups[i] = 1000000000 + (gid_t)i;
+    if (setgroups(GROUPS, groups) != 0)
+        return true; /* only root may */
+    uint64_t want = facts_rss_bytes();
+    facts_measure(&header);
+    return child_expect(header.rss_bytes > want / 2 && header.rss_bytes < want * 2) &&
+           child_expect(header.rss_peak_bytes >= want / 2) && child_expect(header.threads >= 1);
+}
+
+static void test_many_groups(void **state)
+{
+    (void)state;
+    assert_true(child_run(sizes_are_right));
+}
+
 static void test_directory(void **state)
 {
     (void)state;
@@ -239,9 +260,9 @@ static void test_deleted_directory(void **state)
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_identity),  TEST(test_start_ticks),       TEST(test_name_and_command_line),
-        TEST(test_fork),      TEST(test_threads),           TEST(test_sizes),
-        TEST(test_directory), TEST(test_deleted_directory),
+        TEST(test_identity),    TEST(test_start_ticks), TEST(test_name_and_command_line),
+        TEST(test_fork),        TEST(test_threads),     TEST(test_sizes),
+        TEST(test_many_groups), TEST(test_directory),   TEST(test_deleted_directory),
     };
     if (count > 1 && strcmp(arguments[1], "tell") == 0)
         return tell();
