@@ -1,8 +1,8 @@
 /* The preload's side of include/heapdiff.h. */
 #include "collection.h"
+#include "growth.h"
 #include "hook.h"
 #include "process.h"
-#include "snapshot.h"
 
 #include "heapdiff.h"
 
@@ -30,7 +30,7 @@ HOOK int heapdiff_preload_snapshot(const char *path)
         __atomic_fetch_or(&guard_thread.wanted, GUARD_WANT_SNAPSHOT, __ATOMIC_RELAXED);
         return EAGAIN;
     }
-    return snapshot_take("api", path);
+    return growth_snapshot("api", path);
 }
 
 HOOK int heapdiff_preload_mark_collection(const char *reason)

@@ -25,6 +25,13 @@ void growth_restart(void)
     state.live_bytes = site_live_bytes();
 }
 
+int growth_snapshot(const char *source, const char *path)
+{
+    if (options.every_percent > 0 || options.interval_ns > 0)
+        growth_restart();
+    return snapshot_take(source, path);
+}
+
 static bool grew(uint64_t now_bytes, uint64_t then_bytes)
 {
     return now_bytes > then_bytes && now_bytes - then_bytes >= GROWTH_BYTES_MIN &&
@@ -50,8 +57,6 @@ void growth_check(void)
                                      __ATOMIC_RELAXED))
         return;
     const char *source = due(now_ns);
-    if (!source)
-        return;
-    growth_restart();
-    snapshot_take(source, NULL);
+    if (source)
+        growth_snapshot(source, NULL);
 }

@@ -9,8 +9,11 @@
 #ifndef HEAPDIFF_PRELOAD_GROWTH_H
 #define HEAPDIFF_PRELOAD_GROWTH_H
 
-/* Starts counting from now: at start-up, in a forked child, and after any snapshot. */
+/* Starts counting from now: at start-up and in a forked child. */
 void growth_restart(void);
+
+/* snapshot_take(), after which growth counts from now: whoever asked for it. */
+int growth_snapshot(const char *source, const char *path);
 
 /* Takes a snapshot when one is due. */
 void growth_check(void);

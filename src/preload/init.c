@@ -34,7 +34,7 @@ static struct {
 static void serve(uint32_t wanted)
 {
     if (wanted & GUARD_WANT_SNAPSHOT && process_is_ours())
-        snapshot_take("signal", NULL);
+        growth_snapshot("signal", NULL);
     if (wanted & GUARD_WANT_CHECK && process_is_ours())
         growth_check();
 }

@@ -1,11 +1,11 @@
 #include "listener.h"
 
 #include "arena.h"
+#include "growth.h"
 #include "guard.h"
 #include "options.h"
 #include "process.h"
 #include "real.h"
-#include "snapshot.h"
 #include "spin.h"
 #include "sys.h"
 
@@ -74,7 +74,7 @@ static void snapshot_here(void)
     if (guard_thread.state == GUARD_RECORDING)
         __atomic_fetch_or(&guard_thread.wanted, GUARD_WANT_SNAPSHOT, __ATOMIC_RELAXED);
     else
-        snapshot_take("signal", NULL);
+        growth_snapshot("signal", NULL);
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context)
