@@ -1,5 +1,6 @@
 #include "export.h"
 
+#include "character.h"
 #include "memory.h"
 #include "value.h"
 
@@ -28,12 +29,12 @@ static void text_append(struct text_room *room, const char *name)
     }
     if (room->length > 0)
         room->text[room->length++] = ';';
-    /* ';' and line ends mean something here. */
-    for (size_t i = 0; i < length; i++)
-        room->text[room->length++] = name[i] == ';'                 ? ':'
-                                     : (unsigned char)name[i] < ' ' ? ' '
-                                                                    : name[i];
-    room->text[room->length] = '\0';
+    char *begin = room->text + room->length;
+    memcpy(begin, name, length + 1);
+    character_make_plain(begin);
+    for (char *at = begin; (at = strchr(at, ';'));)
+        *at = ':'; /* ';' means something here */
+    room->length += strlen(begin);
 }
 
 /* Root first: locations are leaf first, lines innermost first. */

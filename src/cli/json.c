@@ -1,74 +1,42 @@
 #include "json.h"
 
+#include "character.h"
+
 #include <string.h>
 
-/* Bytes of the UTF-8 character at `at`; 0 when it is not one. */
-static size_t character_bytes(const unsigned char *at)
-{
-    static const unsigned char seconds[][3] = {
-        /* first byte, smallest and largest second byte: no overlong forms, surrogates, > 10FFFF */
-        {0xe0, 0xa0, 0xbf},
-        {0xed, 0x80, 0x9f},
-        {0xf0, 0x90, 0xbf},
-        {0xf4, 0x80, 0x8f}};
-    unsigned char smallest = 0x80, largest = 0xbf;
-    if (at[0] < 0x80)
-        return 1;
-    if (at[0] < 0xc2 || at[0] > 0xf4)
-        return 0;
-    for (size_t i = 0; i < sizeof seconds / sizeof seconds[0]; i++)
-        if (at[0] == seconds[i][0]) {
-            smallest = seconds[i][1];
-            largest = seconds[i][2];
-        }
-    size_t count = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-    if (at[1] < smallest || at[1] > largest)
-        return 0;
-    for (size_t i = 2; i < count; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    return count;
-}
-
-static void put_escaped(FILE *out, unsigned char byte)
+/* Control characters are escaped: the text may end on a terminal. */
+static void put_escaped(FILE *out, uint32_t code)
 {
     static const char named[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
-    const char *found = byte ? strchr(named, byte) : NULL;
+    const char *found = code < 0x80 ? strchr(named, (int)code) : NULL;
     if (found)
         fprintf(out, "\\%c", letters[found - named]);
     else
-        fprintf(out, "\\u%04x", byte);
+        fprintf(out, "\\u%04x", code == CHARACTER_BAD ? 0xfffd : code);
 }
 
-/* Bytes from `at` on that go out as they are. */
-static size_t plain_bytes(const unsigned char *at)
+/* Bytes of `text` that go out as they are. */
+static size_t plain_bytes(const char *text)
 {
     size_t length = 0;
     for (;;) {
-        unsigned char byte = at[length];
-        if (byte < 0x20 || byte == 0x7f || byte == '"' || byte == '\\')
+        struct character next = character_at(text + length);
+        if (!character_is_shown(next.code) || next.code == '"' || next.code == '\\')
             return length;
-        size_t count = character_bytes(at + length);
-        if (count == 0)
-            return length;
-        length += count;
+        length += next.size_bytes;
     }
 }
 
 static void put_string(FILE *out, const char *text)
 {
     putc('"', out);
-    for (const unsigned char *at = (const unsigned char *)text; *at;) {
-        size_t length = plain_bytes(at);
-        fwrite(at, 1, length, out);
-        at += length;
-        if (!*at)
-            break;
-        if (character_bytes(at) == 0)
-            fputs("\\ufffd", out);
-        else
-            put_escaped(out, *at);
-        at++;
+    for (struct character next; *text != '\0'; text += next.size_bytes) {
+        size_t length = plain_bytes(text);
+        fwrite(text, 1, length, out);
+        text += length;
+        next = character_at(text);
+        if (next.size_bytes > 0)
+            put_escaped(out, next.code);
     }
     putc('"', out);
 }

@@ -1,5 +1,6 @@
 #include "message.h"
 
+#include "character.h"
 #include "memory.h"
 
 #include <stdarg.h>
@@ -9,10 +10,7 @@
 /* Prints and frees. */
 static void print_line(char *line)
 {
-    for (char *at = line; *at != '\0'; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = '?';
-    fprintf(stderr, "heapdiff: %s\n", line);
+    fprintf(stderr, "heapdiff: %s\n", character_make_plain(line));
     free(line);
 }
 

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* "heapdiff: WHAT: WHY"; returns false, for `return message_error(...)`. Control characters in
-   either are shown as '?': names come from files and other people's processes. */
+/* "heapdiff: WHAT: WHY"; returns false, for `return message_error(...)`. What
+   steers a terminal is shown as '?': names come from files and other people's processes. */
 bool message_error(const char *what, const char *why_format, ...)
     __attribute__((format(printf, 2, 3)));
 

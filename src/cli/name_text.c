@@ -1,11 +1,18 @@
 #include "name_text.h"
 
+#include "character.h"
+#include "memory.h"
+
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char CUT_MARK[] = "...";
-enum { NAME_COLUMNS_MIN = 8 }; /* the mark and a few characters */
+enum {
+    NAME_COLUMNS_MIN = 8,         /* the mark and a few characters */
+    NAME_READ_BYTES_MAX = 1 << 14 /* longer names exist only to hurt */
+};
 
 const char *name_base(const char *path)
 {
@@ -13,34 +20,33 @@ const char *name_base(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static bool is_continuation(char byte)
+/* What of `text` fits, characters whole. */
+static struct name_text name_cut(const char *text)
 {
-    return ((unsigned char)byte & 0xc0) == 0x80;
-}
-
-size_t name_columns(const char *text)
-{
-    size_t columns = 0;
-    for (; *text; text++)
-        columns += !is_continuation(*text);
-    return columns;
-}
-
-/* True for C0 controls, DEL, and the first byte of C1 controls in UTF-8. */
-static bool is_control(const char *at)
-{
-    unsigned char byte = (unsigned char)at[0], following = (unsigned char)at[1];
-    return byte < 0x20 || byte == 0x7f || (byte == 0xc2 && following >= 0x80 && following < 0xa0);
+    struct name_text cut;
+    size_t length = 0, next;
+    while ((next = character_at(text + length).size_bytes) > 0 && length + next < sizeof cut.text)
+        length += next;
+    memcpy(cut.text, text, length);
+    cut.text[length] = '\0';
+    return cut;
 }
 
 struct name_text name_plain(const char *text)
 {
-    struct name_text plain;
-    size_t length = 0;
-    for (; text[length] && length + 1 < sizeof plain.text; length++)
-        plain.text[length] = is_control(text + length) ? '?' : text[length];
-    plain.text[length] = '\0';
+    struct name_text plain = name_cut(text);
+    character_make_plain(plain.text);
     return plain;
+}
+
+struct name_text name_plain_fitted(const char *text, size_t columns)
+{
+    struct name_text fitted = name_plain(text);
+    if (columns < NAME_COLUMNS_MIN)
+        columns = NAME_COLUMNS_MIN;
+    if (character_text_columns(fitted.text) > columns)
+        strcpy(fitted.text + character_bytes_in(fitted.text, columns - strlen(CUT_MARK)), CUT_MARK);
+    return fitted;
 }
 
 static void erase(char *from, const char *to)
@@ -62,18 +68,32 @@ static const char *group_end(const char *at)
     return NULL;
 }
 
-/* std::__cxx11::basic_string<char, ...> is std::string to everyone. */
+/* Erases up to `end`, and the space that kept ">" from what is now gone: "> >". */
+static void erase_argument(char *from, const char *end)
+{
+    bool space = end[0] == ' ' && end[1] == '>' && from[-1] != '>';
+    erase(from, end + space);
+}
+
+/* std::__cxx11::basic_string<char, ...> is std::string to everyone, and std::allocator is a default
+   that nobody writes. */
 static void shorten_standard(char *text)
 {
-    static const char inner[] = "__cxx11::", string[] = "std::basic_string<char,";
+    static const char inner[] = "__cxx11::", string[] = "std::basic_string<char,",
+                      allocator[] = ", std::allocator<";
+    const char *end;
     for (char *at; (at = strstr(text, inner));)
         erase(at, at + sizeof inner - 1);
     for (char *at; (at = strstr(text, string));) {
-        const char *end = group_end(at + sizeof string - 7 /* "<char," and NUL */);
-        if (!end)
+        if (!(end = group_end(at + sizeof string - 7 /* "<char," and NUL */)))
             return;
         memcpy(at, "std::string", 11);
-        erase(at + 11, end);
+        erase_argument(at + 11, end);
+    }
+    for (char *at; (at = strstr(text, allocator));) {
+        if (!(end = group_end(at + sizeof allocator - 2)))
+            return;
+        erase_argument(at, end);
     }
 }
 
@@ -122,21 +142,6 @@ static char *after_return_type(char *text)
     return *begin ? begin : text;
 }
 
-struct name_text name_text(const char *name)
-{
-    struct name_text plain = name_plain(name);
-    char *clone = strstr(plain.text, " [clone ");
-    if (clone)
-        *clone = '\0';
-    shorten_standard(plain.text);
-    char *parameters = parameters_of(plain.text);
-    if (parameters) {
-        *parameters = '\0';
-        erase(plain.text, after_return_type(plain.text));
-    }
-    return plain;
-}
-
 /* Empties template arguments nested `depth_min` deep or deeper. A name that begins with "<" is
    Rust's "<Type as Trait>::f" and keeps its head. */
 static void fold_templates(char *text, int depth_min)
@@ -159,18 +164,38 @@ static void fold_templates(char *text, int depth_min)
     *out = '\0';
 }
 
+struct name_text name_text(const char *name)
+{
+    char *text = character_make_plain(memory_text(name, strnlen(name, NAME_READ_BYTES_MAX)));
+    char *clone = strstr(text, " [clone ");
+    if (clone)
+        *clone = '\0';
+    shorten_standard(text);
+    char *parameters = parameters_of(text);
+    if (parameters) {
+        *parameters = '\0';
+        erase(text, after_return_type(text));
+    }
+    for (int depth = 2; depth >= 1 && strlen(text) >= NAME_TEXT_BYTES; depth--)
+        fold_templates(text, depth);
+    struct name_text shown = name_cut(text);
+    free(text);
+    return shown;
+}
+
 /* Cuts the head so that `columns` remain, the mark included. */
 static void cut_head(char *text, size_t columns)
 {
-    size_t surplus = name_columns(text) - columns + sizeof CUT_MARK - 1;
-    char *at = text;
-    while (surplus > 0 && *at)
-        surplus -= !is_continuation(*++at);
     size_t mark = sizeof CUT_MARK - 1;
-    if ((size_t)(at - text) < mark)
-        return;
-    memcpy(at - mark, CUT_MARK, mark);
-    erase(text, at - mark);
+    size_t surplus = character_text_columns(text) - columns + mark;
+    const char *at = text;
+    for (size_t cut = 0; cut < surplus;) {
+        struct character next = character_at(at);
+        cut += character_columns(next.code);
+        at += next.size_bytes;
+    }
+    memmove(text + mark, at, strlen(at) + 1);
+    memcpy(text, CUT_MARK, mark);
 }
 
 struct name_text name_text_fitted(const char *name, size_t columns)
@@ -178,9 +203,9 @@ struct name_text name_text_fitted(const char *name, size_t columns)
     struct name_text fitted = name_text(name);
     if (columns < NAME_COLUMNS_MIN)
         columns = NAME_COLUMNS_MIN;
-    for (int depth = 2; depth >= 1 && name_columns(fitted.text) > columns; depth--)
+    for (int depth = 2; depth >= 1 && character_text_columns(fitted.text) > columns; depth--)
         fold_templates(fitted.text, depth);
-    if (name_columns(fitted.text) > columns)
+    if (character_text_columns(fitted.text) > columns)
         cut_head(fitted.text, columns);
     return fitted;
 }
@@ -195,7 +220,7 @@ struct name_text name_place(const char *path, long long line, size_t columns)
         snprintf(place.text + length, sizeof place.text - length, ":%lld", line);
     if (columns < NAME_COLUMNS_MIN)
         columns = NAME_COLUMNS_MIN;
-    if (name_columns(place.text) > columns)
+    if (character_text_columns(place.text) > columns)
         cut_head(place.text, columns);
     return place;
 }

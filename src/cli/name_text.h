@@ -28,10 +28,10 @@ struct name_text name_place(const char *path, long long line, size_t columns);
 /* Any text with control characters replaced: what comes from a file must not steer a terminal. */
 struct name_text name_plain(const char *text);
 
+/* The same in at most `columns` columns (at least 8): the tail is cut. */
+struct name_text name_plain_fitted(const char *text, size_t columns);
+
 /* What follows the last slash. */
 const char *name_base(const char *path);
-
-/* Columns that `text` takes: its characters, counted as UTF-8. */
-size_t name_columns(const char *text);
 
 #endif

@@ -1,5 +1,6 @@
 #include "number_text.h"
 
+#include "character.h"
 #include "value.h"
 
 #include <stdio.h>
@@ -93,6 +94,7 @@ static struct number_text styled(int64_t value, const struct number_style *style
     size_t length = strlen(number.text);
     if (strcmp(style->unit, "count") != 0 && style->unit[0])
         snprintf(number.text + length, sizeof number.text - length, " %.12s", style->unit);
+    character_make_plain(number.text); /* the unit is a profile's word */
     return number;
 }
 

@@ -1,5 +1,6 @@
 #include "page.h"
 
+#include "character.h"
 #include "name_text.h"
 
 #include <stdarg.h>
@@ -65,7 +66,7 @@ void page_spaces(const struct page *page, size_t count)
 
 static size_t padding(const char *text, size_t columns)
 {
-    size_t used = name_columns(text);
+    size_t used = character_text_columns(text);
     return used < columns ? columns - used : 0;
 }
 

@@ -1,10 +1,12 @@
 #include "progress.h"
 
+#include "name_text.h"
+
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { DETAIL_WIDTH_MAX = 40 };
+enum { DETAIL_COLUMNS_MAX = 40 };
 
 static const uint64_t QUIET_NS = 1000000000, EVERY_NS = 100000000;
 
@@ -29,8 +31,8 @@ void progress_at(struct progress *progress, size_t done, const char *detail)
     if (now - progress->start_ns < QUIET_NS || now - progress->shown_ns < EVERY_NS)
         return;
     progress->shown_ns = now;
-    fprintf(stderr, "\r\033[Kheapdiff: %s %zu of %zu %.*s", progress->what, done, progress->total,
-            DETAIL_WIDTH_MAX, detail);
+    fprintf(stderr, "\r\033[Kheapdiff: %s %zu of %zu %s", progress->what, done, progress->total,
+            name_plain_fitted(detail, DETAIL_COLUMNS_MAX).text);
     fflush(stderr);
 }
 

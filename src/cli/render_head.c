@@ -34,9 +34,7 @@ static void put_command_line(const struct page *page, const struct summary *summ
 {
     if (!summary->command_line || !summary->command_line[0])
         return;
-    struct name_text line = name_plain(summary->command_line);
-    if (name_columns(line.text) > page->columns - 2 && strlen(line.text) > page->columns - 5)
-        strcpy(line.text + page->columns - 5, "...");
+    struct name_text line = name_plain_fitted(summary->command_line, page->columns - 2);
     page_format(page, PAINT_DIM, "  %s\n", line.text);
 }
 

@@ -1,6 +1,7 @@
 /* The tables that users of pprof know, with its columns and its rules for what is left out. */
 #include "render.h"
 
+#include "character.h"
 #include "memory.h"
 #include "name_text.h"
 #include "value.h"
@@ -30,7 +31,7 @@ static struct name_text node_name(const struct table *table, uint32_t index, siz
     struct name_text place = {""}, name;
     if (with_place)
         place = name_place(node->filename, (long long)node->line, columns / 2);
-    size_t room = columns - (with_place ? name_columns(place.text) + 1 : 0);
+    size_t room = columns - (with_place ? character_text_columns(place.text) + 1 : 0);
     name = name_text_fitted(node->name[0] ? node->name : node->filename, room);
     if (!name.text[0])
         snprintf(name.text, sizeof name.text, "0x%llx", (unsigned long long)node->address);

@@ -1,6 +1,7 @@
 #include "render.h"
 
 #include "chain.h"
+#include "character.h"
 #include "memory.h"
 #include "name_text.h"
 #include "value.h"
@@ -95,7 +96,8 @@ static struct row row_of(const struct table *table, uint32_t index, bool kinds)
     if (table->objects_type != PROFILE_NONE)
         row.cells[COLUMN_OBJECTS] = cell_of(number_count(objects_of(table, node), compared));
     if (kinds)
-        snprintf(row.cells[COLUMN_KIND].text, sizeof row.cells[0].text, "%.8s", node->kind);
+        snprintf(row.cells[COLUMN_KIND].text, sizeof row.cells[0].text, "%.32s",
+                 name_plain_fitted(node->kind, 8).text); /* 8 columns, of 4 bytes at most */
     return row;
 }
 
@@ -221,7 +223,7 @@ static void put_name(const struct table *table, const struct tree_node *node)
 {
     const struct page *page = table->page;
     struct name_text place = place_of(table, node);
-    size_t place_columns = name_columns(place.text);
+    size_t place_columns = character_text_columns(place.text);
     size_t room = page->columns > table->name_column ? page->columns - table->name_column : 0;
     size_t name_room = room > place_columns + 2 ? room - place_columns - 2 : 0;
     if (name_room < NAME_COLUMNS_MIN)
@@ -262,7 +264,7 @@ static void put_callers(const struct table *table, uint32_t node)
         char text[256];
         step_text(&chain.steps[i], share, text, sizeof text);
         share = chain.steps[i].share;
-        column += 1 + name_columns(text);
+        column += 1 + character_text_columns(text);
         if (column > page->columns)
             break;
         page_format(page, PAINT_DIM, " %s", text);

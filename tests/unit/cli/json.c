@@ -50,6 +50,7 @@ static void escapes_texts(void **state)
         {"gr\303\270n \342\202\254 \360\237\230\200",
          "\"gr\303\270n \342\202\254 \360\237\230\200\"\n"},
         {"\377a\300\200b\355\240\200c", "\"\\ufffda\\ufffd\\ufffdb\\ufffd\\ufffd\\ufffdc\"\n"},
+        {"\302\233\342\200\256", "\"\\u009b\\u202e\"\n"},
         {"cut \342\202", "\"cut \\ufffd\\ufffd\"\n"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

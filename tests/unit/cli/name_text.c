@@ -1,3 +1,4 @@
+#include "cli/character.h"
 #include "cli/name_text.h"
 
 #include <setjmp.h>
@@ -26,7 +27,11 @@ static void drops_what_nobody_reads(void **state)
          ">, "
          "int>::find(int)",
          "std::map<std::string, int>::find"},
-        {"a\033[31mb\302\233c", "a?[31mb?\233c"},
+        {"a\033[31mb\302\233c\233d", "a?[31mb?c?d"},
+        {"ns::Cache<std::basic_string<char, std::char_traits<char> >, std::vector<int, "
+         "std::allocator<int> > >::put",
+         "ns::Cache<std::string, std::vector<int> >::put"},
+        {"f<std::basic_string<char, x<y> > >()", "f<std::string>"},
         {"", ""},
         {"(", "("},
         {")", ")"},
@@ -57,7 +62,7 @@ static void fits_names_into_columns(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct name_text fitted = name_text_fitted(cases[i].name, cases[i].columns);
         assert_string_equal(fitted.text, cases[i].fitted);
-        assert_true(name_columns(fitted.text) <= cases[i].columns);
+        assert_true(character_text_columns(fitted.text) <= cases[i].columns);
     }
 }
 
@@ -67,8 +72,8 @@ static void names_places(void **state)
     assert_string_equal(name_place("/usr/src/dict.c", 321, 30).text, "dict.c:321");
     assert_string_equal(name_place("dict.c", 0, 30).text, "dict.c");
     assert_string_equal(name_place("", 5, 30).text, "");
-    assert_true(name_columns(name_place("/a/very_long_file_name_indeed.cpp", 123456, 16).text) <=
-                16);
+    assert_true(character_text_columns(
+                    name_place("/a/very_long_file_name_indeed.cpp", 123456, 16).text) <= 16);
 }
 
 /* Names longer than a line can show are cut, not overrun. */
@@ -76,14 +81,22 @@ static void bounds_every_name(void **state)
 {
     (void)state;
     char name[3 * NAME_TEXT_BYTES];
-    memset(name, '<', sizeof name);
+    memset(name, 'x', sizeof name);
     name[sizeof name - 1] = '\0';
     assert_int_equal(strlen(name_text(name).text), NAME_TEXT_BYTES - 1);
-    assert_true(name_columns(name_text_fitted(name, 40).text) <= 40);
+    memset(name, '<', sizeof name - 1);
+    assert_true(character_text_columns(name_text_fitted(name, 40).text) <= 40);
     memset(name, '\xc3', sizeof name - 1);
-    assert_true(name_columns(name_text_fitted(name, 40).text) <= 40);
-    memset(name, '\x80', sizeof name - 1);
-    assert_int_equal(name_columns(name_text_fitted(name, 40).text), 0);
+    assert_true(character_text_columns(name_text_fitted(name, 40).text) <= 40);
+    strcpy(name, "ns::T<");
+    for (int i = 0; i < NAME_TEXT_BYTES / 4; i++)
+        strcat(name, "int, ");
+    strcat(name, "x>::grow(int)");
+    assert_string_equal(name_text(name).text, "ns::T<>::grow"); /* the end is what counts */
+    assert_string_equal(name_plain_fitted("/usr/bin/gr\303\274n --many words", 14).text,
+                        "/usr/bin/gr...");
+    assert_string_equal(name_plain_fitted("/usr/b\303\274n/x --many", 11).text,
+                        "/usr/b\303\274n...");
 }
 
 int main(void)
