@@ -141,6 +141,21 @@ static void test_growth_of_live_bytes(void **state)
     assert_int_equal(look(), 2);
 }
 
+/* One that was asked for by somebody else is a point to count from, too. */
+static void test_any_snapshot_counts(void **state)
+{
+    (void)state;
+    options.every_percent = 10;
+    allocate(100 * MEBIBYTE);
+    growth_restart();
+    allocate(9 * MEBIBYTE);
+    assert_int_equal(growth_snapshot("signal", NULL), 0);
+    allocate(10 * MEBIBYTE); /* of 109 */
+    assert_int_equal(look(), 1);
+    allocate(1 * MEBIBYTE);
+    assert_int_equal(look(), 2);
+}
+
 /* What is freed is not growth, and what comes back up to where it was is none either. */
 static void test_shrinking(void **state)
 {
@@ -217,6 +232,7 @@ int main(void)
         TEST(test_nothing_was_asked_for),
         TEST(test_interval),
         TEST(test_growth_of_live_bytes),
+        TEST(test_any_snapshot_counts),
         TEST(test_shrinking),
         TEST(test_small_programs_are_left_alone),
         TEST(test_large_numbers),
