@@ -46,7 +46,7 @@ struct unwind_start {
         (struct unwind_start){record_[1], (uintptr_t)__builtin_dwarf_cfa(), record_[0]}; \
     })
 
-/* Finds the loader's lock-free object lookup. Calls dlsym: constructor only. */
+/* Lists the loaded objects. Takes the loader's lock: constructor only. */
 void unwind_init(void);
 
 /*

@@ -16,8 +16,6 @@ struct loader_object {
     unsigned long long reserved[8];
 };
 
-typedef int (*loader_find_fn)(void *address, struct loader_object *found);
-
 struct object_array {
     size_t count;
     size_t room;
@@ -29,9 +27,8 @@ extern int loader_find(void *address, struct loader_object *found) __asm__("_dl_
     __attribute__((weak));
 
 static struct {
-    loader_find_fn loader_find;
     _Atomic(struct object_array *) list; /* replaced whole; old ones stay: readers may be in them */
-} lookup = {.loader_find = loader_find};
+} lookup;
 
 /* The readable segment that holds `index`; all NULL when there is none. */
 static struct cfi_section section_around(uintptr_t index, uintptr_t bias,
@@ -107,13 +104,12 @@ void object_list(void)
 
 void object_refresh(void)
 {
-    if (lookup.loader_find == NULL)
+    if (loader_find == NULL)
         object_list();
 }
 
 void object_init(void)
 {
-    *(void **)&lookup.loader_find = dlsym(RTLD_DEFAULT, "_dl_find_object");
     object_list();
 }
 
@@ -185,10 +181,10 @@ static struct cfi_section section_of(const struct object *object, const uint8_t 
 
 bool object_find(uintptr_t address, struct object *object)
 {
-    if (lookup.loader_find == NULL)
+    if (loader_find == NULL)
         return object_find_listed(address, object);
     struct loader_object found;
-    if (lookup.loader_find((void *)address, &found) != 0)
+    if (loader_find((void *)address, &found) != 0)
         return false;
     object->start = found.map_start;
     object->end = found.map_end;
