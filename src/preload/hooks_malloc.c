@@ -44,12 +44,11 @@ HOOK void *malloc(size_t size)
 HOOK void *calloc(size_t count, size_t each)
 {
     size_t size;
-    if (__builtin_mul_overflow(count, each, &size)) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    bool fits = !__builtin_mul_overflow(count, each, &size);
     if (!real_resolve())
-        return boot_alloc(size);
+        return fits ? boot_alloc(size) : NULL;
+    if (!fits)
+        return real.calloc(count, each); /* refused in the allocator's own way */
     return RECORD_ALLOC(size, size < BLOCK_BYTES_MIN ? real.calloc(1, BLOCK_BYTES_MIN)
                                                      : real.calloc(count, each));
 }

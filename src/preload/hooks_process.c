@@ -18,13 +18,21 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439
+#endif
+
 enum { EXEC_ARGUMENTS_MAX = 1024 }; /* of execl and its kin: they are written out in source */
 
 extern char **environ;
 
+/* By the effective ids, as exec asks; kernels before 5.8 know the real ones only. */
 static bool is_executable(int directory, const char *path)
 {
-    return !sys_failed(sys_call3(SYS_faccessat, directory, (long)path, X_OK));
+    long result = sys_call4(SYS_faccessat2, directory, (long)path, X_OK, AT_EACCESS);
+    if (result == -ENOSYS)
+        result = sys_call3(SYS_faccessat, directory, (long)path, X_OK);
+    return !sys_failed(result);
 }
 
 /* Whether execvp would find something to run; PATH as it does it. */
@@ -32,8 +40,10 @@ static bool is_on_path(const char *file)
 {
     char path[PATH_MAX];
     const char *at = getenv("PATH");
-    if (strchr(file, '/') || !at)
+    if (strchr(file, '/'))
         return is_executable(AT_FDCWD, file);
+    if (!at)
+        at = "/bin:/usr/bin"; /* as libc has it */
     for (;; at++) {
         size_t length = strcspn(at, ":");
         struct text text = text_on(path, sizeof(path));
