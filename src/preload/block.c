@@ -1,16 +1,14 @@
 #include "block.h"
 
-#include "sys.h"
+#include "plate.h"
 
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /*
- * The shadow is made of plates: reserved arrays of words in which few pages are ever touched, followed
- * by one byte for each of their pages that says which. The root plate holds a leaf plate's address for
- * each 64 MiB of address space. A leaf's words are entries: one for each KiB, then one for each 16 bytes:
+ * The shadow is made of plates. The root holds a leaf's address for each 64 MiB of address space. A
+ * leaf's words are entries: one for each KiB, then one for each 16 bytes:
  *
  *   bits 0-23 site | 24-27 epoch | 28 first | 29-34 place | 35-63 size code
  *
@@ -19,13 +17,10 @@
  * the high ones are then in the next KiB's entry (code 0), which the same block owns.
  */
 enum {
-    BLOCK_ADDRESS_BITS =
-        48,               /* aarch64; x86_64 has 47. More is only handed out to who asks for it */
-    BLOCK_LEAF_BITS = 26, /* 64 MiB: 33 MiB of address space a leaf works under `ulimit -v` */
+    BLOCK_ADDRESS_BITS = 48, /* aarch64; x86_64 has 47. More is for those who ask for it */
+    BLOCK_LEAF_BITS = 26,    /* 64 MiB: 33 MiB of address space a leaf works under `ulimit -v` */
     BLOCK_SMALL_BITS = 4,
     BLOCK_LARGE_BITS = 10,
-    BLOCK_PAGE_BYTES = 4096, /* of the touched bytes; a larger page of the kernel's does no harm */
-    BLOCK_PAGE_WORDS = BLOCK_PAGE_BYTES / 8,
 
     BLOCK_ROOT_WORDS = 1 << (BLOCK_ADDRESS_BITS - BLOCK_LEAF_BITS),
     BLOCK_LARGE_WORDS = 1 << (BLOCK_LEAF_BITS - BLOCK_LARGE_BITS),
@@ -45,63 +40,9 @@ static_assert(offsetof(struct block, size_bytes) == 8 && __BYTE_ORDER__ == __ORD
 static_assert(BLOCK_LARGE_BYTES == 1 << BLOCK_LARGE_BITS, "one large block a KiB");
 
 static struct {
-    uint64_t root;      /* address of the root plate, set once by root_get() */
-    size_t root_words;  /* how far `root` may be indexed: 0 until it is there */
-    uint64_t own_bytes; /* atomic, relaxed */
+    uint64_t root;     /* address of the root plate, set once by root_get() */
+    size_t root_words; /* how far `root` may be indexed: 0 until it is there */
 } shadow;
-
-static uint8_t *plate_touched(uint64_t *plate, size_t words)
-{
-    return (uint8_t *)(plate + words);
-}
-
-static size_t plate_bytes(size_t words)
-{
-    return words * sizeof(uint64_t) + words / BLOCK_PAGE_WORDS;
-}
-
-static uint64_t *plate_new(size_t words)
-{
-    uint64_t *plate = sys_pages(plate_bytes(words));
-    if (plate)
-        /* One entry would otherwise cost 2 MiB where huge pages are always on. */
-        sys_call3(SYS_madvise, (long)plate, (long)plate_bytes(words), MADV_NOHUGEPAGE);
-    return plate;
-}
-
-static inline bool plate_marked(uint64_t *plate, size_t words, size_t index)
-{
-    return __atomic_load_n(plate_touched(plate, words) + index / BLOCK_PAGE_WORDS,
-                           __ATOMIC_RELAXED);
-}
-
-/* Must come before the first store into a page: block_each() skips the others. */
-static void plate_mark(uint64_t *plate, size_t words, size_t index)
-{
-    uint8_t *touched = plate_touched(plate, words) + index / BLOCK_PAGE_WORDS;
-    if (plate_marked(plate, words, index))
-        return;
-    if (!__atomic_exchange_n(touched, 1, __ATOMIC_RELAXED))
-        __atomic_fetch_add(&shadow.own_bytes, BLOCK_PAGE_BYTES, __ATOMIC_RELAXED);
-}
-
-/* The plate whose address *holder keeps, made if need be; NULL when there is no memory. */
-static uint64_t *plate_get(uint64_t *holder, size_t words)
-{
-    /* pairs: the release below */
-    uint64_t address = __atomic_load_n(holder, __ATOMIC_ACQUIRE);
-    if (address)
-        return (uint64_t *)address;
-    uint64_t *fresh = plate_new(words);
-    if (!fresh)
-        return NULL;
-    /* pairs: the acquire above and in leaf_find(): its zeroes are there before it is seen */
-    if (__atomic_compare_exchange_n(holder, &address, (uint64_t)fresh, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE))
-        return fresh;
-    sys_pages_free(fresh, plate_bytes(words));
-    return (uint64_t *)address;
-}
 
 static uint64_t *root_get(void)
 {
@@ -339,45 +280,18 @@ struct walk {
     uintptr_t base; /* first address under the leaf being walked */
 };
 
-/* Words [from, to) of a plate; both are at page borders. */
-struct part {
-    uint64_t *plate;
-    size_t words; /* of the whole plate */
-    size_t from;
-    size_t to;
-};
-
-typedef void (*word_fn)(size_t index, uint64_t word, struct walk *walk);
-
-static void page_each(const uint64_t *plate, size_t first, word_fn each, struct walk *walk)
+static void small_visit(size_t index, uint64_t entry, void *context)
 {
-    for (size_t index = first; index < first + BLOCK_PAGE_WORDS; index++) {
-        /* pairs: plate_get(), when the plate is the root; entries need no order */
-        uint64_t word = __atomic_load_n(&plate[index], __ATOMIC_ACQUIRE);
-        if (word)
-            each(index, word, walk);
-    }
-}
-
-/* Calls each() for every word that is set, without touching pages that never were. */
-static void part_each(const struct part *part, word_fn each, struct walk *walk)
-{
-    const uint8_t *touched = plate_touched(part->plate, part->words);
-    for (size_t index = part->from; index < part->to; index += BLOCK_PAGE_WORDS)
-        if (__atomic_load_n(&touched[index / BLOCK_PAGE_WORDS], __ATOMIC_RELAXED))
-            page_each(part->plate, index, each, walk);
-}
-
-static void small_visit(size_t index, uint64_t entry, struct walk *walk)
-{
+    const struct walk *walk = context;
     uintptr_t address = walk->base + ((index - BLOCK_LARGE_WORDS) << BLOCK_SMALL_BITS);
     struct block block;
     small_decode(&block, entry);
     walk->visit(address, &block, walk->context);
 }
 
-static void large_visit(size_t index, uint64_t entry, struct walk *walk)
+static void large_visit(size_t index, uint64_t entry, void *context)
 {
+    const struct walk *walk = context;
     if (!entry_code(entry))
         return; /* the rest of a huge block's size */
     uint64_t place = (entry >> BLOCK_PLACE_AT) & BLOCK_PLACE_MASK;
@@ -387,18 +301,21 @@ static void large_visit(size_t index, uint64_t entry, struct walk *walk)
     walk->visit(address, &block, walk->context);
 }
 
-static void leaf_each_small(size_t index, uint64_t leaf, struct walk *walk)
+static void leaf_each_small(size_t index, uint64_t leaf, void *context)
 {
-    struct part part = {(uint64_t *)leaf, BLOCK_LEAF_WORDS, BLOCK_LARGE_WORDS, BLOCK_LEAF_WORDS};
+    struct walk *walk = context;
+    struct plate_part part = {(uint64_t *)leaf, BLOCK_LEAF_WORDS, BLOCK_LARGE_WORDS,
+                              BLOCK_LEAF_WORDS};
     walk->base = index << BLOCK_LEAF_BITS;
-    part_each(&part, small_visit, walk);
+    plate_each(&part, small_visit, walk);
 }
 
-static void leaf_each_large(size_t index, uint64_t leaf, struct walk *walk)
+static void leaf_each_large(size_t index, uint64_t leaf, void *context)
 {
-    struct part part = {(uint64_t *)leaf, BLOCK_LEAF_WORDS, 0, BLOCK_LARGE_WORDS};
+    struct walk *walk = context;
+    struct plate_part part = {(uint64_t *)leaf, BLOCK_LEAF_WORDS, 0, BLOCK_LARGE_WORDS};
     walk->base = index << BLOCK_LEAF_BITS;
-    part_each(&part, large_visit, walk);
+    plate_each(&part, large_visit, walk);
 }
 
 void block_each(void (*visit)(uintptr_t address, const struct block *block, void *context),
@@ -408,12 +325,12 @@ void block_each(void (*visit)(uintptr_t address, const struct block *block, void
     /* pairs: root_get() */
     if (!__atomic_load_n(&shadow.root_words, __ATOMIC_ACQUIRE))
         return;
-    struct part root = {(uint64_t *)shadow.root, BLOCK_ROOT_WORDS, 0, BLOCK_ROOT_WORDS};
-    part_each(&root, leaf_each_small, &walk);
-    part_each(&root, leaf_each_large, &walk);
+    struct plate_part root = {(uint64_t *)shadow.root, BLOCK_ROOT_WORDS, 0, BLOCK_ROOT_WORDS};
+    plate_each(&root, leaf_each_small, &walk);
+    plate_each(&root, leaf_each_large, &walk);
 }
 
 uint64_t block_own_bytes(void)
 {
-    return __atomic_load_n(&shadow.own_bytes, __ATOMIC_RELAXED);
+    return plate_own_bytes();
 }
