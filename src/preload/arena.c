@@ -12,10 +12,6 @@
 
 struct arena arena;
 
-/* log2 of the entries in chunk 0: one small process fits into the first chunks (about 200 KiB). */
-static const uint8_t arena_shifts[BOX_TABLES] = {
-    [BOX_PCS] = 11, [BOX_NODES] = 12, [BOX_SITES] = 10, [BOX_MAPPINGS] = 7, [BOX_TEXT] = 14};
-
 static void arena_complain(const char *what, long error)
 {
     char line[256];
@@ -99,6 +95,9 @@ static bool arena_add_chunk(enum box_table_id id, unsigned chunk)
     if (!at)
         return false;
     arena.header->tables[id].chunk_at[chunk] = offset;
+    /* Entry i of the chunk at `at` has index i + 2^(shift + chunk) - 2^shift. */
+    uint64_t first = box_chunk_entries(table->shift, chunk) - (1ull << table->shift);
+    table->origins[table->shift + chunk] = (uintptr_t)at - first * table->entry_bytes;
     /* pairs: lock-free readers follow an index published after this store */
     __atomic_store_n(&table->chunks[chunk], at, __ATOMIC_RELEASE);
     return true;
@@ -195,13 +194,13 @@ static struct box_header *arena_open_file(const char *name, int pid, long *error
 
 static bool arena_lay_out(void)
 {
-    static const uint32_t entry_bytes[BOX_TABLES] = BOX_ENTRY_BYTES;
     memcpy(arena.header->magic, BOX_MAGIC, sizeof(BOX_MAGIC));
     arena.header->version = BOX_VERSION;
     arena.header->header_bytes = sizeof(struct box_header);
     for (int id = 0; id < BOX_TABLES; id++) {
         struct arena_table *table = &arena.tables[id];
-        *table = (struct arena_table){.shift = arena_shifts[id], .entry_bytes = entry_bytes[id]};
+        *table =
+            (struct arena_table){.shift = arena_shifts[id], .entry_bytes = arena_entry_bytes[id]};
         arena.header->tables[id].shift = table->shift;
         arena.header->tables[id].entry_bytes = table->entry_bytes;
         if (!arena_add_chunk((enum box_table_id)id, 0))

@@ -16,14 +16,23 @@
 
 #include <stdbool.h>
 
-enum { ARENA_PATH_BYTES_MAX = 4096 };
+enum {
+    ARENA_PATH_BYTES_MAX = 4096,
+    ARENA_LOGS = 40 /* the largest shift and BOX_CHUNKS_MAX together */
+};
 
 struct arena_table {
     uint32_t count; /* entries in use; the authority: the box's own count follows it */
     uint32_t shift;
     uint32_t entry_bytes;
     unsigned char *chunks[BOX_CHUNKS_MAX];
+    uintptr_t origins[ARENA_LOGS]; /* by log2 of index + 2^shift: where index 0 would be */
 };
+
+/* log2 of the entries in chunk 0: one small process fits into the first chunks (about 200 KiB). */
+static const uint32_t arena_shifts[BOX_TABLES] = {
+    [BOX_PCS] = 11, [BOX_NODES] = 12, [BOX_SITES] = 10, [BOX_MAPPINGS] = 7, [BOX_TEXT] = 14};
+static const uint32_t arena_entry_bytes[BOX_TABLES] = BOX_ENTRY_BYTES;
 
 struct arena {
     struct box_header *header;
@@ -67,11 +76,11 @@ void arena_view(struct box_view *view);
 /* Bytes reserved for tables. */
 uint64_t arena_own_bytes(void);
 
+/* With a constant `table`, shift and size are constants too: this is the innermost of comparing stacks. */
 static inline void *arena_entry(enum box_table_id table, uint32_t index)
 {
-    const struct arena_table *in = &arena.tables[table];
-    unsigned chunk = box_chunk_of(index, in->shift);
-    return in->chunks[chunk] + box_place_of(index, in->shift, chunk) * in->entry_bytes;
+    unsigned log = 63u - (unsigned)__builtin_clzll(index + (1ull << arena_shifts[table]));
+    return (void *)(arena.tables[table].origins[log] + (uintptr_t)index * arena_entry_bytes[table]);
 }
 
 #endif

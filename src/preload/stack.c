@@ -92,6 +92,20 @@ uint32_t stack_intern(const struct capture *capture)
     return node;
 }
 
+/*
+ * The parent of `node`, guessed. Nodes of a new stack are appended root first, so that a parent is most
+ * often the index before: the processor runs ahead on the guess while it loads what proves it, and
+ * a walk costs its instructions in place of one cache latency after the other.
+ */
+static inline uint32_t node_parent(uint32_t node, const struct box_node *entry)
+{
+    uint32_t guess = node - 1;
+    if (__builtin_expect(entry->parent != guess, false))
+        return entry->parent;
+    __asm__("" : "+r"(guess)); /* or the compiler sees that both are the same, and waits */
+    return guess;
+}
+
 bool stack_equal(uint32_t node, const struct capture *capture)
 {
     for (uint32_t i = 0; i < capture->depth; i++) {
@@ -100,7 +114,7 @@ bool stack_equal(uint32_t node, const struct capture *capture)
         const struct box_node *step = node_at(node);
         if (!pc_is(pc_at(step->pc), capture->pcs[i]))
             return false;
-        node = step->parent;
+        node = node_parent(node, step);
     }
     return node == BOX_NONE;
 }
