@@ -24,7 +24,8 @@ PYTHON = "import json; print(len(json.dumps([{str(i): [i] * 5} for i in range(60
 def peers():
     """Name of each recorder and the library it preloads."""
     found = {"heapdiff": os.path.join(BUILD, "src/preload/libheapdiff.so")}
-    for path in glob.glob("/usr/lib/*/heaptrack/libheaptrack_preload.so"):
+    for path in (glob.glob("/usr/lib/heaptrack/libheaptrack_preload.so") +
+                 glob.glob("/usr/lib/*/heaptrack/libheaptrack_preload.so")):
         found["heaptrack"] = path
     return found
 
