@@ -24,3 +24,8 @@ void collection_fork(void)
 {
     spin_reset(&lock);
 }
+
+void collection_escape(void)
+{
+    spin_escape(&lock);
+}

@@ -15,4 +15,7 @@ void collection_mark(void);
 /* A forked child: nobody holds the lock. */
 void collection_fork(void);
 
+/* This thread left a mark by a jump. */
+void collection_escape(void);
+
 #endif

@@ -27,6 +27,11 @@ bool guard_init(void (*forked)(void), void (*serve)(uint32_t wanted))
     return true;
 }
 
+bool guard_escaped(void)
+{
+    return guard_process.escaped && guard_process.escaped();
+}
+
 bool guard_fork_begin(void)
 {
     guard_process.forked();

@@ -25,6 +25,8 @@ struct guard_thread {
     uint32_t paused; /* nesting of heapdiff_pause() */
     uint32_t wanted; /* GUARD_WANT_* bits asked for while inside: served by guard_leave() */
     uint32_t events; /* wraps; paces the growth checks */
+    bool
+        forking; /* between the handlers of pthread_atfork: inside, but with no hook on the stack */
 };
 
 enum { GUARD_WANT_SNAPSHOT = 1, GUARD_WANT_CHECK = 2 };
@@ -35,6 +37,7 @@ struct guard_process {
     volatile uint32_t *alive; /* 1; the kernel makes it 0 in a forked child */
     void (*forked)(void);     /* first event of a forked child, with the guard held */
     void (*serve)(uint32_t wanted);
+    bool (*escaped)(void); /* escape_happened(), once it can tell */
 };
 
 extern __thread struct guard_thread guard_thread;
@@ -48,6 +51,9 @@ void guard_fork_done(void);
 
 /* Serves what was asked for while the thread was inside; called by guard_leave(). */
 void guard_serve(void);
+
+/* The thread is inside: true when it has left by a jump and is outside now. */
+bool guard_escaped(void);
 
 /* The first event of a forked child, with the guard held; false (and the guard free) when the child
    is not to be recorded. */
@@ -68,7 +74,7 @@ static inline void guard_set(enum guard_state state)
 static inline bool guard_enter(void)
 {
     if (__builtin_expect(!guard_process.recording, false) ||
-        __builtin_expect(guard_thread.state != GUARD_OUTSIDE, false))
+        (__builtin_expect(guard_thread.state != GUARD_OUTSIDE, false) && !guard_escaped()))
         return false;
     guard_set(GUARD_CALLING);
     return __builtin_expect(*guard_process.alive != 0, true) || guard_fork_begin();

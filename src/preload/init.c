@@ -2,6 +2,7 @@
 
 #include "arena.h"
 #include "environment.h"
+#include "escape.h"
 #include "facts.h"
 #include "growth.h"
 #include "guard.h"
@@ -97,6 +98,8 @@ static bool start_tables(void)
     fill_header();
     mapping_init(state.facts.executable, state.directory);
     tracker_init();
+    escape_init();
+    guard_process.escaped = escape_happened;
     guard_process.checking = options.every_percent > 0 || options.interval_ns > 0;
     return true;
 }

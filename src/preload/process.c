@@ -26,11 +26,7 @@ static struct {
     bool finished;     /* it has */
 } state;
 
-/* This thread's fork. */
-static __thread struct {
-    bool holding;    /* it has taken the locks */
-    uint32_t before; /* guard state */
-} forking;
+static __thread uint32_t state_before_fork; /* of the guard, while this thread forks */
 
 bool process_is_ours(void)
 {
@@ -40,11 +36,11 @@ bool process_is_ours(void)
 void process_before_fork(void)
 {
     /* A fork from a handler that interrupted our own tables cannot wait for them. */
-    forking.before = guard_thread.state;
-    forking.holding = guard_process.recording && forking.before != GUARD_RECORDING;
-    if (!forking.holding)
+    if (!guard_process.recording || guard_thread.state == GUARD_RECORDING)
         return;
+    state_before_fork = guard_thread.state;
     /* Handlers, and what other libraries do around a fork, must not wait for what this thread holds. */
+    guard_thread.forking = true;
     guard_set(GUARD_RECORDING);
     site_lock();
     range_lock();
@@ -52,13 +48,13 @@ void process_before_fork(void)
 
 void process_after_fork(void)
 {
-    if (!forking.holding)
+    if (!guard_thread.forking)
         return;
-    forking.holding = false;
     range_unlock();
     site_unlock();
-    guard_set(forking.before);
-    if (forking.before == GUARD_OUTSIDE)
+    guard_set(state_before_fork);
+    guard_thread.forking = false;
+    if (state_before_fork == GUARD_OUTSIDE)
         guard_leave();
 }
 

@@ -10,6 +10,7 @@ static struct {
     struct spin lock;
     uint32_t root; /* a tree of pieces */
     uint32_t walk; /* range_each() calls so far */
+    bool changing; /* the tree is not whole right now; for this thread's own eyes */
 } map;
 
 /* Who is told of cuts. */
@@ -17,6 +18,13 @@ struct listener {
     range_cut_fn cut;
     void *context;
 };
+
+static void changing(bool now)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    map.changing = now;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
 
 /* One past the last byte, or the top of the address space. */
 static uintptr_t span_end(uintptr_t start, uint64_t bytes)
@@ -89,8 +97,11 @@ bool range_put(uintptr_t start, uint64_t bytes, uint32_t site, range_cut_fn cut,
         return true;
     struct listener listener = {cut, context};
     uintptr_t end = span_end(start, bytes);
+    changing(true);
     span_cut(start, end, &listener);
-    return site == 0 || span_add(start, end, site);
+    bool added = site == 0 || span_add(start, end, site);
+    changing(false);
+    return added;
 }
 
 void range_cut(uintptr_t start, uint64_t bytes, range_cut_fn cut, void *context)
@@ -204,11 +215,13 @@ uint32_t range_move(const struct range_remap *remap, range_cut_fn cut, range_gro
                     void *context)
 {
     struct move move = {.remap = remap, .listener = {cut, context}, .grow = grow};
+    changing(true);
     if (remap->keep || remap->from_bytes == 0)
         move_aside(&move);
     else
         move_away(&move);
     move_growth(&move);
+    changing(false);
     uint32_t index = pieces_at(map.root, remap->to);
     return index ? piece_site(piece_at(index)) : 0;
 }
@@ -258,12 +271,28 @@ void range_unlock(void)
     spin_unlock(&map.lock);
 }
 
+static void drop_all(void)
+{
+    map.root = 0;
+    piece_reset();
+    changing(false);
+}
+
 bool range_recover(void)
 {
     if (!spin_reset(&map.lock))
         return true;
-    map.root = 0;
-    piece_reset();
+    drop_all();
+    return false;
+}
+
+bool range_escape(void)
+{
+    if (!spin_is_mine(&map.lock))
+        return true;
+    if (map.changing)
+        drop_all();
+    spin_escape(&map.lock);
     return false;
 }
 

@@ -71,6 +71,10 @@ void range_unlock(void);
    be half written. Returns false when records were dropped. */
 bool range_recover(void);
 
+/* This thread left something that it held the lock for by a jump: frees it. Records that may be half
+   written are forgotten, all of them. Returns false when it did hold the lock. */
+bool range_escape(void);
+
 uint64_t range_own_bytes(void);
 
 #endif

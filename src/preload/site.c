@@ -130,6 +130,11 @@ void site_unlock_child(void)
     spin_reset(&state.intern);
 }
 
+void site_escape(void)
+{
+    spin_escape(&state.intern);
+}
+
 uint64_t site_own_bytes(void)
 {
     return index_own_bytes(&state.sites) + stack_own_bytes();

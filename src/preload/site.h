@@ -51,6 +51,9 @@ void site_lock(void);
 void site_unlock(void);
 void site_unlock_child(void);
 
+/* This thread left a change of the tables by a jump: what it had begun is in nobody's way. */
+void site_escape(void);
+
 uint64_t site_own_bytes(void);
 
 #endif

@@ -14,7 +14,7 @@ enum {
 static void spin_rest(const struct spin *spin, uint32_t turn)
 {
     for (uint32_t round = 0; round < SPIN_ROUNDS; round++) {
-        if (!__atomic_load_n(&spin->held, __ATOMIC_RELAXED))
+        if (!__atomic_load_n(&spin->holder, __ATOMIC_RELAXED))
             return;
         sys_relax();
     }

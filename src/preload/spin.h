@@ -1,8 +1,8 @@
 /*
  * spin.h - a lock of four bytes that waits without futexes.
  *
- * What it is: test-and-set with acquire and release; a waiter spins, then yields, then sleeps, so
- * that a real-time waiter cannot starve the holder. Valid when zeroed (free). Has no owner. Owns:
+ * What it is: a compare and swap with acquire and release; a waiter spins, then yields, then sleeps, so
+ * that a real-time waiter cannot starve the holder. Valid when zeroed (free). Owns:
  * nothing. Context: hooks, with the guard held: a signal handler must not wait for what it
  * interrupted. Not here: which lock comes before which: no module calls another one while it holds
  * a lock.
@@ -14,16 +14,24 @@
 #include <stdint.h>
 
 struct spin {
-    uint32_t held;
+    uint32_t holder; /* spin_self() of the thread that has it; 0: free */
 };
+
+/* Tells threads that live at the same time apart: their control blocks are pages from each other. */
+static inline uint32_t spin_self(void)
+{
+    return (uint32_t)((uintptr_t)__builtin_thread_pointer() >> 6) | 1;
+}
 
 /* The slow half of spin_lock(). */
 void spin_wait(struct spin *spin);
 
 static inline bool spin_try(struct spin *spin)
 {
+    uint32_t nobody = 0;
     /* pairs: spin_unlock() */
-    return __atomic_exchange_n(&spin->held, 1, __ATOMIC_ACQUIRE) == 0;
+    return __atomic_compare_exchange_n(&spin->holder, &nobody, spin_self(), false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
 }
 
 static inline void spin_lock(struct spin *spin)
@@ -35,13 +43,27 @@ static inline void spin_lock(struct spin *spin)
 static inline void spin_unlock(struct spin *spin)
 {
     /* pairs: spin_try() */
-    __atomic_store_n(&spin->held, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&spin->holder, 0, __ATOMIC_RELEASE);
 }
 
 /* In a forked child, where the holder does not exist: frees the lock. True when it was held. */
 static inline bool spin_reset(struct spin *spin)
 {
-    return __atomic_exchange_n(&spin->held, 0, __ATOMIC_RELAXED) != 0;
+    return __atomic_exchange_n(&spin->holder, 0, __ATOMIC_RELAXED) != 0;
+}
+
+static inline bool spin_is_mine(const struct spin *spin)
+{
+    return __atomic_load_n(&spin->holder, __ATOMIC_RELAXED) == spin_self();
+}
+
+/* After a jump out of what the lock was held for: frees it. True when this thread had it. */
+static inline bool spin_escape(struct spin *spin)
+{
+    if (!spin_is_mine(spin))
+        return false;
+    spin_unlock(spin);
+    return true;
 }
 
 #endif

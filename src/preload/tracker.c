@@ -25,11 +25,7 @@ void tracker_init(void)
     state.main_top = getauxval(AT_EXECFN) & ~15ul;
 }
 
-/*
- * The top of the stack that `sp` is in, or 0. A thread's control block lies on top of its stack,
- * and the main thread's lies below the main stack.
- */
-static uintptr_t stack_top(uintptr_t sp)
+uintptr_t tracker_stack_top(uintptr_t sp)
 {
     uintptr_t top = (uintptr_t)__builtin_thread_pointer();
     if (sp < top && top - sp < TRACKER_STACK_BYTES_MAX)
@@ -47,7 +43,7 @@ static void lost(uint64_t *counter)
 static uint32_t site_here(const struct unwind_start *start, enum box_kind kind)
 {
     struct capture capture;
-    oracle_capture(&capture, start, stack_top(start->sp));
+    oracle_capture(&capture, start, tracker_stack_top(start->sp));
     if (capture.cut)
         lost(&arena.header->lost.cut_stacks);
     if (capture.ended)

@@ -20,6 +20,12 @@
 /* Finds the top of the main thread's stack. Once, at start-up. */
 void tracker_init(void);
 
+/*
+ * The top of the stack that `sp` is in, or 0. A thread's control block lies on top of its stack,
+ * and the main thread's lies below the main stack.
+ */
+uintptr_t tracker_stack_top(uintptr_t sp);
+
 /* The allocator returned `address` for a request of `size_bytes`; NULL is legal: nothing happened. */
 void tracker_alloc(void *address, size_t size_bytes, const struct unwind_start *start);
 

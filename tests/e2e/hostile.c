@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LIBRARIES = 2, UNLOADINGS = 3000, FORKS = 500 };
+enum { LIBRARIES = 2, UNLOADINGS = 3000, FORKS = 500, JUMPS = 2000, AFTER = 12 };
+
+static void *volatile sink;
 
 /* A library in C++ is loaded by this program, which has no C++ in it. */
 static int run_cxx(char **arguments)
@@ -63,6 +66,61 @@ static int run_reuse(const char *path)
     return open(path, O_RDWR | O_CREAT, 0600) != 2 || write(2, "data", 4) != 4;
 }
 
+static sigjmp_buf start;
+
+static void jump_away(int number)
+{
+    siglongjmp(start, number);
+}
+
+__attribute__((noinline)) static void hostile_after(void)
+{
+    for (int i = 0; i < AFTER; i++)
+        sink = malloc(64);
+    __asm__ volatile("");
+}
+
+static void *allocate_main(void *going_on)
+{
+    while (*(volatile int *)going_on)
+        free(malloc(10));
+    return NULL;
+}
+
+static void map_and_unmap(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    munmap(page, 4096);
+}
+
+/* Handlers that interrupt a hook, most likely, and never come back to it; others go on meanwhile. */
+static int run_jumps(void)
+{
+    struct itimerval once = {{0, 0}, {0, 300}}, never = {{0, 0}, {0, 0}};
+    static int going_on = 1;
+    volatile int jumps = 0;
+    pthread_t other;
+    sigset_t alarms;
+
+    signal(SIGALRM, jump_away);
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &alarms, NULL); /* not for the other thread */
+    pthread_create(&other, NULL, allocate_main, &going_on);
+    pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+    sigsetjmp(start, 1);
+    if (++jumps < JUMPS) {
+        setitimer(ITIMER_REAL, &once, NULL);
+        for (;;)
+            map_and_unmap();
+    }
+    setitimer(ITIMER_REAL, &never, NULL);
+    going_on = 0;
+    hostile_after();
+    return pthread_join(other, NULL);
+}
+
 static void map_something(int number)
 {
     void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -99,6 +157,8 @@ int main(int count, char **arguments)
         return run_cxx(arguments + 2);
     if (strcmp(mode, "unload") == 0 && count > 1 + LIBRARIES)
         return run_unload(arguments + 2);
+    if (strcmp(mode, "jumps") == 0)
+        return run_jumps();
     if (strcmp(mode, "forks") == 0)
         return run_forks();
     if (strcmp(mode, "reuse") == 0 && count > 2)

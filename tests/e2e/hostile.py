@@ -70,6 +70,10 @@ class Hostile(harness.Case):
         mine, = self.profiles("hostile.%d.*.prof" % pid)
         self.assertEqual(self.counted(mine, "atfork_site"), [1, 1])
 
+    def test_handlers_that_jump_out_of_hooks(self):
+        self.run_hostile("jumps")
+        self.assertEqual(self.counted(self.profile().path, "hostile_after"), [12, 12])
+
 
 if __name__ == "__main__":
     harness.main()

@@ -1,0 +1,69 @@
+#include "escape.h"
+
+#include "arena.h"
+#include "collection.h"
+#include "guard.h"
+#include "module.h"
+#include "range.h"
+#include "site.h"
+#include "sys.h"
+#include "tracker.h"
+#include "unwind.h"
+
+#include <signal.h>
+
+static struct {
+    uint64_t start, end; /* of this library; 0: not known, nothing is ever found to have escaped */
+} code;
+
+void escape_init(void)
+{
+    struct module own;
+    if (!module_find((uint64_t)&escape_init, &own))
+        return;
+    code.start = own.start;
+    code.end = own.end;
+}
+
+static bool is_ours(uint64_t pc)
+{
+    return pc - code.start < code.end - code.start;
+}
+
+/* On an alternate stack a walk might end at its bottom, short of what the signal interrupted. */
+static bool on_alternate_stack(void)
+{
+    stack_t stack;
+    return sys_failed(sys_call2(SYS_sigaltstack, 0, (long)&stack)) || stack.ss_flags & SS_ONSTACK;
+}
+
+/* Whether a frame of ours lies beyond those of the hook that is asking, or may do so. */
+static bool is_inside(const struct capture *capture)
+{
+    uint32_t at = 0;
+    if (capture->ended || capture->cut)
+        return true;
+    while (at < capture->depth && is_ours(capture->pcs[at]))
+        at++;
+    while (at < capture->depth && !is_ours(capture->pcs[at] & ~UNWIND_EXACT))
+        at++;
+    return at < capture->depth;
+}
+
+bool escape_happened(void)
+{
+    struct capture capture;
+    const struct unwind_start start = UNWIND_HERE();
+    if (code.start == 0 || guard_thread.forking || on_alternate_stack())
+        return false;
+    unwind_capture(&capture, &start, tracker_stack_top(start.sp));
+    if (is_inside(&capture))
+        return false;
+    site_escape();
+    collection_escape();
+    if (!range_escape())
+        __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED); /* the one left */
+    guard_set(GUARD_OUTSIDE);
+    return true;
+}
