@@ -1,9 +1,8 @@
 #include "box_file.h"
 
+#include "character.h"
 #include "memory.h"
 #include "message.h"
-#include "output.h"
-#include "process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,27 +15,37 @@
 #include <unistd.h>
 
 enum {
-    GROWTH_TRIES = 10,    /* a living process may add a table between our stat and our look */
-    NAME_TRIES = 1000000, /* numbers tried for a free name */
-    PROFILE_PERMISSIONS = 0644
+    GROWTH_TRIES = 10,   /* a living process may add a table between our stat and our look */
+    NAME_TRIES = 1000000 /* numbers tried for a free name */
 };
 
-/* A mapped file that is cut short raises SIGBUS where it is read. */
+/* What is said when a mapped file is cut short: SIGBUS, where it is read. */
+static char cut_line[1024];
+
 static void on_cut_file(int number)
 {
-    static const char line[] = "heapdiff: the black box was cut short while it was read\n";
     (void)number;
-    if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0)
-        _exit(1);
+    output_remove_temporary();
+    ssize_t written = write(STDERR_FILENO, cut_line, strlen(cut_line));
+    (void)written;
     _exit(1);
+}
+
+static void expect_cut_file(const char *path)
+{
+    char *line = memory_format("heapdiff: %.900s: cut short while it was read", path);
+    snprintf(cut_line, sizeof(cut_line), "%s\n", character_make_plain(line));
+    free(line);
+    signal(SIGBUS, on_cut_file);
 }
 
 /* `text` with whatever a file name should not have replaced. */
 static char *file_name_text(const char *text, size_t room_bytes)
 {
     char *name = memory_text(text, strnlen(text, room_bytes));
+    character_make_plain(name);
     for (char *at = name; *at != '\0'; at++)
-        if (*at == '/' || (unsigned char)*at < ' ' || *at == 0x7f || (at == name && *at == '.'))
+        if (*at == '/' || *at == '?' || (at == name && *at == '.'))
             *at = '_';
     if (*name == '\0') {
         free(name);
@@ -73,7 +82,7 @@ const char *box_file_open(struct box_file *box, const char *path)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a fifo must not hold us */
     if (fd < 0)
         return strerror(errno);
-    signal(SIGBUS, on_cut_file);
+    expect_cut_file(path);
     const char *reason = map_once(box, fd);
     for (int i = 0; reason && strcmp(reason, "truncated black box") == 0 && i < GROWTH_TRIES; i++) {
         size_t before = box->size_bytes;
@@ -116,12 +125,31 @@ bool box_file_delete(const struct box_file *box)
     return unlink(box->path) == 0;
 }
 
-struct box_profile_facts box_file_last_facts(const struct box_file *box)
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* It was alive when it last wrote, as far as the file system and the box know. */
+static uint64_t last_write_ns(const struct box_file *box)
 {
     uint64_t changed_ns = box->changed > 0 ? (uint64_t)box->changed * 1000000000u : 0;
     uint64_t measured_ns = box->view.header->update_time_ns;
-    return (struct box_profile_facts){
-        .time_ns = changed_ns > measured_ns ? changed_ns : measured_ns, .source = "black box"};
+    return changed_ns > measured_ns ? changed_ns : measured_ns;
+}
+
+struct box_profile_facts box_file_facts(const struct box_file *box, const struct process *running)
+{
+    struct box_profile_facts facts = {.source = "black box"};
+    facts.time_ns = running ? now_ns() : last_write_ns(box);
+    if (running) {
+        facts.rss_bytes = running->rss_bytes;
+        facts.rss_peak_bytes = running->rss_peak_bytes;
+        facts.threads = running->threads;
+    }
+    return facts;
 }
 
 static char *free_name(const struct box_file *box)
@@ -135,24 +163,24 @@ static char *free_name(const struct box_file *box)
     return memory_format("%s.%d.prof", box->program, box->view.header->pid);
 }
 
-static bool save_as(const struct box_file *box, const struct box_profile_facts *facts,
-                    const char *path, enum output_mode mode)
+bool box_file_write(const struct box_file *box, const struct box_profile_facts *facts,
+                    struct output *output, enum output_mode mode)
 {
-    struct output output;
-    if (!output_open(&output, path, PROFILE_PERMISSIONS, OUTPUT_PACKED))
-        return message_error(path, "cannot be written: %s", strerror(errno));
-    box_profile_write(&box->view, facts, &output.sink); /* a failure is kept by the output */
-    if (!output_commit(&output, mode))
-        return message_error(path, "cannot be written: %s", strerror(errno));
-    return true;
+    expect_cut_file(box->path);
+    output_pack(output);
+    box_profile_write(&box->view, facts, &output->sink); /* a failure is kept by the output */
+    return output_commit(output, mode);
 }
 
 char *box_file_save(const struct box_file *box, const struct box_profile_facts *facts,
                     const char *path)
 {
     char *name = path ? memory_format("%s", path) : free_name(box);
-    if (save_as(box, facts, name, path ? OUTPUT_REPLACE : OUTPUT_NEW))
+    struct output output;
+    if (output_open(&output, name) &&
+        box_file_write(box, facts, &output, path ? OUTPUT_REPLACE : OUTPUT_NEW))
         return name;
+    message_error(name, "cannot be written: %s", strerror(errno));
     free(name);
     return NULL;
 }

@@ -10,6 +10,8 @@
 #define HEAPDIFF_CLI_BOX_FILE_H
 
 #include "format/box_profile.h"
+#include "output.h"
+#include "process.h"
 
 #include <sys/types.h>
 #include <time.h>
@@ -35,8 +37,13 @@ int box_file_process(const struct box_file *box);
 /* Deletes the file, unless another one has taken its place. errno tells why not. */
 bool box_file_delete(const struct box_file *box);
 
-/* The facts of a box whose process has ended: it was alive when it last wrote. */
-struct box_profile_facts box_file_last_facts(const struct box_file *box);
+/* The facts for a profile of now: those of `running`, or when that is NULL, as the process has
+   ended, of the moment when it last wrote. */
+struct box_profile_facts box_file_facts(const struct box_file *box, const struct process *running);
+
+/* Writes the profile and commits the output; false with errno set. */
+bool box_file_write(const struct box_file *box, const struct box_profile_facts *facts,
+                    struct output *output, enum output_mode mode);
 
 /*
  * Writes the profile to `path`, or when it is NULL to the first free PROGRAM.PID.N.prof in the

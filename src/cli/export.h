@@ -2,7 +2,7 @@
  * export.h - a profile in the formats of other tools.
  *
  * What it is: one function a format, each in export_FORMAT.c, writing a symbolized profile.
- * Owns: nothing. Context: cli. Not here: the command line (export_command.h), files (target.h), JSON
+ * Owns: nothing. Context: cli. Not here: the command line (export_command.h), files (output.h), JSON
  *   for programs (render.h).
  *
  * `type` is an index of the profile's sample types.

@@ -4,10 +4,9 @@
 #include "export.h"
 #include "memory.h"
 #include "message.h"
+#include "output.h"
 #include "render.h"
 #include "symbol.h"
-#include "target.h"
-#include "zlib_sink.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -36,43 +35,33 @@ struct export_job {
     const char *path, *base_path;
 };
 
-typedef bool export_writer(const struct export_job *job, struct target *target);
+/* Failures are kept by the output. */
+typedef void export_writer(const struct export_job *job, struct output *output);
 
-static bool packed_write(const struct profile *profile, struct target *target,
-                         bool (*encode)(const struct profile *, struct sink *))
+static void pprof_write(const struct export_job *job, struct output *output)
 {
-    struct zlib_sink *packed = memory_zeroed(1, sizeof(*packed));
-    zlib_sink_open(packed, &target->sink);
-    bool written = encode(profile, &packed->sink);
-    written &= zlib_sink_close(packed);
-    free(packed);
-    return written;
+    output_pack(output);
+    export_pprof(job->shown, &output->sink);
 }
 
-static bool pprof_write(const struct export_job *job, struct target *target)
+static void pprof_go_write(const struct export_job *job, struct output *output)
 {
-    return packed_write(job->shown, target, export_pprof);
+    output_pack(output);
+    export_pprof_go(job->shown, &output->sink);
 }
 
-static bool pprof_go_write(const struct export_job *job, struct target *target)
+static void collapsed_write(const struct export_job *job, struct output *output)
 {
-    return packed_write(job->shown, target, export_pprof_go);
+    export_collapsed(output->file, job->shown, job->type);
 }
 
-static bool collapsed_write(const struct export_job *job, struct target *target)
+static void speedscope_write(const struct export_job *job, struct output *output)
 {
-    export_collapsed(target->file, job->shown, job->type);
-    return true;
-}
-
-static bool speedscope_write(const struct export_job *job, struct target *target)
-{
-    export_speedscope(target->file, job->shown, job->type);
-    return true;
+    export_speedscope(output->file, job->shown, job->type);
 }
 
 /* The report's own schema, over all samples. */
-static bool json_write(const struct export_job *job, struct target *target)
+static void json_write(const struct export_job *job, struct output *output)
 {
     const struct options options = {
         .profile_path = job->path, .base_path = job->base_path, .limit = -1};
@@ -87,9 +76,8 @@ static bool json_write(const struct export_job *job, struct target *target)
                                   .filter = filter};
     assert(filter != NULL); /* no expression, no mistake in it */
     filter_mark(filter, job->shown);
-    render_json(target->file, &report);
+    render_json(output->file, &report);
     filter_free(filter);
-    return true;
 }
 
 static const struct export_format {
@@ -149,11 +137,11 @@ static int option_take(struct export_options *options, int option, const char *a
         return GO_ON;
     case 'h':
         fputs(usage, stdout);
-        return 0;
+        return output_finish_stdout() ? 0 : 1;
     case ':':
-        return message_usage("export", "%s needs a value", argument);
+        return message_usage("export", "a value is missing after %s", argument);
     default:
-        return message_usage("export", "no option \"%s\"", argument);
+        return message_usage("export", "unknown or ambiguous option %s", argument);
     }
 }
 
@@ -240,17 +228,17 @@ static bool job_fits(const struct export_job *job, const struct export_options *
 
 static bool job_run(struct export_job *job, const struct export_options *options)
 {
-    struct target target;
+    struct output output;
     const char *name = options->output != NULL ? options->output : "standard output";
     if (!job_load(job))
         return false;
     job->type = type_choose(options->sample_index, job->shown);
     if (!job_fits(job, options))
         return false;
-    if (!target_open(&target, options->output))
+    if (!output_open(&output, options->output))
         return message_error(name, "%s", strerror(errno));
-    bool written = options->format->write(job, &target);
-    return target_close(&target, written) || message_error(name, "%s", strerror(errno));
+    options->format->write(job, &output);
+    return output_commit(&output, OUTPUT_REPLACE) || message_error(name, "%s", strerror(errno));
 }
 
 int command_export(int argc, char **argv)

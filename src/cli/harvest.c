@@ -27,7 +27,7 @@ static bool is_of_run(const struct harvest *harvest, const struct box_header *he
 static bool recover_box(const struct harvest *harvest, const struct box_file *box)
 {
     const struct box_header *header = box->view.header;
-    struct box_profile_facts facts = box_file_last_facts(box);
+    struct box_profile_facts facts = box_file_facts(box, NULL);
     char *host = memory_text(header->host, strnlen(header->host, sizeof(header->host)));
     struct name_values values = {.program = box->program,
                                  .host = host,
@@ -82,31 +82,27 @@ static bool gather_boxes(struct harvest *harvest)
     return done;
 }
 
-static bool is_fresh(const struct harvest *harvest, const char *path, mode_t *permissions)
+static bool is_fresh(const struct harvest *harvest, const char *path)
 {
     struct stat status;
     if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode))
         return false;
-    *permissions = status.st_mode & 0777;
     uint64_t changed_ns =
         (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec;
     return changed_ns + FILE_CLOCK_SLACK_NS >= harvest->start_ns;
 }
 
 /* Puts the symbols into the file. */
-static bool symbolize_file(struct profile *profile, const char *path, mode_t permissions)
+static bool symbolize_file(struct profile *profile, const char *path)
 {
     struct output output;
     symbolize(profile);
-    if (!output_open(&output, path, permissions, OUTPUT_PACKED))
+    if (!output_open(&output, path))
         return message_error(path, "cannot be written: %s", strerror(errno));
-    if (!export_pprof(profile, &output.sink)) {
-        output_abandon(&output);
-        return message_error(path, "symbols could not be written");
-    }
-    if (!output_commit(&output, OUTPUT_REPLACE))
-        return message_error(path, "cannot be written: %s", strerror(errno));
-    return true;
+    output_pack(&output);
+    export_pprof(profile, &output.sink); /* a failure is kept by the output */
+    return output_commit(&output, OUTPUT_REPLACE) ||
+           message_error(path, "cannot be written: %s", strerror(errno));
 }
 
 static void say_profile(const struct profile *profile, const char *path)
@@ -134,9 +130,8 @@ static bool profile_is_of_run(const struct harvest *harvest, const struct profil
 
 static bool gather_profile(struct harvest *harvest, const char *path)
 {
-    mode_t permissions;
     const char *reason;
-    if (!is_fresh(harvest, path, &permissions))
+    if (!is_fresh(harvest, path))
         return true;
     struct profile *profile = profile_load(path, &reason);
     if (!profile) /* somebody else's file under a name of ours, or one that keep= has deleted */
@@ -145,7 +140,7 @@ static bool gather_profile(struct harvest *harvest, const char *path)
     if (profile_is_of_run(harvest, profile)) {
         harvest->profiles++;
         if (harvest->symbols)
-            done = symbolize_file(profile, path, permissions);
+            done = symbolize_file(profile, path);
         if (!harvest->quiet)
             say_profile(profile, path);
     }

@@ -4,11 +4,10 @@
 #include "memory.h"
 #include "message.h"
 #include "number_text.h"
+#include "output.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define ROW_FORMAT "%-16s %8s  %-19s %10s  %-7s %s\n"
@@ -75,5 +74,5 @@ bool listing_print(void)
     for (size_t i = 0; i < list.count; i++)
         print_box(list.paths[i]);
     path_list_free(&list);
-    return fflush(stdout) == 0 || message_error("standard output", "%s", strerror(errno));
+    return output_finish_stdout();
 }

@@ -1,5 +1,7 @@
 /* heapdiff: which command is meant. A profile named like a command is written ./run. */
 #include "export_command.h"
+#include "message.h"
+#include "output.h"
 #include "recover.h"
 #include "report.h"
 #include "run.h"
@@ -17,16 +19,10 @@ static const struct command {
     {"export", command_export}, {"report", command_report},
 };
 
-static int help(void)
-{
-    fputs(report_usage, stdout);
-    return 0;
-}
-
 static int version(void)
 {
     puts("heapdiff " HEAPDIFF_VERSION);
-    return 0;
+    return output_finish_stdout() ? 0 : 1;
 }
 
 static bool is_option(const char *argument, const char *name)
@@ -36,12 +32,10 @@ static bool is_option(const char *argument, const char *name)
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        fputs("heapdiff: no profile is given (see heapdiff --help)\n", stderr);
-        return 2;
-    }
+    if (argc < 2)
+        return message_usage(NULL, "no profile is given");
     if (is_option(argv[1], "help") || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
-        return help();
+        return report_help();
     if (is_option(argv[1], "version") || strcmp(argv[1], "-V") == 0)
         return version();
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)

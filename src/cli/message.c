@@ -45,7 +45,8 @@ int message_usage(const char *command, const char *format, ...)
     va_start(arguments, format);
     char *text = format_text(format, arguments);
     va_end(arguments);
-    print_line(memory_format("%s (try \"heapdiff %s --help\")", text, command));
+    print_line(memory_format("%s (try \"heapdiff%s%s --help\")", text, command ? " " : "",
+                             command ? command : ""));
     free(text);
     return 2;
 }

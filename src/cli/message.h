@@ -16,7 +16,8 @@ bool message_error(const char *what, const char *why_format, ...)
 /* "heapdiff: TEXT" */
 void message_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* "heapdiff: TEXT (try heapdiff COMMAND --help)"; returns 2, the exit status of wrong usage. */
+/* "heapdiff: TEXT (try "heapdiff COMMAND --help")", without COMMAND when it is NULL; returns 2, the
+   exit status of wrong usage. */
 int message_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

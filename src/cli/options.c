@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "message.h"
+
 #include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -80,8 +82,7 @@ static const struct option long_options[] = {
 
 static bool wrong(const char *what, const char *value)
 {
-    fprintf(stderr, "heapdiff: %s%s%s%s (see heapdiff --help)\n", what, value ? " '" : "",
-            value ? value : "", value ? "'" : "");
+    message_usage(NULL, "%s%s%s", what, value ? " " : "", value ? value : "");
     return false;
 }
 
@@ -234,7 +235,9 @@ static bool parse_one(struct options *options, int code, int argc, char **argv)
     case OPTION_COLOUR:
         return parse_colour(options, optarg);
     }
-    return false; /* getopt has said why */
+    if (code == ':')
+        return wrong("a value is missing after", argv[optind - 1]);
+    return wrong("unknown or ambiguous option", argv[optind - 1]);
 }
 
 static bool check(struct options *options, int argc, char **argv)
@@ -261,7 +264,8 @@ enum options_result options_parse(struct options *options, int argc, char **argv
     options->granularity = GRANULARITY_FUNCTIONS;
     dashes_for_underscores(argc, argv);
     optind = 0; /* glibc: start afresh, also after another parse */
-    for (int code; (code = getopt_long_only(argc, argv, "", long_options, NULL)) != -1;) {
+    opterr = 0;
+    for (int code; (code = getopt_long_only(argc, argv, ":", long_options, NULL)) != -1;) {
         if (code == OPTION_HELP)
             return OPTIONS_HELP;
         if (!parse_one(options, code, argc, argv))

@@ -1,92 +1,158 @@
 #include "output.h"
 
 #include "memory.h"
+#include "message.h"
+#include "zlib_sink.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <limits.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    PACK_BYTES_MAX = 1 << 30, /* zlib counts one write in an unsigned int */
-    PACK_BUFFER_BYTES = 1 << 17
-};
+enum { NEW_PERMISSIONS = 0666 }; /* without what umask takes, as open() gives */
 
-static void note_error(struct output *output)
-{
-    int zlib_error = Z_OK;
-    gzerror(output->packer, &zlib_error);
-    output->error = zlib_error == Z_ERRNO && errno != 0 ? errno : EIO;
-}
+/* What a signal handler needs to clean up: the temporary file, "" when there is none. */
+static char temporary[PATH_MAX];
 
-static bool output_write(struct sink *self, const void *bytes, size_t size_bytes)
+static bool below_write(struct sink *below, const void *bytes, size_t size_bytes)
 {
-    struct output *output = (struct output *)self;
-    const unsigned char *at = bytes;
-    while (size_bytes > 0 && output->error == 0) {
-        unsigned part = size_bytes < PACK_BYTES_MAX ? (unsigned)size_bytes : PACK_BYTES_MAX;
-        errno = 0;
-        if (gzwrite(output->packer, at, part) != (int)part)
-            note_error(output);
-        at += part;
-        size_bytes -= part;
-    }
+    struct output *output = (void *)((char *)below - offsetof(struct output, below));
+    if (output->error == 0 && fwrite(bytes, 1, size_bytes, output->file) != size_bytes)
+        output->error = errno;
     return output->error == 0;
 }
 
-static void forget(struct output *output)
+static bool output_write(struct sink *sink, const void *bytes, size_t size_bytes)
 {
-    free(output->path);
-    free(output->temporary_path);
-    *output = (struct output){0};
+    struct output *output = (struct output *)sink;
+    struct sink *next = output->packer ? &output->packer->sink : &output->below;
+    return next->write(next, bytes, size_bytes);
+}
+
+void output_remove_temporary(void)
+{
+    if (temporary[0] != '\0')
+        unlink(temporary);
+}
+
+/* Its action is the default again when it runs. */
+static void on_end(int number)
+{
+    output_remove_temporary();
+    raise(number);
+}
+
+/* Signals that the command ignores, or takes by handlers of its own, stay as they are. */
+static void remove_at_signals(void)
+{
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ, SIGXCPU};
+    struct sigaction action = {.sa_handler = on_end, .sa_flags = (int)SA_RESETHAND};
+    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
+        struct sigaction before;
+        if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+            sigaction(ending[i], &action, NULL);
+    }
 }
 
 static void drop_temporary(const struct output *output)
 {
     if (output->temporary_path)
         unlink(output->temporary_path);
+    temporary[0] = '\0';
 }
 
-/* Pipes, terminals, /dev/null: written as they are; nothing may take their place. */
-static bool is_special(const char *path)
+static void forget(struct output *output)
+{
+    free(output->packer);
+    free(output->path);
+    free(output->temporary_path);
+    *output = (struct output){0};
+}
+
+static mode_t permissions_of_new(void)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    return NEW_PERMISSIONS & ~mask;
+}
+
+/* A file beside the one that output->path names; -1 with errno set. */
+static int open_temporary(struct output *output, mode_t permissions)
+{
+    const char *slash = strrchr(output->path, '/');
+    int folder = slash ? (int)(slash + 1 - output->path) : 0;
+    output->temporary_path = memory_format("%.*s.heapdiff-XXXXXX", folder, output->path);
+    int fd = mkostemp(output->temporary_path, O_CLOEXEC);
+    if (fd < 0) {
+        free(output->temporary_path);
+        output->temporary_path = NULL;
+        return -1;
+    }
+    snprintf(temporary, sizeof temporary, "%s", output->temporary_path);
+    remove_at_signals();
+    fchmod(fd, permissions); /* where there are none, it is as good */
+    return fd;
+}
+
+/* Opening what is there, without a change to it, finds out whether it may be written. */
+static int open_path(struct output *output, const char *path)
 {
     struct stat status;
-    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 && errno != ENOENT)
+        return -1;
+    if (fd >= 0 && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
+        return fd;
+    mode_t permissions = fd >= 0 ? status.st_mode & 0777 : permissions_of_new();
+    char *real = fd >= 0 ? realpath(path, NULL) : NULL;
+    if (fd >= 0)
+        close(fd);
+    output->path = real ? real : memory_format("%s", path);
+    return open_temporary(output, permissions);
 }
 
-static int open_file(struct output *output, const char *path, mode_t permissions)
+bool output_open(struct output *output, const char *path)
 {
-    output->path = memory_format("%s", path);
-    if (strcmp(path, "-") == 0)
-        return dup(STDOUT_FILENO);
-    if (is_special(path))
-        return open(path, O_WRONLY | O_CLOEXEC);
-    output->temporary_path = memory_format("%s.%d.tmp", path, (int)getpid());
-    unlink(output->temporary_path); /* of an earlier life of this pid */
-    return open(output->temporary_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                permissions);
-}
-
-bool output_open(struct output *output, const char *path, mode_t permissions,
-                 enum output_packing packing)
-{
-    *output = (struct output){.sink = {output_write}};
-    int fd = open_file(output, path, permissions);
-    if (fd >= 0 && (output->packer = gzdopen(fd, packing == OUTPUT_PACKED ? "wb6" : "wbT"))) {
-        gzbuffer(output->packer, PACK_BUFFER_BYTES);
+    *output = (struct output){.sink = {output_write}, .below = {below_write}};
+    if (!path || strcmp(path, "-") == 0) {
+        output->file = stdout;
         return true;
     }
-    int error = fd >= 0 ? ENOMEM : errno;
-    if (fd >= 0) {
+    int fd = open_path(output, path);
+    output->file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (output->file)
+        return true;
+    int error = errno;
+    if (fd >= 0)
         close(fd);
-        drop_temporary(output);
-    }
+    drop_temporary(output);
     forget(output);
     errno = error;
     return false;
+}
+
+void output_pack(struct output *output)
+{
+    output->packer = memory_zeroed(1, sizeof *output->packer);
+    zlib_sink_open(output->packer, &output->below);
+}
+
+/* Writes what is left. */
+static void finish(struct output *output)
+{
+    if (output->packer && !zlib_sink_close(output->packer) && output->error == 0)
+        output->error = EIO;
+    if (fflush(output->file) != 0 && output->error == 0)
+        output->error = errno;
+    if (ferror(output->file) && output->error == 0)
+        output->error = EIO; /* of an earlier write, whose errno is gone */
+    if (output->file != stdout && fclose(output->file) != 0 && output->error == 0)
+        output->error = errno;
 }
 
 static bool give_name(const struct output *output, enum output_mode mode)
@@ -106,14 +172,13 @@ static bool give_name(const struct output *output, enum output_mode mode)
 
 bool output_commit(struct output *output, enum output_mode mode)
 {
-    errno = 0;
+    finish(output);
     int error = output->error;
-    if (gzclose(output->packer) != Z_OK && error == 0)
-        error = errno != 0 ? errno : EIO;
     if (error == 0 && !give_name(output, mode))
         error = errno;
     if (error != 0)
         drop_temporary(output);
+    temporary[0] = '\0';
     forget(output);
     errno = error;
     return error == 0;
@@ -121,8 +186,14 @@ bool output_commit(struct output *output, enum output_mode mode)
 
 void output_abandon(struct output *output)
 {
-    if (output->packer)
-        gzclose(output->packer);
+    finish(output);
     drop_temporary(output);
     forget(output);
+}
+
+bool output_finish_stdout(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    return message_error("standard output", "%s", strerror(errno));
 }

@@ -17,26 +17,12 @@ struct recover_options {
     bool keep;               /* the box stays */
 };
 
-/* The process in `process` still runs. */
-static struct box_profile_facts living_facts(int pid)
-{
-    struct process process;
-    struct timespec now;
-    struct box_profile_facts facts = {.source = "black box"};
-    clock_gettime(CLOCK_REALTIME, &now);
-    facts.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-    if (process_read(&process, pid)) {
-        facts.rss_bytes = process.rss_bytes;
-        facts.rss_peak_bytes = process.rss_peak_bytes;
-        facts.threads = process.threads;
-    }
-    return facts;
-}
-
 static bool recover_box(const struct box_file *box, const struct recover_options *options)
 {
-    int running = box_file_process(box);
-    struct box_profile_facts facts = running ? living_facts(running) : box_file_last_facts(box);
+    struct process process;
+    int pid = box_file_process(box);
+    bool running = pid != 0 && process_read(&process, pid);
+    struct box_profile_facts facts = box_file_facts(box, running ? &process : NULL);
     char *path = box_file_save(box, &facts, options->wanted_path);
     const char *fate = "kept";
     if (!path)
@@ -88,7 +74,7 @@ static int print_help(void)
          "the box. Without an argument, lists the black boxes in /dev/shm, $TMPDIR and here.\n"
          "  -o, --output FILE   write FILE (default: NAME.PID.N.prof here)\n"
          "      --keep          leave the black box where it is");
-    return 0;
+    return output_finish_stdout() ? 0 : 1;
 }
 
 int command_recover(int argc, char **argv)
@@ -105,13 +91,13 @@ int command_recover(int argc, char **argv)
         if (option == 'h')
             return print_help();
         if (option == ':')
-            return message_usage("recover", "%s needs a value", argv[optind - 1]);
+            return message_usage("recover", "a value is missing after %s", argv[optind - 1]);
         if (option == 'o')
             wanted.wanted_path = optarg;
         else if (option == 'k')
             wanted.keep = true;
         else
-            return message_usage("recover", "unknown option %s", argv[optind - 1]);
+            return message_usage("recover", "unknown or ambiguous option %s", argv[optind - 1]);
     }
     if (argc - optind > 1)
         return message_usage("recover", "one PID or BLACKBOX is wanted");

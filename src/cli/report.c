@@ -1,17 +1,17 @@
 #include "report.h"
 
 #include "message.h"
+#include "output.h"
 #include "prune.h"
 #include "render.h"
 #include "symbol.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char report_usage[] =
+static const char usage[] =
     "usage: heapdiff [options] PROFILE                 what is live, and who asked for it\n"
     "       heapdiff --base OLD [options] NEW          what grew since OLD\n"
     "       heapdiff run [options] -- COMMAND          run a program recorded\n"
@@ -43,6 +43,12 @@ const char report_usage[] =
     "  --relative-percentages percentages are of what --focus and --ignore leave\n"
     "  --color WHEN           auto, always, never\n"
     "  --help, --version\n";
+
+int report_help(void)
+{
+    fputs(usage, stdout);
+    return output_finish_stdout() ? 0 : 1;
+}
 
 /* What is loaded for one report. */
 struct session {
@@ -152,9 +158,7 @@ static bool session_run(struct session *session)
     profile_prune(shown);
     filter_mark(session->filter, shown);
     render(session);
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return true;
-    return message_error("standard output", "%s", strerror(errno));
+    return output_finish_stdout();
 }
 
 static void session_close(struct session *session)
@@ -167,20 +171,18 @@ static void session_close(struct session *session)
 
 int command_report(int argc, char **argv)
 {
-    static char name[] = "heapdiff";
     struct session session = {0};
-    argv[0] = name; /* getopt begins its messages with it */
     enum options_result result = options_parse(&session.options, argc, argv);
     if (result == OPTIONS_HELP)
-        fputs(report_usage, stdout);
+        return report_help();
     if (result != OPTIONS_RUN)
-        return result == OPTIONS_HELP ? 0 : 2;
+        return 2;
     char *message;
     session.filter = filter_new(&session.options.filter, &message);
     if (!session.filter) {
-        fprintf(stderr, "heapdiff: %s\n", message);
+        int status = message_usage(NULL, "%s", message);
         free(message);
-        return 2;
+        return status;
     }
     signal(SIGPIPE, SIG_DFL); /* "| head" ends the command in silence */
     bool done = session_run(&session);

@@ -10,7 +10,7 @@
    usage. */
 int command_report(int argc, char **argv);
 
-/* What `heapdiff --help` prints. */
-extern const char report_usage[];
+/* Prints what `heapdiff --help` says; the exit status. */
+int report_help(void);
 
 #endif

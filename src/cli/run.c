@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "message.h"
 #include "name_pattern.h"
+#include "output.h"
 #include "preload_path.h"
 #include "program.h"
 #include "run_options.h"
@@ -46,6 +47,15 @@ static void install_forwarding(sigset_t *installed)
         sigaction(forwarded_signals[i], &action, NULL);
         sigaddset(installed, forwarded_signals[i]);
     }
+}
+
+/* Once the program has ended, what asks it to end asks us. */
+static void end_forwarding(const sigset_t *installed)
+{
+    static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++)
+        if (sigismember(installed, ending[i]))
+            signal(ending[i], SIG_DFL);
 }
 
 /* posix_spawnp(), and the shell for a script without "#!", as execvp() and every shell have it. */
@@ -116,18 +126,21 @@ static char *swap_variable(const char *name, const char *value)
     return copy;
 }
 
-static bool start(const struct run_options *options, const char *preload, pid_t *pid)
+/* Its pid, or 0 after one line. */
+static pid_t start(const struct run_options *options, const char *preload,
+                   const sigset_t *installed)
 {
-    sigset_t installed;
     char *preload_before = swap_variable("LD_PRELOAD", preload);
     char *variable_before = swap_variable("HEAPDIFF", options->variable);
-    install_forwarding(&installed);
-    *pid = spawn(options->command, &installed);
+    pid_t pid = spawn(options->command, installed);
     free(swap_variable("LD_PRELOAD", preload_before));
     free(swap_variable("HEAPDIFF", variable_before));
     free(preload_before);
     free(variable_before);
-    return *pid > 0 || message_error(options->command[0], "%s", strerror(-*pid));
+    if (pid > 0)
+        return pid;
+    message_error(options->command[0], "%s", strerror(-pid));
+    return 0;
 }
 
 static uint64_t now_ns(void)
@@ -162,10 +175,13 @@ static void gather(const struct run_options *options, uint64_t start_ns)
 static int run_command(const struct run_options *options, const char *preload)
 {
     uint64_t start_ns = now_ns();
-    pid_t pid;
-    if (!start(options, preload, &pid))
+    sigset_t installed;
+    install_forwarding(&installed);
+    pid_t pid = start(options, preload, &installed);
+    if (pid == 0)
         return 1;
     int status = wait_for(pid);
+    end_forwarding(&installed);
     if (WIFSIGNALED(status))
         message_note("%s (pid %d) was killed by signal %d (%s)", options->command[0], (int)pid,
                      WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -227,7 +243,7 @@ int command_run(int argc, char **argv)
         status = preload ? run_command(&options, preload) : 1;
         free(preload);
     } else if (status < 0) {
-        status = 0;
+        status = output_finish_stdout() ? 0 : 1;
     }
     run_options_free(&options);
     return status;

@@ -134,9 +134,9 @@ static int read_all(struct run_options *options, int argc, char **argv)
             return -1;
         }
         if (option == ':')
-            return message_usage("run", "%s needs a value", argv[optind - 1]);
+            return message_usage("run", "a value is missing after %s", argv[optind - 1]);
         if (option == '?')
-            return message_usage("run", "unknown option %s", argv[optind - 1]);
+            return message_usage("run", "unknown or ambiguous option %s", argv[optind - 1]);
         status = apply(options, option);
     }
     return status;

@@ -4,7 +4,6 @@
 #include "memory.h"
 #include "message.h"
 #include "name_pattern.h"
-#include "output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +19,7 @@
 enum {
     ANSWER_WAIT_MS = 3000, /* a large heap's snapshot takes well below a second */
     ANSWER_POLL_MS = 2,
-    COPY_BYTES = 1 << 16,
-    PROFILE_PERMISSIONS = 0644
+    COPY_BYTES = 1 << 16
 };
 
 /* A snapshot being asked for. */
@@ -29,6 +27,7 @@ struct snap {
     struct process process;
     struct box_file box;
     const char *wanted_path; /* NULL: by the usual names */
+    struct output output;    /* with a wanted path: opened before the process is disturbed */
     uint64_t asked_ns;
 };
 
@@ -102,6 +101,18 @@ static char *find_written(const struct snap *snap)
     return newest;
 }
 
+/* Opens what the process wrote, if it is its own file; -1: it is not, or may not be read. */
+static int open_written(const struct snap *snap, const char *path)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 ||
+        (fstat(fd, &status) == 0 && status.st_uid == snap->process.user && S_ISREG(status.st_mode)))
+        return fd;
+    close(fd);
+    return -1;
+}
+
 static bool copy_bytes(int fd, struct sink *sink)
 {
     unsigned char *bytes = memory_zeroed(1, COPY_BYTES);
@@ -110,31 +121,20 @@ static bool copy_bytes(int fd, struct sink *sink)
         if (!sink->write(sink, bytes, (size_t)got))
             break;
     free(bytes);
-    return got == 0;
+    return got >= 0; /* what cannot be written is the output's to tell */
 }
 
-/* Moves what the process wrote to where it is wanted. Another user's files are only copied: their
-   names may lead anywhere by the time we would delete them. */
-static bool move_written(const struct snap *snap, const char *from)
+/* Moves the bytes of `fd`, which are those of `from`, to where they are wanted. Another user's files
+   are only copied: their names may lead anywhere by the time we would delete them. */
+static bool move_written(struct snap *snap, int fd, const char *from)
 {
-    struct output output;
-    struct stat status;
-    int fd = open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &status) != 0 || status.st_uid != snap->process.user ||
-        !S_ISREG(status.st_mode) ||
-        !output_open(&output, snap->wanted_path, PROFILE_PERMISSIONS, OUTPUT_AS_IS)) {
-        if (fd >= 0)
-            close(fd);
-        return false;
+    if (!copy_bytes(fd, &snap->output.sink)) {
+        int error = errno;
+        output_abandon(&snap->output);
+        return message_error(from, "cannot be read: %s", strerror(error));
     }
-    bool copied = copy_bytes(fd, &output.sink);
-    close(fd);
-    if (!copied) {
-        output_abandon(&output);
-        return false;
-    }
-    if (!output_commit(&output, OUTPUT_REPLACE))
-        return false;
+    if (!output_commit(&snap->output, OUTPUT_REPLACE))
+        return message_error(snap->wanted_path, "cannot be written: %s", strerror(errno));
     if (snap->process.user == geteuid())
         unlink(from);
     return true;
@@ -153,34 +153,57 @@ static const char *shown_path(const struct snap *snap, const char *path)
     return path;
 }
 
-/* By signal. NULL, or why not. */
-static const char *snap_by_signal(struct snap *snap)
+enum snap_result {
+    SNAP_DONE,
+    SNAP_FAILED, /* one line has been said */
+    SNAP_REFUSED /* nothing is written: its black box may do */
+};
+
+/* Puts what the process wrote where it is wanted, and says so. */
+static enum snap_result take_written(struct snap *snap, const char *written, const char **reason)
 {
-    const char *reason = ask(snap);
-    if (reason)
-        return reason;
-    char *written = find_written(snap);
-    if (!written)
-        return "it answered, but its file cannot be found from here";
-    if (snap->wanted_path && !move_written(snap, written))
-        reason = "it answered, but its file cannot be moved";
-    else
+    int fd = snap->wanted_path ? open_written(snap, written) : -1;
+    if (snap->wanted_path && fd < 0) {
+        *reason = "it answered, but its file cannot be read";
+        return SNAP_REFUSED;
+    }
+    bool done = !snap->wanted_path || move_written(snap, fd, written);
+    if (fd >= 0)
+        close(fd);
+    if (done)
         message_note("%s: written by %s (pid %d), asked by signal %d (%s)",
                      snap->wanted_path ? snap->wanted_path : shown_path(snap, written),
                      snap->box.program, snap->process.pid, snap->box.view.header->signal,
                      strsignal(snap->box.view.header->signal));
-    free(written);
-    return reason;
+    return done ? SNAP_DONE : SNAP_FAILED;
 }
 
-static bool snap_by_box(const struct snap *snap, const char *why)
+/* *reason: why it was refused. */
+static enum snap_result snap_by_signal(struct snap *snap, const char **reason)
 {
-    struct box_profile_facts facts = {.time_ns = now_ns(),
-                                      .rss_bytes = snap->process.rss_bytes,
-                                      .rss_peak_bytes = snap->process.rss_peak_bytes,
-                                      .threads = snap->process.threads,
-                                      .source = "black box"};
-    char *path = box_file_save(&snap->box, &facts, snap->wanted_path);
+    *reason = ask(snap);
+    if (*reason)
+        return SNAP_REFUSED;
+    char *written = find_written(snap);
+    enum snap_result result = SNAP_REFUSED;
+    if (written)
+        result = take_written(snap, written, reason);
+    else
+        *reason = "it answered, but its file cannot be found from here";
+    free(written);
+    return result;
+}
+
+static bool snap_by_box(struct snap *snap, const char *why)
+{
+    struct box_profile_facts facts = box_file_facts(&snap->box, &snap->process);
+    char *path = NULL;
+    if (!snap->wanted_path)
+        path = box_file_save(&snap->box, &facts, NULL);
+    else if (box_file_write(&snap->box, &facts, &snap->output, OUTPUT_REPLACE))
+        path = memory_format("%s", snap->wanted_path);
+    else
+        message_error(snap->wanted_path, "cannot be written: %s", strerror(errno));
     if (!path)
         return false;
     message_note("%s: read from the black box of %s (pid %d): %s", path, snap->box.program,
@@ -189,14 +212,12 @@ static bool snap_by_box(const struct snap *snap, const char *why)
     return true;
 }
 
-/* Before the process is disturbed: whether its answer could be put there at all. */
-static bool check_wanted_path(const char *path)
+/* Finds the process and its box. NULL, or why there is nothing to take. */
+static const char *find_process(struct snap *snap, int pid)
 {
-    struct output output;
-    if (!output_open(&output, path, PROFILE_PERMISSIONS, OUTPUT_AS_IS))
-        return message_error(path, "cannot be written: %s", strerror(errno));
-    output_abandon(&output);
-    return true;
+    if (!process_read(&snap->process, pid))
+        return "no such process";
+    return box_search_process(&snap->box, &snap->process);
 }
 
 static bool snap_process(int pid, const char *wanted_path)
@@ -204,15 +225,16 @@ static bool snap_process(int pid, const char *wanted_path)
     struct snap snap = {.wanted_path = wanted_path};
     char what[32];
     snprintf(what, sizeof(what), "%d", pid);
-    if (wanted_path && !check_wanted_path(wanted_path))
-        return false;
-    if (!process_read(&snap.process, pid))
-        return message_error(what, "no such process");
-    const char *reason = box_search_process(&snap.box, &snap.process);
-    if (reason)
+    if (wanted_path && !output_open(&snap.output, wanted_path))
+        return message_error(wanted_path, "cannot be written: %s", strerror(errno));
+    const char *reason = find_process(&snap, pid);
+    if (reason) {
+        if (wanted_path)
+            output_abandon(&snap.output);
         return message_error(what, "%s", reason);
-    reason = snap_by_signal(&snap);
-    bool done = !reason || snap_by_box(&snap, reason);
+    }
+    enum snap_result result = snap_by_signal(&snap, &reason);
+    bool done = result == SNAP_DONE || (result == SNAP_REFUSED && snap_by_box(&snap, reason));
     box_file_close(&snap.box);
     return done;
 }
@@ -233,7 +255,7 @@ static int print_help(void)
          "it listens to it, else from its black box.\n"
          "  -o, --output FILE   write FILE (default: the process's own pattern, or from the black\n"
          "                      box NAME.PID.N.prof here)");
-    return 0;
+    return output_finish_stdout() ? 0 : 1;
 }
 
 int command_snap(int argc, char **argv)
@@ -248,9 +270,9 @@ int command_snap(int argc, char **argv)
         if (option == 'h')
             return print_help();
         if (option == ':')
-            return message_usage("snap", "%s needs a value", argv[optind - 1]);
+            return message_usage("snap", "a value is missing after %s", argv[optind - 1]);
         if (option != 'o')
-            return message_usage("snap", "unknown option %s", argv[optind - 1]);
+            return message_usage("snap", "unknown or ambiguous option %s", argv[optind - 1]);
         wanted_path = optarg;
     }
     if (argc - optind != 1)

@@ -89,6 +89,24 @@ class Files(harness.Case):
         self.assertRegex(self.heapdiff("--lines", "--top", "60", self.path("good.prof")),
                          r"malloc_large.*truth_heap\.c:\d+")
 
+    def test_usage_says_where_help_is(self):
+        for arguments, command in ((("--nonsense",), "heapdiff"), (("--top=x", "p"), "heapdiff"),
+                                   (("run", "--nonsense"), "heapdiff run"), (("snap",), "heapdiff snap"),
+                                   (("recover", "-o"), "heapdiff recover"),
+                                   (("export", "--format"), "heapdiff export")):
+            with self.subTest(arguments):
+                self.assertRegex(self.heapdiff(*arguments, status=2),
+                                 r'\Aheapdiff: [^\n]+ \(try "%s --help"\)\n\Z' % command)
+
+    def test_full_disk_is_told(self):
+        for arguments in ((self.path("good.prof"),), ("--help",), ("--version",), ("recover", "--help"),
+                          ("export", "--format", "collapsed", self.path("good.prof"))):
+            with self.subTest(arguments), open("/dev/full", "w") as full:
+                done = subprocess.run([harness.COMMAND, *arguments], stdout=full, text=True,
+                                      stderr=subprocess.PIPE, env=harness.environment(preload=False))
+                self.assertEqual((done.returncode, done.stderr),
+                                 (1, "heapdiff: standard output: No space left on device\n"))
+
     def test_pprof_spellings(self):
         for arguments in (("-top",), ("-cum",), ("-inuse_space",), ("-alloc_objects",),
                           ("-sample_index=alloc_space",), ("-traces",), ("-tree",),
@@ -137,6 +155,16 @@ class Processes(harness.Case):
             Profile(self.path("s.prof")).check()
             child = self.start([harness.helper("storm"), "3"], "signal=none")
             child.stdout.readline()
+
+    def test_snap_into_a_pipe(self):
+        child = self.start([harness.helper("storm"), "3"])
+        child.stdout.readline()
+        os.mkfifo(self.path("pipe"))
+        with open(self.path("taken.prof"), "wb") as taken:
+            reader = subprocess.Popen(["cat", self.path("pipe")], stdout=taken)
+            self.run_program([harness.COMMAND, "snap", str(child.pid), "-o", "pipe"], preload=False)
+            reader.wait(timeout=harness.LIMIT_SECONDS)
+        Profile(self.path("taken.prof")).check()
 
     def test_recover_lists(self):
         child = self.start([harness.helper("storm"), "3"])

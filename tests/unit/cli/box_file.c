@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -36,7 +37,7 @@ static void profile_is_made(void **state)
     write_box("a.heapdiff", 77, 5, "app");
     assert_null(box_file_open(&box, "a.heapdiff"));
     assert_int_equal(box_file_process(&box), 0);
-    struct box_profile_facts facts = box_file_last_facts(&box);
+    struct box_profile_facts facts = box_file_facts(&box, NULL);
     assert_true(facts.time_ns > 1000000000u);
     char *path = box_file_save(&box, &facts, NULL);
     assert_string_equal(path, "app.77.1.prof");
@@ -78,6 +79,28 @@ static void other_files_are_refused(void **state)
     assert_string_equal(box_file_open(&box, "text"), "not a black box");
     assert_non_null(box_file_open(&box, "fifo"));
     assert_non_null(box_file_open(&box, "."));
+}
+
+/* Whoever may write to the directory may cut the file while it is mapped. */
+static void cut_box_ends_the_command(void **state)
+{
+    (void)state;
+    int status = 0;
+    write_box("a.heapdiff", 77, 5, "app");
+    pid_t child = fork();
+    if (child == 0) {
+        struct box_file box;
+        if (box_file_open(&box, "a.heapdiff") || truncate("a.heapdiff", 0) != 0 ||
+            !freopen("/dev/null", "w", stderr))
+            _exit(9);
+        struct box_profile_facts facts = {.source = "black box"};
+        box_file_save(&box, &facts, "out.prof");
+        _exit(8);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_int_equal(scratch_count(), 1); /* the box: nothing half made */
 }
 
 static void only_the_same_file_is_deleted(void **state)
@@ -125,9 +148,13 @@ static void processes_without_box_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(profile_is_made),          TEST(hostile_names_stay_here),
-        TEST(other_files_are_refused),  TEST(only_the_same_file_is_deleted),
-        TEST(newest_of_a_pid_is_found), TEST(processes_without_box_are_told),
+        TEST(profile_is_made),
+        TEST(hostile_names_stay_here),
+        TEST(other_files_are_refused),
+        TEST(only_the_same_file_is_deleted),
+        TEST(newest_of_a_pid_is_found),
+        TEST(cut_box_ends_the_command),
+        TEST(processes_without_box_are_told),
     };
     return cmocka_run_group_tests_name("cli/box_file", tests, NULL, NULL);
 }
