@@ -65,6 +65,7 @@ static const char *map_once(struct box_file *box, int fd)
         return "empty";
     box->device = status.st_dev;
     box->inode = status.st_ino;
+    box->user = status.st_uid;
     box->changed = status.st_mtime;
     box->size_bytes = (size_t)status.st_size;
     box->bytes = mmap(NULL, box->size_bytes, PROT_READ, MAP_SHARED, fd, 0);

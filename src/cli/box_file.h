@@ -24,6 +24,7 @@ struct box_file {
     char *program; /* its name, fit to be part of a file's name */
     dev_t device;
     ino_t inode;
+    uid_t user;     /* who owns the file */
     time_t changed; /* when the file was last written to, as far as the file system knows */
 };
 

@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-/* Prints program, pid, start, size, state and path of each on stdout; false when that failed. */
+/* Prints program, pid, start, size, state and path of each on stdout, oldest first, and how to be rid
+   of those of ended processes on stderr. False, after one line, when that failed. */
 bool listing_print(void);
 
 #endif

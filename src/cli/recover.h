@@ -1,8 +1,8 @@
 /*
  * recover.h - `heapdiff recover`: a profile from a black box alone.
  *
- * What it is: for processes that were killed, crashed or never answered; without an argument, the
- *   list of black boxes that lie about.
+ * What it is: for processes that were killed, crashed or never answered; the sweep of all boxes of
+ *   ended processes; without an argument, the list of those that lie about.
  * Owns: nothing. Context: cli. Not here: running processes that can be asked (snap.h).
  */
 #ifndef HEAPDIFF_CLI_RECOVER_H

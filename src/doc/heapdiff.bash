@@ -34,7 +34,7 @@ _heapdiff_options()
     run) echo "--output --allocator --every --interval --keep --signal --only --no-children
         --blackbox -O --no-symbols --force --quiet --help" ;;
     snap) echo "--output --help" ;;
-    recover) echo "--output --keep --help" ;;
+    recover) echo "--output --all --keep --delete --help" ;;
     export) echo "--format --base --sample-index --output --help" ;;
     *) echo "--base --diff-base --normalize --top --cum --tree --traces --json --sample-index
         --focus --ignore --functions --lines --files --addresses --skip --no-skip --unit
@@ -89,7 +89,7 @@ _heapdiff()
     case ${COMP_WORDS[1]} in
     run | snap | recover | export) ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]} ;;
     esac
-    [[ $command == recover && $previous == --keep ]] && previous=""
+    [[ $command == recover && $previous == --@(keep|all|delete) ]] && previous=""
     if [[ $command == run ]]; then
         start=$(_heapdiff_run_command)
         if ((start < COMP_CWORD)) && _heapdiff_offset "$start"; then

@@ -181,5 +181,89 @@ class Processes(harness.Case):
         self.profile("storm.*.prof")
 
 
+class Sweep(harness.Case):
+    """Black boxes that killed processes leave. TMPDIR and the directory are the test's own."""
+
+    def killed(self, name):
+        os.symlink(harness.helper("storm"), self.path(name))
+        child = self.start([self.path(name), "9"], "blackbox=" + self.directory)
+        child.stdout.readline()
+        child.kill()
+        child.wait()
+        return child.pid
+
+    def sweep(self, *arguments, status=0):
+        done = self.run_program([harness.COMMAND, "recover", *arguments], preload=False,
+                                more={"TMPDIR": self.directory})
+        self.assertEqual(done[0], status, done)
+        return done[2]
+
+    def here(self, ending):
+        return sorted(name for name in os.listdir(self.directory) if name.endswith(ending))
+
+    def test_delete(self):
+        first, second = self.killed("one"), self.killed("two")
+        self.assertEqual(len(self.here(".heapdiff")), 2)
+        said = self.sweep("--delete", str(first))
+        self.assertRegex(said, r"\Aheapdiff: \S+: deleted, \w+ \(pid %d\)\n\Z" % first)
+        self.sweep("--delete", self.path(*self.here(".heapdiff")))
+        self.assertEqual(self.here(".heapdiff") + self.here(".prof"), [])
+        self.assertRegex(self.sweep("--delete", str(second), status=1), "no black box")
+
+    def test_several(self):
+        pids = [self.killed("one"), self.killed("two")]
+        self.sweep(*map(str, pids))
+        self.assertEqual(len(self.here(".prof")), 2)
+        self.assertEqual(self.here(".heapdiff"), [])
+
+    def test_what_runs_stays(self):
+        child = self.start([harness.helper("storm"), "9"], "blackbox=" + self.directory)
+        child.stdout.readline()
+        self.assertRegex(self.sweep("--delete", str(child.pid), status=1), "still runs")
+        self.assertEqual(len(self.here(".heapdiff")), 1)
+
+    def test_other_files_stay(self):
+        with open(self.path("letter.heapdiff"), "w") as file:
+            file.write("dear reader")
+        self.assertRegex(self.sweep("--delete", self.path("letter.heapdiff"), status=1), "not a black box")
+        self.assertEqual(self.here(".heapdiff"), ["letter.heapdiff"])
+
+    def alone(self, script):
+        """Runs a script with a /dev/shm of its own: what others left there is none of its business."""
+        own = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-U", "-r", "--mount"]
+        script = "mount -t tmpfs none /dev/shm || exit %d\n%s" % (harness.SKIP, script)
+        done = self.run_program([*own, "sh", "-c", script], preload=False, more={
+            "TMPDIR": self.directory, "PRELOAD": harness.PRELOAD, "HEAPDIFF_COMMAND": harness.COMMAND})
+        if done[0] == harness.SKIP or "unshare" in done[2]:
+            self.skipTest("no mount namespace")
+        return done
+
+    def test_all(self):
+        kill = "LD_PRELOAD=$PRELOAD dash -c 'kill -9 $$' 2>/dev/null;"
+        run = "LD_PRELOAD=$PRELOAD sleep 9 & running=$!; sleep 0.2; "
+        end = "kill $running; echo left: $(ls /dev/shm)"
+        done = self.alone(run + kill + kill + "$HEAPDIFF_COMMAND recover --all;" + end)
+        self.assertEqual(len(re.findall(r": recovered dash \(pid \d+\) from \S+ \(deleted\)", done[2])),
+                         2, done)
+        self.assertRegex(done[1], r"left: sleep\.\d+\.heapdiff\n\Z", "what runs keeps its box")
+        self.assertEqual(len(self.here(".prof")), 2)
+        done = self.alone(kill + kill + "$HEAPDIFF_COMMAND recover --all --delete; ls /dev/shm")
+        self.assertEqual(done[1], "")
+        self.assertEqual(len(self.here(".prof")), 2)
+        done = self.alone("$HEAPDIFF_COMMAND recover --all")
+        self.assertRegex(done[2], r"\Aheapdiff: no black box of an ended process of yours")
+
+    def test_list_says_how_to_sweep(self):
+        done = self.alone("LD_PRELOAD=$PRELOAD dash -c 'kill -9 $$' 2>/dev/null; $HEAPDIFF_COMMAND recover")
+        self.assertRegex(done[2], r"heapdiff: 1 black box of ended processes, .*recover --all")
+        self.assertTrue(all(len(line) <= 100 for line in done[1].splitlines()), done[1])
+
+    def test_usage(self):
+        for arguments in (("--delete",), ("--all", "1"), ("--all", "-o", "x"), ("--delete", "--keep", "1"),
+                          ("-o", "x", "1", "2"), ("-o", "x")):
+            with self.subTest(arguments):
+                self.sweep(*arguments, status=2)
+
+
 if __name__ == "__main__":
     harness.main()
