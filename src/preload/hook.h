@@ -24,4 +24,7 @@ static inline bool hook_enter(void)
     return guard_enter();
 }
 
+/* Looks the C++ operators up, so that none of them has to ask the loader later. Constructor only. */
+void hooks_cxx_init(void);
+
 #endif

@@ -40,14 +40,14 @@ static void *next_of_caller(void **cache, const char *name, const void *caller)
 /* The next definition of `name`, looked up once; NULL when nobody has one. */
 static void *next_of(void **cache, const char *name, const void *caller)
 {
-    void *next = __atomic_load_n(cache, __ATOMIC_RELAXED);
-    if (next)
-        return next;
-    next = real_next(name);
-    if (!next)
+    void *found = __atomic_load_n(cache, __ATOMIC_RELAXED);
+    if (found)
+        return found;
+    found = real_next(name);
+    if (!found)
         return next_of_caller(cache, name, caller);
-    __atomic_store_n(cache, next, __ATOMIC_RELAXED);
-    return next;
+    __atomic_store_n(cache, found, __ATOMIC_RELAXED);
+    return found;
 }
 
 static bool is_own(void)
@@ -70,60 +70,82 @@ static void *own_new(size_t size, size_t alignment, struct unwind_start start)
     return address;
 }
 
+/* X(function, name, alignment), and X(function, name) below. */
+#define CXX_NEWS(X)                                                          \
+    X(cxx_new, "_Znwm", 0)                                                   \
+    X(cxx_new_array, "_Znam", 0)                                             \
+    X(cxx_new_nothrow, "_ZnwmRKSt9nothrow_t", 0)                             \
+    X(cxx_new_array_nothrow, "_ZnamRKSt9nothrow_t", 0)                       \
+    X(cxx_new_aligned, "_ZnwmSt11align_val_t", second)                       \
+    X(cxx_new_array_aligned, "_ZnamSt11align_val_t", second)                 \
+    X(cxx_new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t", second) \
+    X(cxx_new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t", second)
+
+#define CXX_DELETES(X)                                                   \
+    X(cxx_delete, "_ZdlPv")                                              \
+    X(cxx_delete_array, "_ZdaPv")                                        \
+    X(cxx_delete_sized, "_ZdlPvm")                                       \
+    X(cxx_delete_array_sized, "_ZdaPvm")                                 \
+    X(cxx_delete_nothrow, "_ZdlPvRKSt9nothrow_t")                        \
+    X(cxx_delete_array_nothrow, "_ZdaPvRKSt9nothrow_t")                  \
+    X(cxx_delete_aligned, "_ZdlPvSt11align_val_t")                       \
+    X(cxx_delete_array_aligned, "_ZdaPvSt11align_val_t")                 \
+    X(cxx_delete_sized_aligned, "_ZdlPvmSt11align_val_t")                \
+    X(cxx_delete_array_sized_aligned, "_ZdaPvmSt11align_val_t")          \
+    X(cxx_delete_aligned_nothrow, "_ZdlPvSt11align_val_tRKSt9nothrow_t") \
+    X(cxx_delete_array_aligned_nothrow, "_ZdaPvSt11align_val_tRKSt9nothrow_t")
+
+/* The next definition of each; NULL: not looked up yet, or there is none. */
+static struct {
+#define CXX_FIELD(function, ...) void *function;
+    CXX_NEWS(CXX_FIELD)
+    CXX_DELETES(CXX_FIELD)
+#undef CXX_FIELD
+} operators;
+
+void hooks_cxx_init(void)
+{
+    if (!real_resolve() || !real.cxx_new || real.cxx_own)
+        return;
+#define CXX_LOOK_UP(function, name, ...) operators.function = real_next(name);
+    CXX_NEWS(CXX_LOOK_UP)
+    CXX_DELETES(CXX_LOOK_UP)
+#undef CXX_LOOK_UP
+}
+
 /*
  * When the allocator has nothing to give, its operator takes over: new_handler and bad_alloc are its
  * business. Both that and libstdc++'s operators are tail calls: no frame of ours is in the way. Code
  * with operators that are nobody's (they were hidden, or are gone) gets what all of them end in.
  */
-#define HOOK_NEW(function, name, alignment)                                      \
-    HOOK void *function(size_t size, size_t second, size_t third) __asm__(name); \
-    HOOK void *function(size_t size, size_t second, size_t third)                \
-    {                                                                            \
-        static void *cache;                                                      \
-        new_fn next;                                                             \
-        if (is_own()) {                                                          \
-            void *address = own_new(size, alignment, UNWIND_HERE());             \
-            if (address)                                                         \
-                return address;                                                  \
-        }                                                                        \
-        next = (new_fn)next_of(&cache, name, __builtin_return_address(0));       \
-        if (!next)                                                               \
-            return own_new(size, alignment, UNWIND_HERE());                      \
-        return next(size, second, third);                                        \
+#define HOOK_NEW(function, name, alignment)                                               \
+    HOOK void *function(size_t size, size_t second, size_t third) __asm__(name);          \
+    HOOK void *function(size_t size, size_t second, size_t third)                         \
+    {                                                                                     \
+        new_fn chosen;                                                                    \
+        if (is_own()) {                                                                   \
+            void *address = own_new(size, alignment, UNWIND_HERE());                      \
+            if (address)                                                                  \
+                return address;                                                           \
+        }                                                                                 \
+        chosen = (new_fn)next_of(&operators.function, name, __builtin_return_address(0)); \
+        if (!chosen)                                                                      \
+            return own_new(size, alignment, UNWIND_HERE());                               \
+        return chosen(size, second, third);                                               \
     }
 
-#define HOOK_DELETE(function, name)                                               \
-    HOOK void function(void *address, size_t second, size_t third) __asm__(name); \
-    HOOK void function(void *address, size_t second, size_t third)                \
-    {                                                                             \
-        static void *cache;                                                       \
-        delete_fn next = NULL;                                                    \
-        if (!is_own())                                                            \
-            next = (delete_fn)next_of(&cache, name, __builtin_return_address(0)); \
-        if (next)                                                                 \
-            next(address, second, third);                                         \
-        else                                                                      \
-            free(address);                                                        \
+#define HOOK_DELETE(function, name)                                                              \
+    HOOK void function(void *address, size_t second, size_t third) __asm__(name);                \
+    HOOK void function(void *address, size_t second, size_t third)                               \
+    {                                                                                            \
+        delete_fn chosen = NULL;                                                                 \
+        if (!is_own())                                                                           \
+            chosen = (delete_fn)next_of(&operators.function, name, __builtin_return_address(0)); \
+        if (chosen)                                                                              \
+            chosen(address, second, third);                                                      \
+        else                                                                                     \
+            free(address);                                                                       \
     }
 
-HOOK_NEW(cxx_new, "_Znwm", 0)
-HOOK_NEW(cxx_new_array, "_Znam", 0)
-HOOK_NEW(cxx_new_nothrow, "_ZnwmRKSt9nothrow_t", 0)
-HOOK_NEW(cxx_new_array_nothrow, "_ZnamRKSt9nothrow_t", 0)
-HOOK_NEW(cxx_new_aligned, "_ZnwmSt11align_val_t", second)
-HOOK_NEW(cxx_new_array_aligned, "_ZnamSt11align_val_t", second)
-HOOK_NEW(cxx_new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t", second)
-HOOK_NEW(cxx_new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t", second)
-
-HOOK_DELETE(cxx_delete, "_ZdlPv")
-HOOK_DELETE(cxx_delete_array, "_ZdaPv")
-HOOK_DELETE(cxx_delete_sized, "_ZdlPvm")
-HOOK_DELETE(cxx_delete_array_sized, "_ZdaPvm")
-HOOK_DELETE(cxx_delete_nothrow, "_ZdlPvRKSt9nothrow_t")
-HOOK_DELETE(cxx_delete_array_nothrow, "_ZdaPvRKSt9nothrow_t")
-HOOK_DELETE(cxx_delete_aligned, "_ZdlPvSt11align_val_t")
-HOOK_DELETE(cxx_delete_array_aligned, "_ZdaPvSt11align_val_t")
-HOOK_DELETE(cxx_delete_sized_aligned, "_ZdlPvmSt11align_val_t")
-HOOK_DELETE(cxx_delete_array_sized_aligned, "_ZdaPvmSt11align_val_t")
-HOOK_DELETE(cxx_delete_aligned_nothrow, "_ZdlPvSt11align_val_tRKSt9nothrow_t")
-HOOK_DELETE(cxx_delete_array_aligned_nothrow, "_ZdaPvSt11align_val_tRKSt9nothrow_t")
+CXX_NEWS(HOOK_NEW)
+CXX_DELETES(HOOK_DELETE)

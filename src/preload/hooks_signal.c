@@ -17,6 +17,7 @@ handler_fn __sysv_signal(int number, handler_fn handler);
 /* Whether the call is about the signal we share. */
 static bool is_shared(int number)
 {
+    real_resolve();
     if (!listener_owns(number))
         return false;
     if (hook_enter()) /* a forked child's first event: another thread may have held the lock */
@@ -26,7 +27,6 @@ static bool is_shared(int number)
 
 HOOK int sigaction(int number, const struct sigaction *act, struct sigaction *old)
 {
-    real_resolve();
     return is_shared(number) ? listener_action(act, old) : real.sigaction(number, act, old);
 }
 
@@ -39,10 +39,9 @@ static handler_fn signal_with(int number, handler_fn handler, int flags)
     return old.sa_handler;
 }
 
-/* Passed on by name: signal() differs from libc to libc. */
-static handler_fn pass_on(const char *name, int number, handler_fn handler)
+/* Passed on to its namesake: signal() differs from libc to libc. */
+static handler_fn pass_on(signal_fn next, int number, handler_fn handler)
 {
-    signal_fn next = (signal_fn)real_next(name);
     if (next)
         return next(number, handler);
     errno = ENOSYS;
@@ -52,25 +51,25 @@ static handler_fn pass_on(const char *name, int number, handler_fn handler)
 HOOK handler_fn signal(int number, handler_fn handler)
 {
     return is_shared(number) ? signal_with(number, handler, SA_RESTART)
-                             : pass_on("signal", number, handler);
+                             : pass_on(real.signal, number, handler);
 }
 
 HOOK handler_fn bsd_signal(int number, handler_fn handler)
 {
     return is_shared(number) ? signal_with(number, handler, SA_RESTART)
-                             : pass_on("bsd_signal", number, handler);
+                             : pass_on(real.bsd_signal, number, handler);
 }
 
 HOOK handler_fn ssignal(int number, handler_fn handler)
 {
     return is_shared(number) ? signal_with(number, handler, SA_RESTART)
-                             : pass_on("ssignal", number, handler);
+                             : pass_on(real.ssignal, number, handler);
 }
 
 HOOK handler_fn __sysv_signal(int number, handler_fn handler)
 {
     return is_shared(number) ? signal_with(number, handler, (int)SA_RESETHAND | SA_NODEFER)
-                             : pass_on("__sysv_signal", number, handler);
+                             : pass_on(real.__sysv_signal, number, handler);
 }
 
 HOOK handler_fn sysv_signal(int number, handler_fn handler)

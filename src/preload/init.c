@@ -6,6 +6,7 @@
 #include "facts.h"
 #include "growth.h"
 #include "guard.h"
+#include "hook.h"
 #include "listener.h"
 #include "mapping.h"
 #include "options.h"
@@ -182,6 +183,7 @@ static void warn_about_own_malloc(void)
 __attribute__((constructor)) static void start_up(void)
 {
     real_resolve();
+    hooks_cxx_init();
     init_first_event();
     if (options.only[0] != '\0' && is_wanted())
         start();

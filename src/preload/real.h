@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+typedef void (*real_handler)(int);
+
 /* X(result, name, parameters): every function that is hooked and passed on. */
 #define REAL_FUNCTIONS(X)                                                    \
     X(void *, malloc, (size_t))                                              \
@@ -46,7 +48,11 @@
     X(void, _exit, (int))                                                    \
     X(void, _Exit, (int))                                                    \
     X(void, quick_exit, (int))                                               \
-    X(int, sigaction, (int, const struct sigaction *, struct sigaction *))
+    X(int, sigaction, (int, const struct sigaction *, struct sigaction *))   \
+    X(real_handler, signal, (int, real_handler))                             \
+    X(real_handler, bsd_signal, (int, real_handler))                         \
+    X(real_handler, ssignal, (int, real_handler))                            \
+    X(real_handler, __sysv_signal, (int, real_handler))
 
 struct real {
 #define REAL_FIELD(result, name, parameters) result(*name) parameters;

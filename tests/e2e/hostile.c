@@ -59,6 +59,20 @@ static int run_unload(char **paths)
     return status;
 }
 
+/* What dlerror() has to say is the program's: no hook asks the loader anything, once it runs. */
+static int run_loader(void)
+{
+    const char *error = dlerror();
+
+    if (error || dlsym(RTLD_DEFAULT, "hostile_nothing"))
+        return 1;
+    signal(SIGUSR1, SIG_DFL);
+    signal(SIGUSR2, SIG_IGN);
+    free(malloc(10));
+    error = dlerror();
+    return !error || !strstr(error, "hostile_nothing");
+}
+
 /* Descriptor 2 becomes a file of the program's own. */
 static int run_reuse(const char *path)
 {
@@ -157,6 +171,8 @@ int main(int count, char **arguments)
         return run_cxx(arguments + 2);
     if (strcmp(mode, "unload") == 0 && count > 1 + LIBRARIES)
         return run_unload(arguments + 2);
+    if (strcmp(mode, "loader") == 0)
+        return run_loader();
     if (strcmp(mode, "jumps") == 0)
         return run_jumps();
     if (strcmp(mode, "forks") == 0)

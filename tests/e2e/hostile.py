@@ -74,6 +74,9 @@ class Hostile(harness.Case):
         self.run_hostile("jumps")
         self.assertEqual(self.counted(self.profile().path, "hostile_after"), [12, 12])
 
+    def test_loader_is_left_alone(self):
+        self.run_hostile("loader")
+
 
 if __name__ == "__main__":
     harness.main()
