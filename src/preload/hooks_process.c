@@ -58,11 +58,10 @@ static bool is_on_path(const char *file)
     }
 }
 
-/* The program is about to be replaced: its last word now, for exec does not come back. */
+/* The program is about to be replaced: its last word now, for exec does not come back. A forked child
+   that has recorded nothing has none: what it inherited is in its parent's profiles. */
 static void before_exec(bool will_run)
 {
-    hook_enter();
-    guard_leave();
     if (!will_run)
         return;
     process_finish("exec");

@@ -73,6 +73,19 @@ static int run_loader(void)
     return !error || !strstr(error, "hostile_nothing");
 }
 
+/* A child that becomes another program at once. */
+static int run_spawner(void)
+{
+    int status = 1;
+    pid_t child = fork();
+
+    if (child == 0) {
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(1);
+    }
+    return child < 0 || waitpid(child, &status, 0) != child || status != 0;
+}
+
 /* Descriptor 2 becomes a file of the program's own. */
 static int run_reuse(const char *path)
 {
@@ -173,6 +186,8 @@ int main(int count, char **arguments)
         return run_unload(arguments + 2);
     if (strcmp(mode, "loader") == 0)
         return run_loader();
+    if (strcmp(mode, "spawner") == 0)
+        return run_spawner();
     if (strcmp(mode, "jumps") == 0)
         return run_jumps();
     if (strcmp(mode, "forks") == 0)
