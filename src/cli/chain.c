@@ -20,30 +20,40 @@ struct crowd {
     int64_t weight; /* of the whole site */
 };
 
-static const struct function *next_caller(struct tree_walk *walk)
+/* The next caller that means something to a reader; NULL where the stack ends for him. */
+static const struct function *next_caller(const struct tree *tree, struct tree_walk *walk)
 {
-    struct tree_frame frame;
-    return tree_walk_next(walk, &frame) ? frame.function : NULL;
+    const struct filter *filter = tree->options.fold ? tree->options.filter : NULL;
+    for (struct tree_frame frame; tree_walk_next(walk, &frame);) {
+        if (!frame.line || !filter)
+            return frame.function;
+        if (filter_starts(filter, frame.line->function))
+            return NULL;
+        if (!filter_skips(filter, frame.line->function))
+            return frame.function;
+    }
+    return NULL;
 }
 
 static struct crowd crowd_of(const struct tree *tree, uint32_t node)
 {
     const struct tree_node *site = &tree->nodes[node];
     struct crowd crowd = {.followers = memory_zeroed(site->samples, sizeof *crowd.followers)};
+    struct tree_frame own;
     uint32_t sample = site->first_sample;
     for (; sample != TREE_NONE; sample = tree->next_sample[sample]) {
         struct follower *follower = &crowd.followers[crowd.count++];
         follower->walk = tree_walk_begin(tree, sample);
         follower->weight =
             value_magnitude(tree->profile->samples[sample].values[tree->options.type]);
-        next_caller(&follower->walk); /* the site's own frame */
+        tree_walk_next(&follower->walk, &own);
         crowd.weight = value_sum(crowd.weight, follower->weight);
     }
     return crowd;
 }
 
 /* The caller with the most weight, into *step; only its followers stay. False when the stacks end. */
-static bool crowd_step(struct crowd *crowd, struct chain_step *step)
+static bool crowd_step(const struct tree *tree, struct crowd *crowd, struct chain_step *step)
 {
     struct token_table names = {0};
     int64_t *weights = memory_zeroed(crowd->count, sizeof *weights);
@@ -51,7 +61,7 @@ static bool crowd_step(struct crowd *crowd, struct chain_step *step)
     uint32_t best = 0;
     for (size_t i = 0; i < crowd->count; i++) {
         struct follower *follower = &crowd->followers[i];
-        const struct function *caller = next_caller(&follower->walk);
+        const struct function *caller = next_caller(tree, &follower->walk);
         follower->token = token_of_text(&names, caller ? caller->name : "");
         functions[follower->token] = caller;
         weights[follower->token] = value_sum(weights[follower->token], follower->weight);
@@ -92,7 +102,7 @@ struct chain chain_of(const struct tree *tree, uint32_t node)
     struct chain chain = {.count = 0};
     struct crowd crowd = crowd_of(tree, node);
     struct chain_step step;
-    while (!chain.more && crowd_step(&crowd, &step))
+    while (!chain.more && crowd_step(tree, &crowd, &step))
         chain.more = !put_step(&chain, &step);
     free(crowd.followers);
     return chain;

@@ -28,14 +28,25 @@ static const char SKIPPED[] =
     "|^objspace_x[a-z0-9_]*$|^os::(malloc|realloc)$|^AllocateHeap$|^tcmalloc::|^tc_new|^heapdiff_"
     /* C++ */
     "|^operator new|^(std|__gnu_cxx|__cxxabiv1)::|^<?std::__"
-    /* Rust */
-    "|^<?(alloc|hashbrown)::|^<alloc::";
+    /* Rust: its libraries, also where they are implemented for a type of the program */
+    "|^(<(&mut "
+    ")?)?(alloc|hashbrown)::|^<?core::(array|cell|clone|convert|fmt|iter|mem|ops|option|ptr|result|"
+    "slice|str)::"
+    "|^<.* as alloc::(borrow|collections|raw_vec|slice|string|vec)::"
+    "|^<[[&]*[a-z0-9]+(; [0-9]+)?]? as (alloc|core|std)::"
+    /* Go, where it calls C's mmap */
+    "|^(x_cgo_mmap|runtime\\.(callCgoMmap|mmap(\\.func1)?|sys(Alloc|Map|Reserve)(OS|Aligned)?))$";
+
+/* What runs a program or a thread before any of its own functions. */
+static const char STARTERS[] =
+    "^(_*libc_start_(call_)?main[a-z0-9_]*|_start|_dl_start_user|start_thread|_*(GI_+)?clone3?|"
+    "runtime\\.(goexit|main))$|^std::(rt|sys|sys_common|thread)::|^core::ops::function::FnOnce::";
 
 struct filter {
-    regex_t focus, ignore, skip, known;
-    bool has_focus, has_ignore, has_skip, has_known;
+    regex_t focus, ignore, skip, known, starters;
+    bool has_focus, has_ignore, has_skip, has_known, has_starters;
     bool *focused, *ignored; /* by location */
-    bool *skipped;           /* by function */
+    bool *skipped, *starter; /* by function */
 };
 
 static bool compile(regex_t *expression, bool *has, const char *text, const char *option,
@@ -57,11 +68,13 @@ struct filter *filter_new(const struct filter_options *options, char **message)
 {
     struct filter *filter = memory_zeroed(1, sizeof *filter);
     const char *known = options->no_skip ? NULL : SKIPPED;
+    const char *starters = options->no_skip ? NULL : STARTERS;
     *message = NULL;
     if (compile(&filter->focus, &filter->has_focus, options->focus, "--focus", message) &&
         compile(&filter->ignore, &filter->has_ignore, options->ignore, "--ignore", message) &&
         compile(&filter->skip, &filter->has_skip, options->skip, "--skip", message) &&
-        compile(&filter->known, &filter->has_known, known, "known allocators", message))
+        compile(&filter->known, &filter->has_known, known, "known allocators", message) &&
+        compile(&filter->starters, &filter->has_starters, starters, "starters", message))
         return filter;
     filter_free(filter);
     return NULL;
@@ -72,6 +85,7 @@ static void forget_marks(struct filter *filter)
     free(filter->focused);
     free(filter->ignored);
     free(filter->skipped);
+    free(filter->starter);
 }
 
 void filter_free(struct filter *filter)
@@ -87,6 +101,8 @@ void filter_free(struct filter *filter)
         regfree(&filter->skip);
     if (filter->has_known)
         regfree(&filter->known);
+    if (filter->has_starters)
+        regfree(&filter->starters);
     free(filter);
 }
 
@@ -125,6 +141,7 @@ static void mark_functions(struct filter *filter, const struct profile *profile)
         struct name_text name = name_text(profile->functions[i].name);
         filter->skipped[i] = (filter->has_known && matches(&filter->known, name.text)) ||
                              (filter->has_skip && matches(&filter->skip, name.text));
+        filter->starter[i] = filter->has_starters && matches(&filter->starters, name.text);
     }
 }
 
@@ -134,6 +151,7 @@ void filter_mark(struct filter *filter, const struct profile *profile)
     filter->focused = memory_zeroed(profile->location_count, sizeof *filter->focused);
     filter->ignored = memory_zeroed(profile->location_count, sizeof *filter->ignored);
     filter->skipped = memory_zeroed(profile->function_count, sizeof *filter->skipped);
+    filter->starter = memory_zeroed(profile->function_count, sizeof *filter->starter);
     mark_locations(filter, profile);
     mark_functions(filter, profile);
 }
@@ -153,4 +171,9 @@ bool filter_keeps(const struct filter *filter, const struct sample *sample)
 bool filter_skips(const struct filter *filter, int function)
 {
     return filter->skipped[function];
+}
+
+bool filter_starts(const struct filter *filter, int function)
+{
+    return filter->starter[function];
 }

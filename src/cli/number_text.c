@@ -19,6 +19,8 @@ static const struct unit units[] = {
     {"MiB", "MB", 1024.0 * 1024},
     {"GiB", "GB", 1024.0 * 1024 * 1024},
     {"TiB", "TB", 1024.0 * 1024 * 1024 * 1024},
+    {"PiB", "PB", 1024.0 * 1024 * 1024 * 1024 * 1024},
+    {"EiB", "EB", 1024.0 * 1024 * 1024 * 1024 * 1024 * 1024},
 };
 enum { UNITS = sizeof units / sizeof units[0] };
 

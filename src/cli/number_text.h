@@ -25,7 +25,7 @@ struct number_style {
 
 /*
  * The style for values of `unit` shown in `output`: "auto", "minimum" (both: chosen for each value),
- * "bytes", "kB"/"KiB" ... "TB"/"TiB" (powers of 1024, as pprof has them). False when `output` is
+ * "bytes", "kB"/"KiB" ... "EB"/"EiB" (powers of 1024, as pprof has them). False when `output` is
  * none of these.
  */
 bool number_style_choose(struct number_style *style, const char *unit, const char *output);

@@ -13,12 +13,13 @@
 
 struct report {
     const struct options *options;
-    const struct profile *shown; /* symbolized; the difference when there is a base */
-    const struct profile *fresh; /* as loaded */
-    const struct profile *base;  /* as loaded; NULL: none */
-    enum diff_match match;       /* with a base */
-    int type;                    /* of `shown` */
-    const struct filter *filter; /* marked with `shown` */
+    const struct profile *shown;        /* symbolized; the difference when there is a base */
+    const struct profile *fresh;        /* as loaded */
+    const struct profile *base;         /* as loaded; NULL: none */
+    enum diff_match match;              /* with a base */
+    int type;                           /* of `shown` */
+    const struct filter *filter;        /* marked with `shown` */
+    const char *problem, *base_problem; /* why the program has no names; NULL: it has */
 };
 
 /* Process, time, live bytes, RSS; with a base the change of each; what was lost. */

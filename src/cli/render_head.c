@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL_COLUMNS = 16, FIGURE_COLUMNS = 15 };
+enum {
+    LABEL_COLUMNS = 16,
+    FIGURE_COLUMNS = 15,
+    WHO_COLUMNS = 30 /* of a program's name, a host's, an allocator's: all in one line */
+};
 
 const struct value_type *report_type(const struct report *report)
 {
@@ -40,16 +44,18 @@ static void put_command_line(const struct page *page, const struct summary *summ
 
 static void put_process(const struct page *page, const struct summary *summary)
 {
-    struct name_text program = name_plain(summary->program);
+    struct name_text program = name_plain_fitted(summary->program, WHO_COLUMNS);
     page_put(page, PAINT_BOLD, program.text[0] ? program.text : "unknown program");
     if (summary->pid)
         page_format(page, PAINT_PLAIN, "  pid %lld", (long long)summary->pid);
     if (summary->parent_pid)
         page_format(page, PAINT_PLAIN, " (forked from %lld)", (long long)summary->parent_pid);
     if (summary->host)
-        page_format(page, PAINT_PLAIN, " on %s", name_plain(summary->host).text);
+        page_format(page, PAINT_PLAIN, " on %s",
+                    name_plain_fitted(summary->host, WHO_COLUMNS).text);
     if (summary->allocator)
-        page_format(page, PAINT_PLAIN, ", allocator %s", name_plain(summary->allocator).text);
+        page_format(page, PAINT_PLAIN, ", allocator %s",
+                    name_plain_fitted(summary->allocator, WHO_COLUMNS).text);
     if (summary->threads)
         page_format(page, PAINT_PLAIN, ", %lld thread%s", (long long)summary->threads,
                     summary->threads == 1 ? "" : "s");
@@ -68,35 +74,37 @@ static void put_moment(const struct page *page, const char *label, const struct 
         page_format(page, PAINT_PLAIN, ", %s after the start",
                     number_duration(summary->time_ns - summary->start_time_ns).text);
     if (summary->source)
-        page_format(page, PAINT_PLAIN, " (%s)", name_plain(summary->source).text);
+        page_format(page, PAINT_PLAIN, " (%s)",
+                    name_plain_fitted(summary->source, WHO_COLUMNS).text);
     page_put(page, PAINT_PLAIN, "\n");
-}
-
-static void put_moments(const struct page *page, const struct summary *base,
-                        const struct summary *fresh)
-{
-    put_moment(page, "old", base);
-    put_moment(page, "new", fresh);
-    if (base->time_ns && fresh->time_ns)
-        page_format(
-            page, PAINT_PLAIN, "  %s %s\n", number_duration(fresh->time_ns - base->time_ns).text,
-            fresh->time_ns < base->time_ns ? "apart, and the base is the later one" : "apart");
-    if (base->pid && fresh->pid &&
-        (base->pid != fresh->pid || base->start_time_ns != fresh->start_time_ns))
-        page_format(page, PAINT_PLAIN, "  two processes: old is pid %lld, new is pid %lld\n",
-                    (long long)base->pid, (long long)fresh->pid);
 }
 
 static const char *match_text(enum diff_match match)
 {
     static const char *const texts[] = {
         [DIFF_MATCH_ADDRESS] = "sites matched by address in their file",
-        [DIFF_MATCH_FUNCTION] = "the program was rebuilt: sites matched by function name",
+        [DIFF_MATCH_FUNCTION] = "sites matched by function, as the program was rebuilt",
         [DIFF_MATCH_MIXED] =
-            ("sites matched by address in their file, and by function name in files"
-             " that were rebuilt"),
+            ("sites matched by address in their file, by function where that was rebuilt"),
     };
     return texts[match];
+}
+
+static void put_moments(const struct page *page, const struct summary *base,
+                        const struct summary *fresh, enum diff_match match)
+{
+    put_moment(page, "old", base);
+    put_moment(page, "new", fresh);
+    if (base->pid && fresh->pid &&
+        (base->pid != fresh->pid || base->start_time_ns != fresh->start_time_ns))
+        page_format(page, PAINT_PLAIN, "  two processes: old is pid %lld, new is pid %lld\n",
+                    (long long)base->pid, (long long)fresh->pid);
+    page_put(page, PAINT_PLAIN, "  ");
+    if (base->time_ns && fresh->time_ns)
+        page_format(page, PAINT_PLAIN, "%s apart%s; ",
+                    number_duration(value_difference(fresh->time_ns, base->time_ns)).text,
+                    fresh->time_ns < base->time_ns ? ", and old is the later one" : "");
+    page_format(page, PAINT_DIM, "%s\n", match_text(match));
 }
 
 /* How much. */
@@ -105,7 +113,7 @@ struct figure {
     const char *label;
     bool known; /* on both sides, when there are two */
     int64_t base, fresh;
-    char note[80];
+    char note[2 * NUMBER_TEXT_BYTES];
 };
 
 static void put_figure(const struct page *page, const struct report *report,
@@ -141,15 +149,17 @@ static void put_columns(const struct page *page)
 static void note_objects(struct figure *figure, const struct summary *base,
                          const struct summary *fresh, bool compared)
 {
+    const char *noun = fresh->live_objects == 1 ? "object" : "objects";
     if (fresh->live_objects < 0)
         return;
-    struct number_text now = number_count(fresh->live_objects, false);
+    struct number_text now = number_count(fresh->live_objects, false), change = {""};
     if (compared && base->live_objects >= 0)
-        snprintf(
-            figure->note, sizeof figure->note, "%.24s objects (%.24s)", now.text,
-            number_count(value_difference(fresh->live_objects, base->live_objects), true).text);
+        change = number_count(value_difference(fresh->live_objects, base->live_objects), true);
+    if (change.text[0])
+        snprintf(figure->note, sizeof figure->note, "%.30s %s (%.30s)", now.text, noun,
+                 change.text); /* 30: the longest number there is, and more */
     else
-        snprintf(figure->note, sizeof figure->note, "%.24s objects", now.text);
+        snprintf(figure->note, sizeof figure->note, "%.30s %s", now.text, noun);
 }
 
 static void note_memory(const struct report *report, struct figure *rss, struct figure *gap,
@@ -160,7 +170,7 @@ static void note_memory(const struct report *report, struct figure *rss, struct 
         snprintf(rss->note, sizeof rss->note, "peak %s",
                  number_text(fresh->rss_peak_bytes, &style).text);
     if (fresh->own_bytes)
-        snprintf(gap->note, sizeof gap->note, "heapdiff's own tables %s",
+        snprintf(gap->note, sizeof gap->note, "%s of it heapdiff's own",
                  number_text(fresh->own_bytes, &style).text);
     if (fresh->rss_bytes && fresh->rss_bytes < fresh->live_bytes)
         snprintf(gap->note, sizeof gap->note, "some live memory was never written");
@@ -194,44 +204,30 @@ static void put_figures(const struct page *page, const struct report *report,
 
 /* What is missing. */
 
-static void put_losses(const struct page *page, const char *side, const struct profile *profile)
+static void put_losses(const struct page *page, const struct report *report)
 {
     struct summary_loss losses[SUMMARY_LOSSES_MAX];
-    size_t count = summary_losses(profile, losses);
+    size_t count = summary_losses(report->base, report->fresh, losses);
     for (size_t i = 0; i < count; i++) {
-        struct number_text figure = number_count(losses[i].count, false);
-        const char *split = strstr(losses[i].text, "%s");
-        page_format(page, PAINT_WARNING, "  lost%s: %.*s%s%s\n", side,
-                    (int)(split - losses[i].text), losses[i].text, figure.text, split + 2);
+        page_format(page, PAINT_WARNING, "  lost: %s: %s", losses[i].text,
+                    number_count(losses[i].count, false).text);
+        if (report->base)
+            page_format(page, PAINT_WARNING, " (old: %s)",
+                        number_count(losses[i].base, false).text);
+        page_put(page, PAINT_PLAIN, "\n");
     }
-}
-
-/* True when the program's own code was looked up and not one address of it has a name. */
-static bool is_nameless(const struct profile *profile)
-{
-    bool looked_up = false;
-    for (size_t i = 0; i < profile->location_count; i++) {
-        const struct location *location = &profile->locations[i];
-        if (location->mapping != 0 || location->line_count == 0)
-            continue;
-        looked_up = true;
-        if (!strstr(profile->functions[location->lines[0].function].name, "+0x"))
-            return false;
-    }
-    return looked_up;
 }
 
 /* The file that a profile was made of must be there when names are wanted, or names be put in. */
-static void put_nameless(const struct page *page, const char *side, const struct profile *profile)
+static void put_nameless(const struct page *page, const char *side, const struct profile *profile,
+                         const char *problem)
 {
-    if (!is_nameless(profile))
-        return;
-    struct name_text file = name_plain(profile->mappings[0].filename);
-    page_format(
-        page, PAINT_WARNING,
-        "  no names%s: %s is gone, stripped, or another build now\n"
-        "    (heapdiff run puts names into its profiles, heapdiff export --format pprof too)\n",
-        side, file.text);
+    enum { LEAD_COLUMNS = 40 }; /* what else is in the line */
+    if (problem)
+        page_format(
+            page, PAINT_WARNING, "  no names%s: %s %s\n", side,
+            name_plain_fitted(profile->mappings[0].filename, page->columns - LEAD_COLUMNS).text,
+            problem);
 }
 
 void render_head(const struct page *page, const struct report *report)
@@ -240,8 +236,7 @@ void render_head(const struct page *page, const struct report *report)
     put_process(page, &fresh);
     if (report->base) {
         base = summary_of(report->base);
-        put_moments(page, &base, &fresh);
-        page_format(page, PAINT_DIM, "  %s\n", match_text(report->match));
+        put_moments(page, &base, &fresh, report->match);
         if (report->options->normalize)
             page_put(page, PAINT_DIM,
                      "  sites of the new profile scaled to the old one's totals\n");
@@ -249,10 +244,7 @@ void render_head(const struct page *page, const struct report *report)
         put_moment(page, "at", &fresh);
     }
     put_figures(page, report, &base, &fresh);
-    if (report->base)
-        put_losses(page, " (old)", report->base);
-    put_losses(page, report->base ? " (new)" : "", report->fresh);
-    if (report->base)
-        put_nameless(page, " (old)", report->base);
-    put_nameless(page, report->base ? " (new)" : "", report->shown);
+    put_losses(page, report);
+    put_nameless(page, " (old)", report->base, report->base_problem);
+    put_nameless(page, report->base ? " (new)" : "", report->shown, report->problem);
 }

@@ -56,7 +56,7 @@ static void put_side(struct json *json, const char *key, const char *path,
     put_known(json, "rss_peak_bytes", summary.rss_peak_bytes);
     put_known(json, "own_bytes", summary.own_bytes);
     struct summary_loss losses[SUMMARY_LOSSES_MAX];
-    size_t count = summary_losses(profile, losses);
+    size_t count = summary_losses(NULL, profile, losses);
     json_open(json, "lost", '{');
     for (size_t i = 0; i < count; i++)
         json_number(json, losses[i].key, losses[i].count);

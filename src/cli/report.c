@@ -155,6 +155,8 @@ static bool session_run(struct session *session)
     if (!choose_type(session, shown))
         return false;
     symbolize(shown);
+    session->report.problem = symbol_problem(shown);
+    session->report.base_problem = session->base ? symbol_problem(session->base) : NULL;
     profile_prune(shown);
     filter_mark(session->filter, shown);
     render(session);

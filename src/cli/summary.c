@@ -65,26 +65,36 @@ struct summary summary_of(const struct profile *profile)
     return summary;
 }
 
-size_t summary_losses(const struct profile *profile, struct summary_loss losses[SUMMARY_LOSSES_MAX])
+/* Memory that did not fit into the black box is lost to who reads the box, not to the process. */
+static int64_t loss(const struct profile *profile, const char *key)
 {
-    static const struct summary_loss known[] = {
-        {PPROF_FACT_LOST_BLOCKS, 0, "%s allocations were not recorded: no room in the tables"},
-        {PPROF_FACT_LOST_RANGES, 0, "%s mmap records were not kept: no room in the tables"},
-        {PPROF_FACT_LOST_NESTED, 0,
-         "%s events were not recorded: a signal handler's, while it interrupted heapdiff"},
-        {PPROF_FACT_LOST_CUT, 0, "%s stacks were deeper than 256 frames: their root side is cut"},
-        {PPROF_FACT_LOST_UNWIND, 0, "%s stacks ended early: no unwind information"},
-        {PPROF_FACT_UNWIND_DIFFER, 0, "%s stacks differ from libunwind's (unwind=check)"},
-        {PPROF_FACT_LOST_SNAPSHOTS, 0, "%s snapshots could not be written"},
-        {PPROF_FACT_SPILLED, 0,
-         "the black box is incomplete (%s): a part did not fit into its file"},
+    const char *source = profile ? profile_fact(profile, PPROF_FACT_SOURCE) : NULL;
+    bool of_box = strcmp(key, PPROF_FACT_SPILLED) == 0;
+    if (!profile || (of_box && !(source && strcmp(source, "black box") == 0)))
+        return 0;
+    return fact(profile, key);
+}
+
+size_t summary_losses(const struct profile *base, const struct profile *profile,
+                      struct summary_loss losses[SUMMARY_LOSSES_MAX])
+{
+    static const struct {
+        const char *key, *text;
+    } known[] = {
+        {PPROF_FACT_LOST_BLOCKS, "allocations that found no room in the tables"},
+        {PPROF_FACT_LOST_RANGES, "mmap records that found no room in the tables"},
+        {PPROF_FACT_LOST_NESTED, "events in signal handlers that interrupted heapdiff"},
+        {PPROF_FACT_LOST_CUT, "outer frames of stacks deeper than 256"},
+        {PPROF_FACT_LOST_UNWIND, "outer frames of stacks whose unwind information ends early"},
+        {PPROF_FACT_LOST_SNAPSHOTS, "snapshots that could not be written"},
+        {PPROF_FACT_SPILLED, "parts of the tables that found no room in the black box"},
     };
     size_t count = 0;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        struct summary_loss loss = known[i];
-        loss.count = profile_fact_number(profile, loss.key, 0);
-        if (loss.count != 0)
-            losses[count++] = loss;
+        const char *key = known[i].key;
+        struct summary_loss found = {key, known[i].text, loss(base, key), loss(profile, key)};
+        if (found.base != 0 || found.count != 0)
+            losses[count++] = found;
     }
     return count;
 }

@@ -25,16 +25,15 @@ struct summary {
 
 struct summary summary_of(const struct profile *profile);
 
-/* What was lost: the fact's key, its count, and a sentence for a person with one %s for the count. */
+/* What was lost: the fact's key, what it counts in a person's words, and the counts. */
 struct summary_loss {
-    const char *key;
-    int64_t count;
-    const char *text;
+    const char *key, *text;
+    int64_t base, count;
 };
 enum { SUMMARY_LOSSES_MAX = 8 };
 
-/* Fills in what is not zero; returns how many. */
-size_t summary_losses(const struct profile *profile,
+/* Fills in what is not zero on both sides (`base` NULL: there is one side); returns how many. */
+size_t summary_losses(const struct profile *base, const struct profile *profile,
                       struct summary_loss losses[SUMMARY_LOSSES_MAX]);
 
 #endif

@@ -2,11 +2,13 @@
 
 #include "function_set.h"
 #include "image.h"
+#include "image_file.h"
 #include "memory.h"
 #include "progress.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A location without lines. */
 struct pending {
@@ -163,4 +165,36 @@ void symbolize(struct profile *profile)
         function_set_close(self.functions);
     }
     free(list);
+}
+
+enum { LARGE_PART = 10 /* one location in ten */ };
+
+/* True when code of the program itself was looked up, and not one address of it has a name. */
+static bool is_nameless(const struct profile *profile)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < profile->location_count; i++) {
+        const struct location *location = &profile->locations[i];
+        if (location->mapping != 0 || location->line_count == 0)
+            continue;
+        if (!strstr(profile->functions[location->lines[0].function].name, "+0x"))
+            return false;
+        count++;
+    }
+    return count > 0 && count >= profile->location_count / LARGE_PART;
+}
+
+const char *symbol_problem(const struct profile *profile)
+{
+    if (!is_nameless(profile))
+        return NULL;
+    const struct mapping *program = &profile->mappings[0];
+    char *found = NULL;
+    int file = image_file_open(program->filename, program->build_id, &found);
+    free(found);
+    if (file >= 0) {
+        close(file);
+        return "has no symbols";
+    }
+    return access(program->filename, F_OK) == 0 ? "is another build now" : "is not on this machine";
 }

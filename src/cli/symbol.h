@@ -19,4 +19,10 @@
  */
 void symbolize(struct profile *profile);
 
+/*
+ * Why a symbolized profile has no name of its program's own code, as a person would say it of the
+ * program's file; NULL when it has some, or when the program has no large part in the profile.
+ */
+const char *symbol_problem(const struct profile *profile);
+
 #endif

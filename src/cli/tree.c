@@ -62,7 +62,7 @@ bool tree_walk_next(struct tree_walk *walk, struct tree_frame *frame)
     return true;
 }
 
-/* The first frame that is not an allocating function; the leaf itself when all are. */
+/* The first frame that is not an allocating function; the outermost when all are. */
 static struct tree_leaf folded_leaf(const struct tree *tree, size_t index)
 {
     const struct filter *filter = tree->options.filter;
@@ -74,8 +74,9 @@ static struct tree_leaf folded_leaf(const struct tree *tree, size_t index)
         struct tree_leaf at = {(uint32_t)walk.location, (uint32_t)walk.line};
         if (!tree_walk_next(&walk, &frame))
             return leaf;
+        leaf = at;
         if (!frame.line || !filter_skips(filter, frame.line->function))
-            return at;
+            return leaf;
     }
 }
 

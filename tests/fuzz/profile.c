@@ -51,7 +51,14 @@ static void report_on(const struct options *options, struct profile *shown, stru
     char *message;
     profile_prune(shown);
     struct filter *filter = filter_new(&options->filter, &message);
-    struct report report = {options, shown, fresh, base, match, shown->default_type, filter};
+    struct report report = {.options = options,
+                            .shown = shown,
+                            .fresh = fresh,
+                            .base = base,
+                            .match = match,
+                            .type = shown->default_type,
+                            .filter = filter,
+                            .problem = shown->mapping_count ? "is not here" : NULL};
     filter_mark(filter, shown);
     render_all(&report);
     filter_free(filter);

@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-static bool skips(const char *name, struct filter_options options)
+static bool asks(const char *name, struct filter_options options,
+                 bool (*question)(const struct filter *, int))
 {
     struct profile *profile = profile_new();
     struct function function = {name, name, "", 0};
@@ -19,10 +20,20 @@ static bool skips(const char *name, struct filter_options options)
     struct filter *filter = filter_new(&options, &message);
     assert_non_null(filter);
     filter_mark(filter, profile);
-    bool skipped = filter_skips(filter, 0);
+    bool answer = question(filter, 0);
     filter_free(filter);
     profile_free(profile);
-    return skipped;
+    return answer;
+}
+
+static bool skips(const char *name, struct filter_options options)
+{
+    return asks(name, options, filter_skips);
+}
+
+static bool starts(const char *name)
+{
+    return asks(name, (struct filter_options){0}, filter_starts);
 }
 
 static void knows_allocating_functions(void **state)
@@ -63,6 +74,14 @@ static void knows_allocating_functions(void **state)
         "__rust_alloc",
         "alloc::raw_vec::RawVec<T,A>::reserve_for_push",
         "<alloc::vec::Vec<T> as core::clone::Clone>::clone",
+        "<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem",
+        "<app::Item as alloc::slice::hack::ConvertVec>::to_vec",
+        "<u64 as core::fmt::Display>::fmt",
+        "<&mut alloc::string::String as core::fmt::Write::write_fmt::SpecWriteFmt>::spec_write_fmt",
+        "<[u8; 4] as core::fmt::Debug>::fmt",
+        "core::iter::traits::iterator::Iterator::collect",
+        "x_cgo_mmap",
+        "runtime.mmap.func1",
         "heapdiff_preload_snapshot",
     };
     for (size_t i = 0; i < sizeof allocators / sizeof allocators[0]; i++)
@@ -90,6 +109,10 @@ static void leaves_the_programs_functions(void **state)
         "PyList_Append",
         "sqlite3BtreeOpen",
         "runtime.malg",
+        "<app::Item as core::fmt::Display>::fmt",
+        "<app::Item as core::clone::Clone>::clone",
+        "app::main::{{closure}}",
+        "core::engine_start",
         "strdupcase",
         "std::vector<int> make<int>(int)",
     };
@@ -132,6 +155,29 @@ static void focuses_and_ignores(void **state)
     assert_keeps(&(struct filter_options){.focus = "nothing"}, false, false);
 }
 
+static void knows_where_stacks_begin(void **state)
+{
+    (void)state;
+    static const char *const starters[] = {"_start",
+                                           "__libc_start_call_main",
+                                           "__libc_start_main_impl",
+                                           "start_thread",
+                                           "clone",
+                                           "__clone3",
+                                           "__GI___clone3",
+                                           "std::rt::lang_start::{{closure}}",
+                                           "core::ops::function::FnOnce::call_once",
+                                           "runtime.main",
+                                           "runtime.goexit"};
+    for (size_t i = 0; i < sizeof starters / sizeof starters[0]; i++)
+        if (!starts(starters[i]))
+            fail_msg("%s does not start", starters[i]);
+    assert_false(starts("main"));
+    assert_false(starts("start"));
+    assert_false(starts("thread_start"));
+    assert_false(starts("std::vector::push_back"));
+}
+
 static void says_what_is_wrong_with_an_expression(void **state)
 {
     (void)state;
@@ -148,6 +194,7 @@ int main(void)
         cmocka_unit_test(leaves_the_programs_functions),
         cmocka_unit_test(takes_more_and_fewer),
         cmocka_unit_test(focuses_and_ignores),
+        cmocka_unit_test(knows_where_stacks_begin),
         cmocka_unit_test(says_what_is_wrong_with_an_expression),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
