@@ -3,10 +3,10 @@
  *
  * What it is: a two-level shadow of the address space; an entry belongs to the thread that is
  *   allocating or freeing that address, so no event takes a lock. Blocks below BLOCK_LARGE_BYTES
- * have an entry per 16 bytes of address space, larger ones per KiB. Owns: the shadow (private
- * memory: a forked child has its own copy, as of the fork). Context: hooks. Blocks must be
- * 16-aligned and at least 16 bytes long: hooks see to it. Not here: counting (site.h), mmap records
- * (range.h).
+ *   have an entry per 16 bytes of address space, larger ones per KiB.
+ * Owns: the shadow (private memory: a forked child has its own copy, as of the fork).
+ * Context: hooks. Blocks must be 16-aligned and at least 16 bytes long: hooks see to it.
+ * Not here: counting (site.h), mmap records (range.h).
  */
 #ifndef HEAPDIFF_PRELOAD_BLOCK_H
 #define HEAPDIFF_PRELOAD_BLOCK_H

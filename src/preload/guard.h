@@ -25,8 +25,7 @@ struct guard_thread {
     uint32_t paused; /* nesting of heapdiff_pause() */
     uint32_t wanted; /* GUARD_WANT_* bits asked for while inside: served by guard_leave() */
     uint32_t events; /* wraps; paces the growth checks */
-    bool
-        forking; /* between the handlers of pthread_atfork: inside, but with no hook on the stack */
+    bool forking; /* between the handlers of pthread_atfork: inside without a hook on the stack */
 };
 
 enum { GUARD_WANT_SNAPSHOT = 1, GUARD_WANT_CHECK = 2 };

@@ -2,10 +2,10 @@
  * spin.h - a lock of four bytes that waits without futexes.
  *
  * What it is: a compare and swap with acquire and release; a waiter spins, then yields, then sleeps, so
- * that a real-time waiter cannot starve the holder. Valid when zeroed (free). Owns:
- * nothing. Context: hooks, with the guard held: a signal handler must not wait for what it
- * interrupted. Not here: which lock comes before which: no module calls another one while it holds
- * a lock.
+ *   that a real-time waiter cannot starve the holder. Valid when zeroed (free).
+ * Owns: nothing.
+ * Context: hooks, with the guard held: a signal handler must not wait for what it interrupted.
+ * Not here: which lock comes before which: no module calls another one while it holds a lock.
  */
 #ifndef HEAPDIFF_PRELOAD_SPIN_H
 #define HEAPDIFF_PRELOAD_SPIN_H
