@@ -207,7 +207,7 @@ static void job_free(struct export_job *job)
 static int type_choose(const char *asked, const struct profile *profile)
 {
     if (asked != NULL)
-        return profile_type(profile, asked);
+        return profile_type_meant(profile, asked);
     int usual = profile_type(profile, "inuse_space");
     return usual != PROFILE_NONE ? usual : profile->default_type;
 }
@@ -217,8 +217,13 @@ static bool job_fits(const struct export_job *job, const struct export_options *
 {
     const struct export_format *format = options->format;
     bool to_stdout = options->output == NULL || strcmp(options->output, "-") == 0;
-    if (job->type == PROFILE_NONE)
-        return message_error(job->path, "has no sample type \"%s\"", options->sample_index);
+    if (job->type == PROFILE_NONE) {
+        char *types = profile_types_text(job->shown);
+        message_error(job->path, "no sample type \"%s\"; there are: %s", options->sample_index,
+                      types);
+        free(types);
+        return false;
+    }
     if (format->possible != NULL && !format->possible(job->shown))
         return message_error(job->path, "has no sample type of Go's heap profiles");
     if (format->binary && to_stdout && isatty(STDOUT_FILENO))

@@ -88,6 +88,36 @@ int profile_type(const struct profile *profile, const char *name)
     return PROFILE_NONE;
 }
 
+int profile_type_meant(const struct profile *profile, const char *name)
+{
+    int found = profile_type(profile, name);
+    size_t length = strlen(name);
+    if (found != PROFILE_NONE || length == 0)
+        return found;
+    if (strspn(name, "0123456789") == length)
+        return length < 5 && strtoul(name, NULL, 10) < profile->type_count ? atoi(name)
+                                                                           : PROFILE_NONE;
+    for (size_t i = 0; i < profile->type_count; i++) {
+        if (strncmp(profile->types[i].type, name, length) != 0)
+            continue;
+        if (found != PROFILE_NONE)
+            return PROFILE_NONE;
+        found = (int)i;
+    }
+    return found;
+}
+
+char *profile_types_text(const struct profile *profile)
+{
+    char *list = memory_format("%s", "");
+    for (size_t i = 0; i < profile->type_count; i++) {
+        char *longer = memory_format("%s%s%s", list, i > 0 ? ", " : "", profile->types[i].type);
+        free(list);
+        list = longer;
+    }
+    return list;
+}
+
 const char *sample_label(const struct sample *sample, const char *key)
 {
     for (size_t i = 0; i < sample->label_count; i++)

@@ -106,6 +106,13 @@ int64_t profile_fact_number(const struct profile *profile, const char *key, int6
 /* Index of the sample type called `name`, or PROFILE_NONE. */
 int profile_type(const struct profile *profile, const char *name);
 
+/* What a person means by `name`: a type's name, its number as pprof counts, or a beginning that only
+   one name has. Its index, or PROFILE_NONE. */
+int profile_type_meant(const struct profile *profile, const char *name);
+
+/* The names of all types, as a list for a person; malloc'd. */
+char *profile_types_text(const struct profile *profile);
+
 /* The text of a sample's label `key`, or NULL. */
 const char *sample_label(const struct sample *sample, const char *key);
 

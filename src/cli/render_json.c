@@ -163,7 +163,7 @@ static void put_rows(struct json *json, const struct report *report, const struc
     free(sorted);
 }
 
-/* Sites: every stack by itself, in full. */
+/* Sites: every stack by itself, in full; its frames are named by their index, as they are shared. */
 
 static void put_line(struct json *json, const struct profile *profile, const struct line *line)
 {
@@ -213,25 +213,16 @@ static void put_labels(struct json *json, const struct sample *sample)
     json_close(json, '}');
 }
 
-static void put_site(struct json *json, const struct report *report, const struct sample *sample)
-{
-    const char *kind = sample_label(sample, PPROF_LABEL_MEM_KIND);
-    json_open(json, NULL, '{');
-    json_text(json, "kind", kind ? kind : "");
-    put_values(json, "values", report, sample->values);
-    if (sample->base)
-        put_values(json, "base", report, sample->base);
-    put_labels(json, sample);
-    json_open(json, "stack", '[');
-    for (size_t i = 0; i < sample->depth; i++)
-        put_frame(json, report->shown, &report->shown->locations[sample->locations[i]]);
-    json_close(json, ']');
-    json_close(json, '}');
-}
-
 struct ranked {
     const struct sample *sample;
     int64_t magnitude;
+};
+
+/* The samples of the report, largest first, and the frames they have. */
+struct sites {
+    struct ranked *ranked;
+    size_t count;
+    uint32_t *frames; /* by location: its index in the output + 1; 0: it is not in it */
 };
 
 static int compare_ranked(const void *left, const void *right)
@@ -242,23 +233,65 @@ static int compare_ranked(const void *left, const void *right)
     return (a->sample > b->sample) - (a->sample < b->sample);
 }
 
-static void put_sites(struct json *json, const struct report *report)
+static struct sites sites_of(const struct report *report)
 {
     const struct profile *profile = report->shown;
-    struct ranked *ranked = memory_zeroed(profile->sample_count, sizeof *ranked);
-    size_t count = 0;
+    struct sites sites = {memory_zeroed(profile->sample_count, sizeof *sites.ranked), 0,
+                          memory_zeroed(profile->location_count, sizeof *sites.frames)};
     for (size_t i = 0; i < profile->sample_count; i++)
         if (filter_keeps(report->filter, &profile->samples[i]))
-            ranked[count++] = (struct ranked){
+            sites.ranked[sites.count++] = (struct ranked){
                 &profile->samples[i], value_magnitude(profile->samples[i].values[report->type])};
-    qsort(ranked, count, sizeof *ranked, compare_ranked);
-    if (report->options->limit > 0 && count > (size_t)report->options->limit)
-        count = (size_t)report->options->limit;
-    json_open(json, "sites", '[');
-    for (size_t i = 0; i < count; i++)
-        put_site(json, report, ranked[i].sample);
+    qsort(sites.ranked, sites.count, sizeof *sites.ranked, compare_ranked);
+    if (report->options->limit > 0 && sites.count > (size_t)report->options->limit)
+        sites.count = (size_t)report->options->limit;
+    return sites;
+}
+
+static void put_frames(struct json *json, const struct profile *profile, struct sites *sites)
+{
+    uint32_t count = 0;
+    json_open(json, "frames", '[');
+    for (size_t i = 0; i < sites->count; i++) {
+        const struct sample *sample = sites->ranked[i].sample;
+        for (size_t at = 0; at < sample->depth; at++) {
+            uint32_t location = sample->locations[at];
+            if (sites->frames[location] != 0)
+                continue;
+            sites->frames[location] = ++count;
+            put_frame(json, profile, &profile->locations[location]);
+        }
+    }
     json_close(json, ']');
-    free(ranked);
+}
+
+static void put_site(struct json *json, const struct report *report, const struct sites *sites,
+                     const struct sample *sample)
+{
+    const char *kind = sample_label(sample, PPROF_LABEL_MEM_KIND);
+    json_open(json, NULL, '{');
+    json_text(json, "kind", kind ? kind : "");
+    put_values(json, "values", report, sample->values);
+    if (sample->base)
+        put_values(json, "base", report, sample->base);
+    put_labels(json, sample);
+    json_open(json, "stack", '[');
+    for (size_t i = 0; i < sample->depth; i++)
+        json_number(json, NULL, sites->frames[sample->locations[i]] - 1);
+    json_close(json, ']');
+    json_close(json, '}');
+}
+
+static void put_sites(struct json *json, const struct report *report)
+{
+    struct sites sites = sites_of(report);
+    put_frames(json, report->shown, &sites);
+    json_open(json, "sites", '[');
+    for (size_t i = 0; i < sites.count; i++)
+        put_site(json, report, &sites, sites.ranked[i].sample);
+    json_close(json, ']');
+    free(sites.ranked);
+    free(sites.frames);
 }
 
 static const char *match_name(enum diff_match match)

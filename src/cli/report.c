@@ -82,43 +82,17 @@ static bool session_load(struct session *session)
     return session->diff || message_error(options->profile_path, "%s", reason);
 }
 
-static bool is_number(const char *text)
-{
-    size_t digits = strspn(text, "0123456789");
-    return digits > 0 && digits < 10 && text[digits] == '\0';
-}
-
-/* A name, a number as pprof takes it, or a prefix that fits one name only. */
-static int type_named(const struct profile *profile, const char *name)
-{
-    int found = profile_type(profile, name);
-    if (found != PROFILE_NONE)
-        return found;
-    if (is_number(name))
-        return strtoul(name, NULL, 10) < profile->type_count ? atoi(name) : PROFILE_NONE;
-    for (size_t i = 0; i < profile->type_count; i++) {
-        if (strncmp(profile->types[i].type, name, strlen(name)) != 0)
-            continue;
-        if (found != PROFILE_NONE)
-            return PROFILE_NONE;
-        found = (int)i;
-    }
-    return found;
-}
-
 static bool choose_type(struct session *session, const struct profile *profile)
 {
     const char *name = session->options.sample_type;
-    session->report.type = name ? type_named(profile, name) : profile->default_type;
+    session->report.type = name ? profile_type_meant(profile, name) : profile->default_type;
     if (session->report.type != PROFILE_NONE)
         return true;
-    char list[256] = "";
-    for (size_t i = 0; i < profile->type_count; i++) {
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%.40s", i ? ", " : "", profile->types[i].type);
-    }
-    return message_error(session->options.profile_path, "no sample type \"%s\"; there are: %s",
-                         name, list);
+    char *types = profile_types_text(profile);
+    message_error(session->options.profile_path, "no sample type \"%s\"; there are: %s", name,
+                  types);
+    free(types);
+    return false;
 }
 
 static void render(const struct session *session)

@@ -88,7 +88,8 @@ class Agreement(harness.Case):
         report = json.loads(self.heapdiff("--base", self.old, "--json", self.new))
         got = {}
         for site in report["sites"]:
-            stack = tuple((frame["mapping"], frame["offset"]) for frame in site["stack"])
+            frames = [report["frames"][index] for index in site["stack"]]
+            stack = tuple((frame["mapping"], frame["offset"]) for frame in frames)
             key = (site["kind"], stack)
             got[key] = got.get(key, 0) + site["values"]["inuse_space"]
         self.assertEqual({key: value for key, value in got.items() if value}, want)

@@ -217,7 +217,7 @@ class Cxx(harness.Case):
                        "objcopy --strip-all --add-gnu-debuglink=leak.debug leak",
                        shell=True, cwd=self.directory, check=True)
         with open(self.export("json", self.new)) as file:
-            frames = [frame for site in json.load(file)["sites"] for frame in site["stack"]]
+            frames = json.load(file)["frames"]
         fill = [frame for frame in frames if frame["function"] == "(anonymous namespace)::fill"]
         lines = PROGRAM.splitlines()
         self.assertTrue(fill)

@@ -53,7 +53,7 @@ class Pairs(harness.Case):
         report = json.loads(self.heapdiff("--base", old, "--json", new))
         found = {}
         for site in report["sites"]:
-            for function in {frame["function"] for frame in site["stack"]}:
+            for function in {report["frames"][index]["function"] for index in site["stack"]}:
                 values = site["values"]
                 one = found.get(function, (0, 0))
                 found[function] = (one[0] + values["inuse_space"], one[1] + values["inuse_objects"])

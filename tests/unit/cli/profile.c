@@ -274,6 +274,23 @@ static void loads_files(void **state)
     assert_string_equal(reason, "an ELF file, not a profile");
 }
 
+static void knows_what_type_is_meant(void **state)
+{
+    (void)state;
+    struct value_type types[] = {
+        {"alloc_objects", "count"}, {"alloc_space", "bytes"}, {"inuse_space", "bytes"}};
+    struct profile profile = {.types = types, .type_count = 3};
+    assert_int_equal(profile_type_meant(&profile, "alloc_space"), 1);
+    assert_int_equal(profile_type_meant(&profile, "inuse"), 2);
+    assert_int_equal(profile_type_meant(&profile, "0"), 0);
+    static const char *const wrong[] = {"", "alloc", "3", "4294967296", "space", "-1", "1x"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(profile_type_meant(&profile, wrong[i]), PROFILE_NONE);
+    char *text = profile_types_text(&profile);
+    assert_string_equal(text, "alloc_objects, alloc_space, inuse_space");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +303,7 @@ int main(void)
         cmocka_unit_test(refuses_too_many_types),
         cmocka_unit_test(refuses_gzip_bombs),
         cmocka_unit_test(loads_files),
+        cmocka_unit_test(knows_what_type_is_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
