@@ -169,9 +169,6 @@ static void note_memory(const struct report *report, struct figure *rss, struct 
     if (fresh->rss_peak_bytes)
         snprintf(rss->note, sizeof rss->note, "peak %s",
                  number_text(fresh->rss_peak_bytes, &style).text);
-    if (fresh->own_bytes)
-        snprintf(gap->note, sizeof gap->note, "%s of it heapdiff's own",
-                 number_text(fresh->own_bytes, &style).text);
     if (fresh->rss_bytes && fresh->rss_bytes < fresh->live_bytes)
         snprintf(gap->note, sizeof gap->note, "some live memory was never written");
 }
@@ -183,6 +180,7 @@ static void put_figures(const struct page *page, const struct report *report,
     bool live = fresh->has_live && (!two || base->has_live);
     bool kinds = live && fresh->has_kinds && (!two || base->has_kinds);
     bool rss = fresh->rss_bytes && (!two || base->rss_bytes);
+    bool own = rss && fresh->own_bytes && (!two || base->own_bytes);
     struct figure figures[] = {
         {"live", live, base->live_bytes, fresh->live_bytes, ""},
         {"  malloc", kinds, base->malloc_bytes, fresh->malloc_bytes, ""},
@@ -190,6 +188,7 @@ static void put_figures(const struct page *page, const struct report *report,
         {"RSS", rss, base->rss_bytes, fresh->rss_bytes, ""},
         {"gap: RSS - live", rss && live, value_difference(base->rss_bytes, base->live_bytes),
          value_difference(fresh->rss_bytes, fresh->live_bytes), ""},
+        {"  heapdiff's own", own, base->own_bytes, fresh->own_bytes, ""},
     };
     note_objects(&figures[0], base, fresh, two);
     note_memory(report, &figures[3], &figures[4], fresh);
