@@ -3,6 +3,7 @@
 #include "character.h"
 #include "memory.h"
 #include "message.h"
+#include "moment.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -127,13 +128,6 @@ bool box_file_delete(const struct box_file *box)
     return unlink(box->path) == 0;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* It was alive when it last wrote, as far as the file system and the box know. */
 static uint64_t last_write_ns(const struct box_file *box)
 {
@@ -145,7 +139,7 @@ static uint64_t last_write_ns(const struct box_file *box)
 struct box_profile_facts box_file_facts(const struct box_file *box, const struct process *running)
 {
     struct box_profile_facts facts = {.source = "black box"};
-    facts.time_ns = running ? now_ns() : last_write_ns(box);
+    facts.time_ns = running ? moment_now(CLOCK_REALTIME) : last_write_ns(box);
     if (running) {
         facts.rss_bytes = running->rss_bytes;
         facts.rss_peak_bytes = running->rss_peak_bytes;

@@ -38,17 +38,11 @@ static void put_token(struct diff_location_tokens *locations, uint32_t token)
     locations->tokens[locations->count++] = token;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* Name and file without its folder: build folders differ from build to build. */
 static uint32_t token_of_function(struct diff_keys *keys, const struct function *function)
 {
     uint32_t parts[] = {token_of_text(&keys->texts, function->name),
-                        token_of_text(&keys->texts, base_name(function->filename))};
+                        token_of_text(&keys->texts, basename(function->filename))};
     return token_of(&keys->composites, parts, sizeof parts, NULL);
 }
 

@@ -5,21 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char DELETED[] = " (deleted)"; /* the kernel's mark on files that are gone */
-
-/* Length of `path` without the kernel's mark. */
-static size_t path_length(const char *path)
-{
-    size_t length = strlen(path), mark = sizeof DELETED - 1;
-    if (length > mark && strcmp(path + length - mark, DELETED) == 0)
-        length -= mark;
-    return length;
-}
-
 /* The file's name without folder, ".so" and version: libssl.so.3 and libssl-1.1.so are one family. */
 static uint32_t family_of(struct diff_objects *objects, const char *path)
 {
-    size_t length = path_length(path);
+    size_t length = mapping_path_bytes(path);
     const char *name = path;
     for (size_t i = 0; i < length; i++)
         if (path[i] == '/')
@@ -60,7 +49,7 @@ static uint32_t intern_object(struct diff_objects *objects, const struct mapping
     const char *name = by_id ? mapping->build_id : mapping->filename;
     bool is_new;
     uint32_t token =
-        token_of(&objects->names, name, by_id ? strlen(name) : path_length(name), &is_new);
+        token_of(&objects->names, name, by_id ? strlen(name) : mapping_path_bytes(name), &is_new);
     objects->objects =
         memory_grown(objects->objects, token, &objects->capacity, sizeof *objects->objects);
     if (is_new)

@@ -4,10 +4,12 @@
 #include "export.h"
 #include "memory.h"
 #include "message.h"
+#include "moment.h"
 #include "name_pattern.h"
 #include "number_text.h"
 #include "output.h"
 #include "symbol.h"
+#include "value.h"
 #include "format/pprof.h"
 
 #include <errno.h>
@@ -37,9 +39,6 @@ static bool recover_box(const struct harvest *harvest, const struct box_file *bo
     char *name = name_pattern_free_name(harvest->pattern, &values);
     char *path = box_file_save(box, &facts, name);
     bool done = path != NULL;
-    if (done)
-        message_note("%s (pid %d) ended without a final profile: recovered from its black box",
-                     box->program, header->pid);
     if (done && !box_file_delete(box))
         done = message_error(box->path, "cannot be deleted: %s", strerror(errno));
     free(path);
@@ -87,9 +86,7 @@ static bool is_fresh(const struct harvest *harvest, const char *path)
     struct stat status;
     if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode))
         return false;
-    uint64_t changed_ns =
-        (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec;
-    return changed_ns + FILE_CLOCK_SLACK_NS >= harvest->start_ns;
+    return moment_of(status.st_mtim) + FILE_CLOCK_SLACK_NS >= harvest->start_ns;
 }
 
 /* Puts the symbols into the file. */
@@ -109,14 +106,16 @@ static void say_profile(const struct profile *profile, const char *path)
 {
     int type = profile_type(profile, "inuse_space");
     const char *source = profile_fact(profile, PPROF_FACT_SOURCE);
-    int64_t live_bytes = 0;
-    for (size_t i = 0; type != PROFILE_NONE && i < profile->sample_count; i++)
-        live_bytes += profile->samples[i].values[type];
+    int64_t live_bytes = 0, stacks = 0;
+    for (size_t i = 0; type != PROFILE_NONE && i < profile->sample_count; i++) {
+        live_bytes = value_sum(live_bytes, profile->samples[i].values[type]);
+        stacks += profile->samples[i].values[type] != 0;
+    }
     struct number_style style;
     number_style_choose(&style, "bytes", "auto");
-    message_note("wrote %s (%s; %s live, %s sites)", path, source ? source : "snapshot",
-                 number_text(live_bytes, &style).text,
-                 number_count((int64_t)profile->sample_count, false).text);
+    message_note("wrote %s (%s; %s live in %s stack%s)", path, source ? source : "snapshot",
+                 number_text(live_bytes, &style).text, number_count(stacks, false).text,
+                 stacks == 1 ? "" : "s");
 }
 
 /* Whether a process of this run wrote it. */

@@ -1,6 +1,7 @@
 #include "image_file.h"
 
 #include "memory.h"
+#include "profile.h"
 
 #include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
@@ -16,8 +17,6 @@ enum {
     BUILD_ID_BYTES_MAX = 64,
     ANY_ADDRESS = 0x1000 /* of a module that only carries a build id */
 };
-
-#define DELETED_SUFFIX " (deleted)" /* as /proc/PID/maps writes it */
 
 static bool elf_has_build_id(Elf *elf, const char *build_id)
 {
@@ -131,21 +130,13 @@ static int found_by_build_id(const char *path, const char *build_id, char **foun
     return file;
 }
 
-/* A replaced file: its old bytes may be back under the old name; only a build id can tell. */
-static char *path_without_deleted(const char *path)
-{
-    size_t length = strlen(path), suffix = strlen(DELETED_SUFFIX);
-    if (length > suffix && strcmp(path + length - suffix, DELETED_SUFFIX) == 0)
-        length -= suffix;
-    return memory_text(path, length);
-}
-
 int image_file_open(const char *path, const char *build_id, char **found)
 {
     *found = NULL;
     elf_version(EV_CURRENT);
     if (path[0] == '/') {
-        *found = build_id[0] != '\0' ? path_without_deleted(path) : memory_text(path, strlen(path));
+        /* A replaced file: its old bytes may be back under the old name; only a build id can tell. */
+        *found = memory_text(path, build_id[0] != '\0' ? mapping_path_bytes(path) : strlen(path));
         int file = file_open(*found, build_id);
         if (file >= 0)
             return file;

@@ -97,15 +97,3 @@ void json_real(struct json *json, const char *key, double number)
     put_key(json, key);
     fprintf(json->out, "%.4f", number);
 }
-
-void json_bool(struct json *json, const char *key, bool value)
-{
-    put_key(json, key);
-    fputs(value ? "true" : "false", json->out);
-}
-
-void json_null(struct json *json, const char *key)
-{
-    put_key(json, key);
-    fputs("null", json->out);
-}

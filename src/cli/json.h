@@ -26,7 +26,5 @@ void json_text(struct json *json, const char *key, const char *text);
 void json_number(struct json *json, const char *key, int64_t number);
 /* With four decimals. */
 void json_real(struct json *json, const char *key, double number);
-void json_bool(struct json *json, const char *key, bool value);
-void json_null(struct json *json, const char *key);
 
 #endif

@@ -14,12 +14,6 @@ enum {
     NAME_READ_BYTES_MAX = 1 << 14 /* longer names exist only to hurt */
 };
 
-const char *name_base(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* What of `text` fits, characters whole. */
 static struct name_text name_cut(const char *text)
 {
@@ -212,7 +206,7 @@ struct name_text name_text_fitted(const char *name, size_t columns)
 
 struct name_text name_place(const char *path, long long line, size_t columns)
 {
-    struct name_text place = name_plain(name_base(path));
+    struct name_text place = name_plain(basename(path));
     size_t length = strlen(place.text);
     if (length == 0)
         return place;

@@ -31,7 +31,4 @@ struct name_text name_plain(const char *text);
 /* The same in at most `columns` columns (at least 8): the tail is cut. */
 struct name_text name_plain_fitted(const char *text, size_t columns);
 
-/* What follows the last slash. */
-const char *name_base(const char *path);
-
 #endif

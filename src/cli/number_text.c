@@ -102,7 +102,7 @@ static struct number_text styled(int64_t value, const struct number_style *style
 
 struct number_text number_text(int64_t value, const struct number_style *style)
 {
-    return styled(value, style, style->sign);
+    return styled(value, style, false);
 }
 
 struct number_text number_text_signed(int64_t value, const struct number_style *style)

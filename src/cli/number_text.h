@@ -20,7 +20,6 @@ struct number_style {
     const char *unit;   /* of the values: "bytes", "count", ... */
     const char *suffix; /* of the output; NULL: chosen for each value */
     double divisor;     /* values over this are printed with suffix */
-    bool sign;          /* "+" before what is above zero */
 };
 
 /*
@@ -31,7 +30,7 @@ struct number_style {
 bool number_style_choose(struct number_style *style, const char *unit, const char *output);
 
 struct number_text number_text(int64_t value, const struct number_style *style);
-/* The same with "+" before what is above zero, whatever the style says. */
+/* The same with "+" before what is above zero. */
 struct number_text number_text_signed(int64_t value, const struct number_style *style);
 
 /* part / whole as "45.20%", "0%" for 0; "" when whole is 0. */

@@ -1,8 +1,8 @@
 #include "process.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,9 +103,11 @@ bool process_read(struct process *process, int pid)
     return true;
 }
 
-static bool is_number(const char *text)
+int process_parse_pid(const char *text)
 {
-    return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+    size_t digits = strspn(text, "0123456789");
+    long pid = digits > 0 && digits < 11 && text[digits] == '\0' ? strtol(text, NULL, 10) : 0;
+    return pid <= INT_MAX ? (int)pid : 0;
 }
 
 bool process_takes_signal(const struct process *process, int number)
@@ -119,7 +121,7 @@ bool process_takes_signal(const struct process *process, int number)
     bool takes = false;
     for (struct dirent *task; tasks && !takes && (task = readdir(tasks));) {
         snprintf(name, sizeof(name), "%d/task/%s/status", process->pid, task->d_name);
-        takes = is_number(task->d_name) && read_text(name, status, sizeof(status)) &&
+        takes = process_parse_pid(task->d_name) != 0 && read_text(name, status, sizeof(status)) &&
                 !(status_number(status, "SigBlk", 16) & bit);
     }
     if (tasks)
@@ -130,7 +132,7 @@ bool process_takes_signal(const struct process *process, int number)
 static bool is_it(int pid, int inner_pid, uint64_t ticks)
 {
     struct process process;
-    return process_read(&process, pid) && process.inner_pid == inner_pid &&
+    return pid != 0 && process_read(&process, pid) && process.inner_pid == inner_pid &&
            process.start_ticks == ticks;
 }
 
@@ -141,8 +143,8 @@ int process_find(int inner_pid, uint64_t ticks)
         return inner_pid;
     DIR *all = opendir("/proc");
     for (struct dirent *entry; all && found == 0 && (entry = readdir(all));)
-        if (is_number(entry->d_name) && is_it(atoi(entry->d_name), inner_pid, ticks))
-            found = atoi(entry->d_name);
+        if (is_it(process_parse_pid(entry->d_name), inner_pid, ticks))
+            found = process_parse_pid(entry->d_name);
     if (all)
         closedir(all);
     return found;

@@ -1,7 +1,7 @@
 /*
  * process.h - what /proc says about a process.
  *
- * Owns: nothing. Context: cli. Not here: its black box (box_find.h), its program file (program.h).
+ * Owns: nothing. Context: cli. Not here: its black box (box_search.h), its program file (program.h).
  */
 #ifndef HEAPDIFF_CLI_PROCESS_H
 #define HEAPDIFF_CLI_PROCESS_H
@@ -20,6 +20,9 @@ struct process {
     uint32_t threads;
     uint64_t caught_signals; /* bit n - 1: signal n has a handler */
 };
+
+/* The process id that `text` is, or 0 when it is none. */
+int process_parse_pid(const char *text);
 
 /* Reads about `pid`. False when there is no such process, or only what its parent has not yet
    collected of it. */

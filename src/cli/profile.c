@@ -118,6 +118,14 @@ char *profile_types_text(const struct profile *profile)
     return list;
 }
 
+size_t mapping_path_bytes(const char *path)
+{
+    static const char mark[] = " (deleted)";
+    size_t length = strlen(path), mark_bytes = sizeof mark - 1;
+    bool marked = length > mark_bytes && strcmp(path + length - mark_bytes, mark) == 0;
+    return marked ? length - mark_bytes : length;
+}
+
 const char *sample_label(const struct sample *sample, const char *key)
 {
     for (size_t i = 0; i < sample->label_count; i++)

@@ -113,6 +113,9 @@ int profile_type_meant(const struct profile *profile, const char *name);
 /* The names of all types, as a list for a person; malloc'd. */
 char *profile_types_text(const struct profile *profile);
 
+/* Length of a mapped file's path without " (deleted)", the kernel's mark on files that are gone. */
+size_t mapping_path_bytes(const char *path);
+
 /* The text of a sample's label `key`, or NULL. */
 const char *sample_label(const struct sample *sample, const char *key);
 

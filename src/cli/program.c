@@ -71,8 +71,7 @@ static bool is_elevated(const char *path, const struct stat *status)
 /* The loader itself, run as a command, has no loader but does listen. */
 static bool is_loader(const char *path)
 {
-    const char *name = strrchr(path, '/');
-    name = name ? name + 1 : path;
+    const char *name = basename(path);
     return strncmp(name, "ld-", 3) == 0 || strncmp(name, "ld.so", 5) == 0;
 }
 

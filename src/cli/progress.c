@@ -1,33 +1,28 @@
 #include "progress.h"
 
+#include "moment.h"
 #include "name_text.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { DETAIL_COLUMNS_MAX = 40 };
 
 static const uint64_t QUIET_NS = 1000000000, EVERY_NS = 100000000;
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 void progress_begin(struct progress *progress, const char *what, size_t total)
 {
-    *progress = (struct progress){
-        .what = what, .total = total, .start_ns = now_ns(), .terminal = isatty(STDERR_FILENO)};
+    *progress = (struct progress){.what = what,
+                                  .total = total,
+                                  .start_ns = moment_now(CLOCK_MONOTONIC),
+                                  .terminal = isatty(STDERR_FILENO)};
 }
 
 void progress_at(struct progress *progress, size_t done, const char *detail)
 {
     if (!progress->terminal)
         return;
-    uint64_t now = now_ns();
+    uint64_t now = moment_now(CLOCK_MONOTONIC);
     if (now - progress->start_ns < QUIET_NS || now - progress->shown_ns < EVERY_NS)
         return;
     progress->shown_ns = now;

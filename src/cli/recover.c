@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,21 +54,12 @@ static bool take(const struct box_file *box, const struct recover_options *optio
     return options->only_delete ? delete_box(box) : make_profile(box, options);
 }
 
-static bool is_pid(const char *text)
-{
-    return *text != '\0' && text[strspn(text, "0123456789")] == '\0' && access(text, F_OK) != 0;
-}
-
 /* A running process's box may lie anywhere; a dead one's only in the usual places. */
-static const char *open_box_of(struct box_file *box, const char *text)
+static const char *open_box_of(struct box_file *box, int pid)
 {
     struct process process;
-    errno = 0;
-    long pid = strtol(text, NULL, 10);
-    if (errno != 0 || pid > INT_MAX)
-        return "not a process number";
-    const char *reason = box_search_pid(box, (int)pid);
-    if (reason && process_read(&process, (int)pid))
+    const char *reason = box_search_pid(box, pid);
+    if (reason && process_read(&process, pid))
         return box_search_process(box, &process);
     return reason;
 }
@@ -77,7 +67,9 @@ static const char *open_box_of(struct box_file *box, const char *text)
 static bool recover(const char *target, const struct recover_options *options)
 {
     struct box_file box;
-    const char *reason = is_pid(target) ? open_box_of(&box, target) : box_file_open(&box, target);
+    int pid = process_parse_pid(target);
+    bool is_file = pid == 0 || access(target, F_OK) == 0;
+    const char *reason = is_file ? box_file_open(&box, target) : open_box_of(&box, pid);
     if (reason)
         return message_error(target, "%s", reason);
     bool done = take(&box, options);

@@ -3,6 +3,7 @@
 #include "harvest.h"
 #include "memory.h"
 #include "message.h"
+#include "moment.h"
 #include "name_pattern.h"
 #include "output.h"
 #include "preload_path.h"
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What somebody may send to us and means the program. */
@@ -143,13 +143,6 @@ static pid_t start(const struct run_options *options, const char *preload,
     return 0;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void gather(const struct run_options *options, uint64_t start_ns)
 {
     char *pattern = run_options_value(options, "out", "");
@@ -174,7 +167,7 @@ static void gather(const struct run_options *options, uint64_t start_ns)
 
 static int run_command(const struct run_options *options, const char *preload)
 {
-    uint64_t start_ns = now_ns();
+    uint64_t start_ns = moment_now(CLOCK_REALTIME);
     sigset_t installed;
     install_forwarding(&installed);
     pid_t pid = start(options, preload, &installed);

@@ -3,6 +3,7 @@
 #include "box_search.h"
 #include "memory.h"
 #include "message.h"
+#include "moment.h"
 #include "name_pattern.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -30,13 +30,6 @@ struct snap {
     struct output output;    /* with a wanted path: opened before the process is disturbed */
     uint64_t asked_ns;
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void wait_a_little(void)
 {
@@ -57,7 +50,7 @@ static const char *ask(struct snap *snap)
         return "it blocks the signal";
     uint32_t before = __atomic_load_n(&header->snapshots, __ATOMIC_ACQUIRE);
     uint64_t lost_before = __atomic_load_n(&header->lost.snapshots, __ATOMIC_ACQUIRE);
-    snap->asked_ns = now_ns();
+    snap->asked_ns = moment_now(CLOCK_REALTIME);
     if (kill(snap->process.pid, header->signal) != 0)
         return strerror(errno);
     for (int waited = 0; waited < ANSWER_WAIT_MS; waited += ANSWER_POLL_MS) {
@@ -68,11 +61,6 @@ static const char *ask(struct snap *snap)
         wait_a_little();
     }
     return "it did not answer in 3 s";
-}
-
-static uint64_t changed_ns(const struct stat *status)
-{
-    return (uint64_t)status->st_mtim.tv_sec * 1000000000u + (uint64_t)status->st_mtim.tv_nsec;
 }
 
 /* The newest file that the process can have written since it was asked; malloc'd, or NULL. */
@@ -89,9 +77,9 @@ static char *find_written(const struct snap *snap)
     for (size_t i = 0; i < list.count; i++) {
         struct stat status;
         if (lstat(list.paths[i], &status) != 0 || !S_ISREG(status.st_mode) ||
-            status.st_uid != snap->process.user || changed_ns(&status) <= newest_ns)
+            status.st_uid != snap->process.user || moment_of(status.st_mtim) <= newest_ns)
             continue;
-        newest_ns = changed_ns(&status);
+        newest_ns = moment_of(status.st_mtim);
         newest = list.paths[i];
     }
     newest = newest ? memory_format("%s", newest) : NULL;
@@ -239,14 +227,6 @@ static bool snap_process(int pid, const char *wanted_path)
     return done;
 }
 
-static int parse_pid(const char *text)
-{
-    char *end;
-    errno = 0;
-    long pid = strtol(text, &end, 10);
-    return errno == 0 && *end == '\0' && end != text && pid > 0 && pid <= INT32_MAX ? (int)pid : 0;
-}
-
 static int print_help(void)
 {
     puts("usage: heapdiff snap PID [-o FILE]\n"
@@ -277,7 +257,7 @@ int command_snap(int argc, char **argv)
     }
     if (argc - optind != 1)
         return message_usage("snap", "one PID is wanted");
-    int pid = parse_pid(argv[optind]);
+    int pid = process_parse_pid(argv[optind]);
     if (pid == 0)
         return message_usage("snap", "not a PID: %s", argv[optind]);
     return snap_process(pid, wanted_path) ? 0 : 1;

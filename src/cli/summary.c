@@ -1,7 +1,6 @@
 #include "summary.h"
 
 #include "format/pprof.h"
-#include "name_text.h"
 #include "value.h"
 
 #include <string.h>
@@ -16,7 +15,7 @@ static const char *program_of(const struct profile *profile)
     const char *program = profile_fact(profile, PPROF_FACT_PROGRAM);
     if (program)
         return program;
-    return profile->mapping_count ? name_base(profile->mappings[0].filename) : "";
+    return profile->mapping_count ? basename(profile->mappings[0].filename) : "";
 }
 
 static void add_live(struct summary *summary, const struct profile *profile)

@@ -58,8 +58,8 @@ static const char *mapping_name(const struct mapping *mapping)
 {
     if (mapping == NULL || mapping->filename[0] == '\0')
         return "[unknown]";
-    const char *slash = strrchr(mapping->filename, '/');
-    return slash != NULL && slash[1] != '\0' ? slash + 1 : mapping->filename;
+    const char *name = basename(mapping->filename);
+    return name[0] != '\0' ? name : mapping->filename;
 }
 
 /* "module+0xoffset", the last resort: an offset into the file, as nothing else is known. */
@@ -196,5 +196,8 @@ const char *symbol_problem(const struct profile *profile)
         close(file);
         return "has no symbols";
     }
-    return access(program->filename, F_OK) == 0 ? "is another build now" : "is not on this machine";
+    char *path = memory_text(program->filename, mapping_path_bytes(program->filename));
+    bool exists = access(path, F_OK) == 0;
+    free(path);
+    return exists ? "is another build now" : "is not on this machine";
 }

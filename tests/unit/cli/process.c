@@ -13,6 +13,17 @@ static void on_signal(int number)
     (void)number;
 }
 
+static void pids_are_told_from_names(void **state)
+{
+    (void)state;
+    static const char *const others[] = {
+        "", "0", "-1", "1x", " 1", "2147483648", "99999999999999999999"};
+    assert_int_equal(process_parse_pid("1"), 1);
+    assert_int_equal(process_parse_pid("2147483647"), 2147483647);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_int_equal(process_parse_pid(others[i]), 0);
+}
+
 static void own_process_is_read(void **state)
 {
     (void)state;
@@ -83,9 +94,8 @@ static void the_stopped_take_no_signal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(own_process_is_read),
-        cmocka_unit_test(signals_are_known),
-        cmocka_unit_test(the_dead_are_gone),
+        cmocka_unit_test(pids_are_told_from_names),   cmocka_unit_test(own_process_is_read),
+        cmocka_unit_test(signals_are_known),          cmocka_unit_test(the_dead_are_gone),
         cmocka_unit_test(the_stopped_take_no_signal),
     };
     return cmocka_run_group_tests_name("cli/process", tests, NULL, NULL);
