@@ -243,6 +243,9 @@ void render_head(const struct page *page, const struct report *report)
         put_moment(page, "at", &fresh);
     }
     put_figures(page, report, &base, &fresh);
+    if (fresh.unwind_checked)
+        page_format(page, PAINT_PLAIN, "  stacks compared with libunwind's: %s\n",
+                    number_count(fresh.unwind_checked, false).text);
     put_losses(page, report);
     put_nameless(page, " (old)", report->base, report->base_problem);
     put_nameless(page, report->base ? " (new)" : "", report->shown, report->problem);

@@ -55,6 +55,7 @@ static void put_side(struct json *json, const char *key, const char *path,
     put_known(json, "rss_bytes", summary.rss_bytes);
     put_known(json, "rss_peak_bytes", summary.rss_peak_bytes);
     put_known(json, "own_bytes", summary.own_bytes);
+    put_known(json, "unwind_checked", summary.unwind_checked);
     struct summary_loss losses[SUMMARY_LOSSES_MAX];
     size_t count = summary_losses(NULL, profile, losses);
     json_open(json, "lost", '{');

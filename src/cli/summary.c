@@ -56,6 +56,7 @@ struct summary summary_of(const struct profile *profile)
         .rss_bytes = fact(profile, PPROF_FACT_RSS),
         .rss_peak_bytes = fact(profile, PPROF_FACT_RSS_PEAK),
         .own_bytes = fact(profile, PPROF_FACT_OWN),
+        .unwind_checked = fact(profile, PPROF_FACT_UNWIND_CHECKED),
         .collection_time_ns = fact(profile, PPROF_FACT_COLLECTION_TIME),
     };
     if (summary.time_ns == 0)
@@ -85,6 +86,7 @@ size_t summary_losses(const struct profile *base, const struct profile *profile,
         {PPROF_FACT_LOST_NESTED, "events in signal handlers that interrupted heapdiff"},
         {PPROF_FACT_LOST_CUT, "outer frames of stacks deeper than 256"},
         {PPROF_FACT_LOST_UNWIND, "outer frames of stacks whose unwind information ends early"},
+        {PPROF_FACT_UNWIND_DIFFER, "stacks that differ from libunwind's (unwind=check)"},
         {PPROF_FACT_LOST_SNAPSHOTS, "snapshots that could not be written"},
         {PPROF_FACT_SPILLED, "parts of the tables that found no room in the black box"},
     };

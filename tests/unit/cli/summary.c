@@ -65,12 +65,15 @@ static void lists_losses_that_are_not_zero(void **state)
     assert_int_equal(summary_losses(NULL, profile, losses), 1); /* the process had all of it */
     assert_string_equal(losses[0].key, "cut_stacks");
     assert_int_equal(losses[0].count, 4);
-    const char *recovered[] = {"heapdiff.source: black box", "heapdiff.black_box_incomplete: 1"};
-    struct profile *other = profile_with("m;a 2 100\n", recovered, 2);
-    assert_int_equal(summary_losses(profile, other, losses), 2);
+    const char *recovered[] = {"heapdiff.source: black box", "heapdiff.black_box_incomplete: 1",
+                               "heapdiff.unwind_checked: 9", "heapdiff.unwind_differences: 1"};
+    struct profile *other = profile_with("m;a 2 100\n", recovered, 4);
+    assert_int_equal(summary_of(other).unwind_checked, 9);
+    assert_int_equal(summary_losses(profile, other, losses), 3);
     assert_int_equal(losses[0].base, 4);
     assert_int_equal(losses[0].count, 0);
-    assert_string_equal(losses[1].key, "black_box_incomplete");
+    assert_string_equal(losses[1].key, "unwind_differences");
+    assert_string_equal(losses[2].key, "black_box_incomplete");
     profile_free(other);
     profile_free(profile);
 }
