@@ -56,6 +56,16 @@ class Edge(harness.Case):
         self.run_edge("close")
         self.assertEqual(self.counted(self.profile().path, "edge_site"), 17)
 
+    def test_program_with_its_own_malloc(self):
+        """What cannot be seen is said, once; mmap is recorded, and nothing breaks."""
+        done = self.run_program([harness.helper("own_malloc")])
+        self.assertEqual(done[:2], (0, "1 its own 1\n"))
+        self.assertEqual(done[2].count("\n"), 1)
+        self.assertIn("defines malloc itself", done[2])
+        profile = self.profile()
+        self.assertEqual(profile.facts["allocator"], "the program's own")
+        self.assertEqual(self.counted(profile.path, "own_mmap_site"), 1)
+
     def test_odd_names(self):
         for name in ("we ird", "per%cent%p", "q'uo\"te", "new\nline", "\u00fcml\u00e4ut", "n" * 200,
                      "-dash", "a,b=c"):
