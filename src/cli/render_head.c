@@ -1,5 +1,7 @@
 #include "render.h"
 
+#include "character.h"
+#include "memory.h"
 #include "name_text.h"
 #include "summary.h"
 #include "value.h"
@@ -7,11 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    LABEL_COLUMNS = 16,
-    FIGURE_COLUMNS = 15,
-    WHO_COLUMNS = 30 /* of a program's name, a host's, an allocator's: all in one line */
-};
+enum { LABEL_COLUMNS = 16, FIGURE_COLUMNS = 15, SOURCE_COLUMNS = 30 };
 
 const struct value_type *report_type(const struct report *report)
 {
@@ -42,25 +40,39 @@ static void put_command_line(const struct page *page, const struct summary *summ
     page_format(page, PAINT_DIM, "  %s\n", line.text);
 }
 
+/* What follows the program's name; malloc'd. */
+static char *process_text(const struct summary *summary)
+{
+    char *text = NULL;
+    size_t size_bytes;
+    FILE *out = open_memstream(&text, &size_bytes);
+    if (!out)
+        return memory_format("%s", "");
+    if (summary->pid)
+        fprintf(out, "  pid %lld", (long long)summary->pid);
+    if (summary->parent_pid)
+        fprintf(out, " (forked from %lld)", (long long)summary->parent_pid);
+    if (summary->host)
+        fprintf(out, " on %s", summary->host);
+    if (summary->allocator)
+        fprintf(out, ", allocator %s", summary->allocator);
+    if (summary->threads)
+        fprintf(out, ", %lld thread%s", (long long)summary->threads,
+                summary->threads == 1 ? "" : "s");
+    fclose(out);
+    return text;
+}
+
 static void put_process(const struct page *page, const struct summary *summary)
 {
-    struct name_text program = name_plain_fitted(summary->program, WHO_COLUMNS);
-    page_put(page, PAINT_BOLD, program.text[0] ? program.text : "unknown program");
-    if (summary->pid)
-        page_format(page, PAINT_PLAIN, "  pid %lld", (long long)summary->pid);
-    if (summary->parent_pid)
-        page_format(page, PAINT_PLAIN, " (forked from %lld)", (long long)summary->parent_pid);
-    if (summary->host)
-        page_format(page, PAINT_PLAIN, " on %s",
-                    name_plain_fitted(summary->host, WHO_COLUMNS).text);
-    if (summary->allocator)
-        page_format(page, PAINT_PLAIN, ", allocator %s",
-                    name_plain_fitted(summary->allocator, WHO_COLUMNS).text);
-    if (summary->threads)
-        page_format(page, PAINT_PLAIN, ", %lld thread%s", (long long)summary->threads,
-                    summary->threads == 1 ? "" : "s");
-    page_put(page, PAINT_PLAIN, "\n");
+    const char *name = summary->program[0] ? summary->program : "unknown program";
+    struct name_text program = name_plain_fitted(name, page->columns / 2);
+    char *rest = process_text(summary);
+    size_t room = page->columns - character_text_columns(program.text);
+    page_put(page, PAINT_BOLD, program.text);
+    page_format(page, PAINT_PLAIN, "%s\n", name_plain_fitted(rest, room).text);
     put_command_line(page, summary);
+    free(rest);
 }
 
 /* When. */
@@ -75,7 +87,7 @@ static void put_moment(const struct page *page, const char *label, const struct 
                     number_duration(summary->time_ns - summary->start_time_ns).text);
     if (summary->source)
         page_format(page, PAINT_PLAIN, " (%s)",
-                    name_plain_fitted(summary->source, WHO_COLUMNS).text);
+                    name_plain_fitted(summary->source, SOURCE_COLUMNS).text);
     page_put(page, PAINT_PLAIN, "\n");
 }
 

@@ -13,6 +13,7 @@ enum {
     ROWS_DEFAULT = 25, /* with their callers, a screen of a tall terminal */
     SHARE_LEAST_INVERSE = 1000,
     NAME_COLUMNS_MIN = 24,
+    PLACE_COLUMNS_MIN = 10,
     PLACE_COLUMNS_MAX = 30,
     CALLER_COLUMNS_MAX = 44,
     CALLERS_COLUMN = 14 /* far enough in to set them off */
@@ -197,14 +198,15 @@ static void put_cells(const struct table *table, const struct row *row)
 }
 
 /* Source file and line of the site, else the file its code lies in. */
-static struct name_text place_of(const struct table *table, const struct tree_node *node)
+static struct name_text place_of(const struct table *table, const struct tree_node *node,
+                                 size_t columns)
 {
     const struct tree *tree = &table->tree;
     struct tree_frame frame = {NULL, NULL, NULL, false};
     struct tree_walk walk = tree_walk_begin(tree, node->heaviest);
     tree_walk_next(&walk, &frame);
     if (frame.function && frame.function->filename[0])
-        return name_place(frame.function->filename, (long long)frame.line->line, PLACE_COLUMNS_MAX);
+        return name_place(frame.function->filename, (long long)frame.line->line, columns);
     struct name_text place = {""};
     if (!frame.location || frame.location->mapping == PROFILE_NONE ||
         (frame.function && strstr(frame.function->name, "+0x")))
@@ -212,7 +214,7 @@ static struct name_text place_of(const struct table *table, const struct tree_no
     if (frame.location->mapping == 0)
         return place; /* the program itself: nothing new */
     const char *file = tree->profile->mappings[frame.location->mapping].filename;
-    struct name_text name = name_place(file, 0, PLACE_COLUMNS_MAX - 2);
+    struct name_text name = name_place(file, 0, columns - 2);
     if (name.text[0])
         snprintf(place.text, sizeof place.text, name.text[0] == '[' ? "%.200s" : "[%.200s]",
                  name.text);
@@ -222,9 +224,13 @@ static struct name_text place_of(const struct table *table, const struct tree_no
 static void put_name(const struct table *table, const struct tree_node *node)
 {
     const struct page *page = table->page;
-    struct name_text place = place_of(table, node);
-    size_t place_columns = character_text_columns(place.text);
     size_t room = page->columns > table->name_column ? page->columns - table->name_column : 0;
+    size_t place_room =
+        room > NAME_COLUMNS_MIN + 2 ? room - NAME_COLUMNS_MIN - 2 : PLACE_COLUMNS_MIN;
+    if (place_room > PLACE_COLUMNS_MAX)
+        place_room = PLACE_COLUMNS_MAX;
+    struct name_text place = place_of(table, node, place_room);
+    size_t place_columns = character_text_columns(place.text);
     size_t name_room = room > place_columns + 2 ? room - place_columns - 2 : 0;
     if (name_room < NAME_COLUMNS_MIN)
         name_room = NAME_COLUMNS_MIN;
