@@ -1,10 +1,11 @@
 #include "export_command.h"
 
-#include "diff.h"
+#include "comparison.h"
 #include "export.h"
 #include "memory.h"
 #include "message.h"
 #include "output.h"
+#include "prune.h"
 #include "render.h"
 #include "symbol.h"
 
@@ -26,56 +27,52 @@ static const char usage[] =
     "  -o, --output FILE    write FILE, whole or not at all (default: standard output)\n"
     "  -h, --help           this text\n";
 
-/* What is loaded for one export. */
-struct export_job {
-    struct profile *base, *fresh, *diff; /* base and diff: NULL without --base */
-    struct profile *shown;               /* the one of them that is written */
-    enum diff_match match;
-    int type;
-    const char *path, *base_path;
-};
+/* `comparison` is symbolized. Failures are kept by the output. */
+typedef void export_writer(const struct comparison *comparison, int type, struct output *output);
 
-/* Failures are kept by the output. */
-typedef void export_writer(const struct export_job *job, struct output *output);
-
-static void pprof_write(const struct export_job *job, struct output *output)
+static void pprof_write(const struct comparison *comparison, int type, struct output *output)
 {
+    (void)type; /* all of them */
     output_pack(output);
-    export_pprof(job->shown, &output->sink);
+    export_pprof(comparison->shown, &output->sink);
 }
 
-static void pprof_go_write(const struct export_job *job, struct output *output)
+static void pprof_go_write(const struct comparison *comparison, int type, struct output *output)
 {
+    (void)type;
     output_pack(output);
-    export_pprof_go(job->shown, &output->sink);
+    export_pprof_go(comparison->shown, &output->sink);
 }
 
-static void collapsed_write(const struct export_job *job, struct output *output)
+static void collapsed_write(const struct comparison *comparison, int type, struct output *output)
 {
-    export_collapsed(output->file, job->shown, job->type);
+    profile_prune(comparison->shown);
+    export_collapsed(output->file, comparison->shown, type);
 }
 
-static void speedscope_write(const struct export_job *job, struct output *output)
+static void speedscope_write(const struct comparison *comparison, int type, struct output *output)
 {
-    export_speedscope(output->file, job->shown, job->type);
+    profile_prune(comparison->shown);
+    export_speedscope(output->file, comparison->shown, type);
 }
 
 /* The report's own schema, over all samples. */
-static void json_write(const struct export_job *job, struct output *output)
+static void json_write(const struct comparison *comparison, int type, struct output *output)
 {
     const struct options options = {
-        .profile_path = job->path, .base_path = job->base_path, .limit = -1};
+        .profile_path = comparison->path, .base_path = comparison->base_path, .limit = -1};
     char *message = NULL;
     struct filter *filter = filter_new(&options.filter, &message);
     const struct report report = {.options = &options,
-                                  .shown = job->shown,
-                                  .fresh = job->fresh,
-                                  .base = job->base,
-                                  .match = job->match,
-                                  .type = job->type,
+                                  .shown = comparison->shown,
+                                  .fresh = comparison->fresh,
+                                  .base = comparison->base,
+                                  .match = comparison->match,
+                                  .type = type,
                                   .filter = filter};
     assert(filter != NULL); /* no expression, no mistake in it */
-    filter_mark(filter, job->shown);
+    profile_prune(comparison->shown);
+    filter_mark(filter, comparison->shown);
     render_json(output->file, &report);
     filter_free(filter);
 }
@@ -165,84 +162,38 @@ static int options_read(struct export_options *options, int argc, char **argv)
     return GO_ON;
 }
 
-static struct profile *profile_read(const char *path)
+/* inuse_space, where there is one, unless said otherwise. */
+static int choose_type(const struct comparison *comparison, const char *asked)
 {
-    const char *reason = NULL;
-    struct profile *profile = profile_load(path, &reason);
-    if (profile == NULL)
-        message_error(path, "%s", reason);
-    return profile;
-}
-
-/* Loads and symbolizes; false after a message. */
-static bool job_load(struct export_job *job)
-{
-    const struct diff_options as_base = {0};
-    const char *reason = NULL;
-    job->fresh = profile_read(job->path);
-    if (job->fresh == NULL)
-        return false;
-    job->shown = job->fresh;
-    if (job->base_path != NULL) {
-        job->base = profile_read(job->base_path);
-        if (job->base == NULL)
-            return false;
-        job->diff = profile_diff(job->base, job->fresh, &as_base, &job->match, &reason);
-        if (job->diff == NULL)
-            return message_error(job->path, "%s", reason);
-        job->shown = job->diff;
-    }
-    symbolize(job->shown);
-    return true;
-}
-
-static void job_free(struct export_job *job)
-{
-    profile_free(job->diff);
-    profile_free(job->base);
-    profile_free(job->fresh);
-}
-
-/* The index of the sample type asked for; inuse_space unless said otherwise. */
-static int type_choose(const char *asked, const struct profile *profile)
-{
-    if (asked != NULL)
-        return profile_type_meant(profile, asked);
-    int usual = profile_type(profile, "inuse_space");
-    return usual != PROFILE_NONE ? usual : profile->default_type;
+    bool usual = profile_type(comparison->shown, "inuse_space") != PROFILE_NONE;
+    return comparison_type(comparison, asked != NULL || !usual ? asked : "inuse_space");
 }
 
 /* False after a message. */
-static bool job_fits(const struct export_job *job, const struct export_options *options)
+static bool fits(const struct comparison *comparison, const struct export_format *format,
+                 bool to_stdout)
 {
-    const struct export_format *format = options->format;
-    bool to_stdout = options->output == NULL || strcmp(options->output, "-") == 0;
-    if (job->type == PROFILE_NONE) {
-        char *types = profile_types_text(job->shown);
-        message_error(job->path, "no sample type \"%s\"; there are: %s", options->sample_index,
-                      types);
-        free(types);
-        return false;
-    }
-    if (format->possible != NULL && !format->possible(job->shown))
-        return message_error(job->path, "has no sample type of Go's heap profiles");
+    if (format->possible != NULL && !format->possible(comparison->shown))
+        return message_error(comparison->path, "has no sample type of Go's heap profiles");
     if (format->binary && to_stdout && isatty(STDOUT_FILENO))
         return message_error("standard output", "is a terminal: name a file with -o");
     return true;
 }
 
-static bool job_run(struct export_job *job, const struct export_options *options)
+static bool run(struct comparison *comparison, const struct export_options *options)
 {
     struct output output;
-    const char *name = options->output != NULL ? options->output : "standard output";
-    if (!job_load(job))
+    bool to_stdout = options->output == NULL || strcmp(options->output, "-") == 0;
+    const char *name = to_stdout ? "standard output" : options->output;
+    if (!comparison_open(comparison, &(struct diff_options){0}))
         return false;
-    job->type = type_choose(options->sample_index, job->shown);
-    if (!job_fits(job, options))
+    int type = choose_type(comparison, options->sample_index);
+    if (type == PROFILE_NONE || !fits(comparison, options->format, to_stdout))
         return false;
+    symbolize(comparison->shown);
     if (!output_open(&output, options->output))
         return message_error(name, "%s", strerror(errno));
-    options->format->write(job, &output);
+    options->format->write(comparison, type, &output);
     return output_commit(&output, OUTPUT_REPLACE) || message_error(name, "%s", strerror(errno));
 }
 
@@ -252,8 +203,8 @@ int command_export(int argc, char **argv)
     int status = options_read(&options, argc, argv);
     if (status != GO_ON)
         return status;
-    struct export_job job = {.path = options.profile, .base_path = options.base};
-    bool written = job_run(&job, &options);
-    job_free(&job);
+    struct comparison comparison = {.path = options.profile, .base_path = options.base};
+    bool written = run(&comparison, &options);
+    comparison_close(&comparison);
     return written ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include "comparison.h"
 #include "message.h"
 #include "output.h"
 #include "prune.h"
@@ -53,47 +54,10 @@ int report_help(void)
 /* What is loaded for one report. */
 struct session {
     struct options options;
-    struct profile *base, *fresh, *diff;
+    struct comparison comparison;
     struct filter *filter;
     struct report report;
 };
-
-static struct profile *load(const char *path)
-{
-    const char *reason;
-    struct profile *profile = profile_load(path, &reason);
-    if (!profile)
-        message_error(path, "%s", reason);
-    return profile;
-}
-
-static bool session_load(struct session *session)
-{
-    const struct options *options = &session->options;
-    if (options->base_path && !(session->base = load(options->base_path)))
-        return false;
-    session->fresh = load(options->profile_path);
-    if (!session->fresh || !options->base_path)
-        return session->fresh != NULL;
-    struct diff_options how = {.relative = options->relative, .normalize = options->normalize};
-    const char *reason;
-    session->diff =
-        profile_diff(session->base, session->fresh, &how, &session->report.match, &reason);
-    return session->diff || message_error(options->profile_path, "%s", reason);
-}
-
-static bool choose_type(struct session *session, const struct profile *profile)
-{
-    const char *name = session->options.sample_type;
-    session->report.type = name ? profile_type_meant(profile, name) : profile->default_type;
-    if (session->report.type != PROFILE_NONE)
-        return true;
-    char *types = profile_types_text(profile);
-    message_error(session->options.profile_path, "no sample type \"%s\"; there are: %s", name,
-                  types);
-    free(types);
-    return false;
-}
 
 static void render(const struct session *session)
 {
@@ -118,30 +82,36 @@ static void render(const struct session *session)
 
 static bool session_run(struct session *session)
 {
-    if (!session_load(session))
+    const struct options *options = &session->options;
+    struct comparison *comparison = &session->comparison;
+    struct diff_options how = {.relative = options->relative, .normalize = options->normalize};
+    comparison->path = options->profile_path;
+    comparison->base_path = options->base_path;
+    if (!comparison_open(comparison, &how))
         return false;
-    struct profile *shown = session->diff ? session->diff : session->fresh;
-    session->report.options = &session->options;
-    session->report.shown = shown;
-    session->report.fresh = session->fresh;
-    session->report.base = session->base;
-    session->report.filter = session->filter;
-    if (!choose_type(session, shown))
+    struct profile *shown = comparison->shown, *base = comparison->base;
+    int type = comparison_type(comparison, options->sample_type);
+    if (type == PROFILE_NONE)
         return false;
     symbolize(shown);
-    session->report.problem = symbol_problem(shown);
-    session->report.base_problem = session->base ? symbol_problem(session->base) : NULL;
     profile_prune(shown);
     filter_mark(session->filter, shown);
+    session->report = (struct report){.options = options,
+                                      .shown = shown,
+                                      .fresh = comparison->fresh,
+                                      .base = base,
+                                      .match = comparison->match,
+                                      .type = type,
+                                      .filter = session->filter,
+                                      .problem = symbol_problem(shown),
+                                      .base_problem = base ? symbol_problem(base) : NULL};
     render(session);
     return output_finish_stdout();
 }
 
 static void session_close(struct session *session)
 {
-    profile_free(session->diff);
-    profile_free(session->fresh);
-    profile_free(session->base);
+    comparison_close(&session->comparison);
     filter_free(session->filter);
 }
 
