@@ -312,8 +312,12 @@ void arena_unlink(void)
 
 void arena_view(struct box_view *view)
 {
+    /* Those that name come before those that are named, as other threads go on adding. */
+    static const enum box_table_id order[BOX_TABLES] = {BOX_SITES, BOX_NODES, BOX_PCS, BOX_MAPPINGS,
+                                                        BOX_TEXT};
     view->header = arena.header;
-    for (int id = 0; id < BOX_TABLES; id++) {
+    for (int i = 0; i < BOX_TABLES; i++) {
+        enum box_table_id id = order[i];
         const struct arena_table *table = &arena.tables[id];
         struct box_view_table *out = &view->tables[id];
         out->count = __atomic_load_n(&arena.header->tables[id].count, __ATOMIC_ACQUIRE);
