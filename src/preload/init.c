@@ -9,6 +9,7 @@
 #include "hook.h"
 #include "listener.h"
 #include "mapping.h"
+#include "module.h"
 #include "options.h"
 #include "oracle.h"
 #include "pattern.h"
@@ -172,11 +173,22 @@ static void switch_allocator(void)
         "allocator=jemalloc: libjemalloc.so.2 cannot be loaded; on the program's own allocator");
 }
 
+/* Whether the code at `address` is the program's own. In programs that are not position independent the
+   search may also end at the stub through which they call somebody else's: an undefined symbol. */
+static bool is_defined_by_program(const void *address)
+{
+    struct module module;
+    Dl_info info;
+    const ElfW(Sym) *symbol = NULL;
+    return module_find((uint64_t)address, &module) && module.name[0] == '\0' &&
+           dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol &&
+           symbol->st_shndx != SHN_UNDEF;
+}
+
 /* A program that defines malloc itself never calls ours. */
 static void warn_about_own_malloc(void)
 {
-    const char *found = dlsym(RTLD_DEFAULT, "malloc"), *ours = (const char *)&malloc;
-    if (found == ours)
+    if (!is_defined_by_program(dlsym(RTLD_DEFAULT, "malloc")))
         return;
     strcpy(arena.header->allocator, "the program's own");
     sys_say("this program defines malloc itself: only its mmap calls can be recorded");
