@@ -95,11 +95,13 @@ void tracker_missed(void)
 
 void tracker_alloc(void *address, size_t size_bytes, const struct unwind_start *start)
 {
-    if (!address || guard_thread.paused)
+    if (!address)
         return;
     guard_set(GUARD_RECORDING);
     /* A record still there belongs to a block that was freed behind our back. */
     tracker_free(address);
+    if (guard_thread.paused)
+        return;
     struct block block = {.site = site_here(start, BOX_KIND_MALLOC),
                           .epoch = (uint32_t)arena.header->collections % BLOCK_EPOCHS,
                           .size_bytes = size_bytes};

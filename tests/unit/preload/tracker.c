@@ -96,6 +96,19 @@ static void test_a_record_left_over(void **state)
     assert_counts(fresh, &(struct counts){1, 200, 0, 0});
 }
 
+/* The same, in a thread that is paused: the new block is nobody's, but the old one is gone. */
+static void test_a_record_left_over_while_paused(void **state)
+{
+    (void)state;
+    uint32_t old = site_by(hook_alloc(heap + 0x38000, 100), BOX_KIND_MALLOC);
+    struct block block;
+    guard_thread.paused = 1;
+    hook_alloc(heap + 0x38000, 200);
+    guard_thread.paused = 0;
+    assert_counts(old, &(struct counts){1, 100, 1, 100});
+    assert_false(block_find((uintptr_t)heap + 0x38000, &block));
+}
+
 static void test_odd_addresses_are_lost_and_counted(void **state)
 {
     (void)state;
@@ -160,6 +173,7 @@ int main(void)
         TEST(test_the_stack),
         TEST(test_deep_stacks_are_cut),
         TEST(test_a_record_left_over),
+        TEST(test_a_record_left_over_while_paused),
         TEST(test_odd_addresses_are_lost_and_counted),
         TEST(test_resizing),
         TEST(test_missed),
