@@ -22,7 +22,7 @@
 #define BOX_MAGIC "heapdiff-box-1\n" /* 15 characters and the NUL: 16 bytes */
 
 enum {
-    BOX_VERSION = 1,
+    BOX_VERSION = 2,
     BOX_CHUNKS_MAX = 26,        /* 2^(shift + 26) entries: past what 32-bit indexes reach */
     BOX_HEADER_BYTES = 16384,   /* the header's share of the file; chunks follow */
     BOX_TEXT_BYTES_MAX = 4096,  /* longest command line or path kept, with its NUL */
@@ -86,7 +86,33 @@ enum {
     BOX_MAPPING_MAIN = 2  /* the program itself */
 };
 
-enum box_table_id { BOX_PCS, BOX_NODES, BOX_SITES, BOX_MAPPINGS, BOX_TEXT, BOX_TABLES };
+/* Blocks of one site and one size. What a live block's record names; see box_delta. */
+struct box_lot {
+    uint32_t site;       /* index into BOX_SITES, of kind malloc */
+    uint32_t size_bytes; /* as requested */
+};
+
+/*
+ * Blocks of one lot that one thread has counted and that are not yet in its site's counters: add
+ * allocs and frees, times the lot's size, to know what the site has.
+ */
+struct box_delta {
+    uint32_t lot; /* index into BOX_LOTS; 0: the slot is unused */
+    uint32_t allocs;
+    uint32_t frees;
+    uint32_t padding;
+};
+
+enum box_table_id {
+    BOX_PCS,
+    BOX_NODES,
+    BOX_SITES,
+    BOX_MAPPINGS,
+    BOX_TEXT,
+    BOX_LOTS,
+    BOX_DELTAS,
+    BOX_TABLES
+};
 
 struct box_table {
     uint32_t entry_bytes;
@@ -162,10 +188,10 @@ static_assert(sizeof(struct box_header) <= BOX_HEADER_BYTES, "the header has its
 static_assert(offsetof(struct box_header, version) == 16, "the magic comes first");
 
 /* Entry bytes of each table, in enum order: what a reader demands of a file. */
-#define BOX_ENTRY_BYTES                                                          \
-    {                                                                            \
-        sizeof(struct box_pc), sizeof(struct box_node), sizeof(struct box_site), \
-            sizeof(struct box_mapping), 1                                        \
+#define BOX_ENTRY_BYTES                                                                     \
+    {                                                                                       \
+        sizeof(struct box_pc), sizeof(struct box_node), sizeof(struct box_site),            \
+            sizeof(struct box_mapping), 1, sizeof(struct box_lot), sizeof(struct box_delta) \
     }
 
 /* Which chunk holds entry `index` of a table with `shift`. */
