@@ -3,22 +3,77 @@
 #include "arena.h"
 #include "guard.h"
 #include "options.h"
+#include "stack.h"
 #include "sys.h"
+#include "text.h"
 
-#include <string.h>
+static struct {
+    bool told; /* the first difference */
+} state;
 
 void oracle_init(void)
 {
+    if (HEAPDIFF_SELF_CHECK && options.unwind == OPTIONS_UNWIND_RULES)
+        options.unwind = OPTIONS_UNWIND_CHECK;
     if (options.unwind == OPTIONS_UNWIND_RULES || unwind_reference_open())
         return;
     options.unwind = OPTIONS_UNWIND_RULES;
     sys_say("unwind: libunwind.so.8 cannot be loaded; stacks by heapdiff's own rules");
 }
 
+/* The first frame, from the leaf, in which two stacks differ; the depth of both when in none. */
+static uint32_t first_difference(const struct capture *a, const struct capture *b)
+{
+    uint32_t at = 0;
+    while (at < a->depth && at < b->depth && a->pcs[at] == b->pcs[at])
+        at++;
+    return at;
+}
+
 static bool capture_equal(const struct capture *a, const struct capture *b)
 {
-    return a->depth == b->depth && a->ended == b->ended &&
-           memcmp(a->pcs, b->pcs, a->depth * sizeof(a->pcs[0])) == 0;
+    return a->depth == b->depth && a->ended == b->ended && first_difference(a, b) == a->depth;
+}
+
+static void text_put_hex(struct text *text, uint64_t number)
+{
+    char digits[16];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = "0123456789abcdef"[number % 16];
+        number /= 16;
+    } while (number != 0);
+    text_put(text, "0x");
+    text_put_bytes(text, digits + at, sizeof(digits) - at);
+}
+
+static void put_frame(struct text *text, const struct capture *capture, uint32_t at)
+{
+    if (at < capture->depth)
+        text_put_hex(text, capture->pcs[at]);
+    else
+        text_put(text, capture->ended ? "lost" : "the end");
+}
+
+/* "unwind: stacks differ at frame 7 after 0x55..: 0x7f.., by CALLED the end" */
+static void tell(const struct capture *ours, const struct capture *other, const char *called)
+{
+    char line[256];
+    struct text text = text_on(line, sizeof(line));
+    uint32_t at = first_difference(ours, other);
+    if (__atomic_exchange_n(&state.told, true, __ATOMIC_RELAXED))
+        return;
+    text_put(&text, "unwind: stacks differ at frame ");
+    text_put_number(&text, at);
+    text_put(&text, " after ");
+    text_put_hex(&text, at > 0 ? ours->pcs[at - 1] : 0);
+    text_put(&text, ": by rules ");
+    put_frame(&text, ours, at);
+    text_put(&text, ", by ");
+    text_put(&text, called);
+    text_put(&text, " ");
+    put_frame(&text, other, at);
+    sys_say(line);
 }
 
 /* libunwind maps memory for itself: not an event that was missed. */
@@ -31,14 +86,31 @@ static bool reference_capture(struct capture *capture, const struct unwind_start
     return taken;
 }
 
-static void check(const struct capture *capture, const struct unwind_start *start)
+static bool reference_agrees(const struct capture *capture, const struct unwind_start *start)
 {
     struct capture reference;
     if (!reference_capture(&reference, start))
-        return;
+        return true;
     __atomic_fetch_add(&arena.header->unwind_checked, 1, __ATOMIC_RELAXED);
-    if (!capture_equal(capture, &reference))
-        __atomic_fetch_add(&arena.header->unwind_differences, 1, __ATOMIC_RELAXED);
+    if (capture_equal(capture, &reference))
+        return true;
+    tell(capture, &reference, "libunwind");
+    return false;
+}
+
+static bool node_agrees(uint32_t node, const struct capture *capture)
+{
+    struct capture kept;
+    if (node == BOX_NONE || stack_equal(node, capture))
+        return true;
+    stack_read(node, &kept);
+    tell(capture, &kept, "the memo");
+    return false;
+}
+
+static void count_difference(void)
+{
+    __atomic_fetch_add(&arena.header->unwind_differences, 1, __ATOMIC_RELAXED);
 }
 
 /* Out of line: the usual way needs none of this room on the stack. */
@@ -49,8 +121,8 @@ static __attribute__((noinline)) void capture_otherwise(struct capture *capture,
     if (options.unwind == OPTIONS_UNWIND_LIBUNWIND && reference_capture(capture, start))
         return;
     unwind_capture(capture, start, stack_top);
-    if (options.unwind == OPTIONS_UNWIND_CHECK)
-        check(capture, start);
+    if (options.unwind == OPTIONS_UNWIND_CHECK && !reference_agrees(capture, start))
+        count_difference();
 }
 
 void oracle_capture(struct capture *capture, const struct unwind_start *start, uintptr_t stack_top)
@@ -59,4 +131,14 @@ void oracle_capture(struct capture *capture, const struct unwind_start *start, u
         unwind_capture(capture, start, stack_top);
     else
         capture_otherwise(capture, start, stack_top);
+}
+
+__attribute__((noinline)) void oracle_check(uint32_t node, const struct unwind_start *start,
+                                            uintptr_t stack_top)
+{
+    struct capture capture;
+    unwind_capture(&capture, start, stack_top);
+    bool agreed = node_agrees(node, &capture);
+    if (!reference_agrees(&capture, start) || !agreed)
+        count_difference();
 }

@@ -119,6 +119,17 @@ bool stack_equal(uint32_t node, const struct capture *capture)
     return node == BOX_NONE;
 }
 
+void stack_read(uint32_t node, struct capture *capture)
+{
+    capture->depth = 0;
+    capture->cut = capture->ended = false;
+    for (; node != BOX_NONE && capture->depth < BOX_DEPTH_MAX; node = node_at(node)->parent) {
+        const struct box_pc *pc = pc_at(node_at(node)->pc);
+        capture->pcs[capture->depth++] =
+            pc->address | (pc->flags & BOX_PC_EXACT ? UNWIND_EXACT : 0);
+    }
+}
+
 void stack_sweep(void)
 {
     for (uint32_t i = 1; i < arena.tables[BOX_PCS].count; i++) {

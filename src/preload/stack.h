@@ -24,6 +24,9 @@ uint32_t stack_intern(const struct capture *capture);
 /* Whether `node` is the leaf of exactly this stack, in code that is still loaded. */
 bool stack_equal(uint32_t node, const struct capture *capture);
 
+/* The stack that `node` is the leaf of, as far as a capture has room. */
+void stack_read(uint32_t node, struct capture *capture);
+
 /* After a library was unloaded: its addresses no longer match any stack. Under the intern lock. */
 void stack_sweep(void);
 

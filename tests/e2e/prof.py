@@ -121,6 +121,7 @@ class Profile:
         """Raises Broken unless this is a profile as heapdiff must write it."""
         require(self.types == TYPES, "sample types %s" % self.types)
         require(self.default == "inuse_space", "default type %s" % self.default)
+        require("unwind_differences" not in self.facts, "stacks unlike libunwind's")
         require(list(self.mappings) == list(range(1, len(self.mappings) + 1)), "mapping ids")
         require(list(self.locations) == list(range(1, len(self.locations) + 1)), "location ids")
         for one in self.locations.values():

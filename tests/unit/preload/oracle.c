@@ -2,7 +2,9 @@
 
 #include "preload/arena.h"
 #include "preload/guard.h"
+#include "preload/mapping.h"
 #include "preload/options.h"
+#include "preload/stack.h"
 
 #include "said.h"
 
@@ -17,6 +19,7 @@ static int before_all(void **state)
     (void)state;
     long error;
     unwind_init();
+    mapping_init("/opt/app", "/");
     return arena_open(NULL, "app", 1, &error) ? 0 : 1;
 }
 
@@ -98,12 +101,57 @@ static void test_rules_check_nothing(void **state)
     assert_int_equal(arena.header->unwind_checked, before);
 }
 
+/* What a memo would say: a node; right for its own stack, wrong for any other. */
+__attribute__((noinline)) static void check_node(bool right, uint64_t differences)
+{
+    struct capture capture;
+    struct unwind_start start = UNWIND_HERE();
+    guard_set(GUARD_RECORDING);
+    unwind_capture(&capture, &start, 0);
+    capture.pcs[2] ^= right ? 0 : 1;
+    uint32_t node = stack_intern(&capture);
+    uint64_t checked = arena.header->unwind_checked;
+    uint64_t before = arena.header->unwind_differences;
+    oracle_check(node, &start, 0);
+    guard_set(GUARD_OUTSIDE);
+    assert_int_not_equal(node, BOX_NONE);
+    assert_int_equal(arena.header->unwind_checked, checked + 1);
+    assert_int_equal(arena.header->unwind_differences, before + differences);
+}
+
+static void test_check_of_a_node(void **state)
+{
+    (void)state;
+    if (!ask_for("unwind=check"))
+        skip();
+    check_node(true, 0);
+    said_begin();
+    check_node(false, 1);
+    check_node(false, 1);
+    const char *text = said_end();
+    assert_int_equal(said_lines(text), 1); /* the first difference is told, all are counted */
+    assert_non_null(strstr(text, "unwind: stacks differ at frame 2 after 0x"));
+    assert_non_null(strstr(text, "by the memo 0x"));
+}
+
+/* The tables were full: there is nothing to compare but the walk. */
+static void test_check_without_node(void **state)
+{
+    (void)state;
+    struct unwind_start start = UNWIND_HERE();
+    uint64_t before = arena.header->unwind_differences;
+    if (!ask_for("unwind=check"))
+        skip();
+    oracle_check(BOX_NONE, &start, 0);
+    assert_int_equal(arena.header->unwind_differences, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_ways_agree),
-        cmocka_unit_test(test_check_counts),
-        cmocka_unit_test(test_rules_check_nothing),
+        cmocka_unit_test(test_both_ways_agree),     cmocka_unit_test(test_check_counts),
+        cmocka_unit_test(test_rules_check_nothing), cmocka_unit_test(test_check_of_a_node),
+        cmocka_unit_test(test_check_without_node),
     };
     return cmocka_run_group_tests(tests, before_all, NULL);
 }
