@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static void before_exec(bool will_run)
 {
     if (!will_run)
         return;
-    process_finish("exec");
+    process_exec();
     listener_exec();
 }
 
@@ -72,7 +73,7 @@ static int after_failed_exec(int result)
 {
     int error = errno;
     listener_exec_failed();
-    process_continue();
+    process_exec_failed();
     errno = error;
     return result;
 }
@@ -168,6 +169,63 @@ HOOK int execle(const char *path, const char *first, ...)
         environment = va_arg(more, char *const *);
     va_end(more);
     return fits ? execve(path, (char *const *)arguments, environment) : -1;
+}
+
+/* What a program ignores the programs it starts ignore too: no handler of ours may stand there then. */
+static bool before_spawn(void)
+{
+    real_resolve();
+    if (hook_enter()) /* a forked child's first event: another thread may have held the lock */
+        guard_leave();
+    return listener_spawn();
+}
+
+static void after_spawn(bool entered)
+{
+    if (entered)
+        listener_spawned();
+}
+
+HOOK int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions,
+                     const posix_spawnattr_t *attributes, char *const *arguments,
+                     char *const *environment)
+{
+    bool entered = before_spawn();
+    int result = real.posix_spawn(child, path, actions, attributes, arguments, environment);
+    after_spawn(entered);
+    return result;
+}
+
+HOOK int posix_spawnp(pid_t *child, const char *file, const posix_spawn_file_actions_t *actions,
+                      const posix_spawnattr_t *attributes, char *const *arguments,
+                      char *const *environment)
+{
+    bool entered = before_spawn();
+    int result = real.posix_spawnp(child, file, actions, attributes, arguments, environment);
+    after_spawn(entered);
+    return result;
+}
+
+HOOK int system(const char *command)
+{
+    bool entered = before_spawn();
+    int result = real.system(command);
+    int error = errno;
+    after_spawn(entered);
+    errno = error;
+    return result;
+}
+
+struct _IO_FILE *popen(const char *command, const char *mode);
+
+HOOK struct _IO_FILE *popen(const char *command, const char *mode)
+{
+    bool entered = before_spawn();
+    struct _IO_FILE *stream = real.popen(command, mode);
+    int error = errno;
+    after_spawn(entered);
+    errno = error;
+    return stream;
 }
 
 HOOK void _exit(int status)

@@ -38,7 +38,7 @@ static struct {
 static void serve(uint32_t wanted)
 {
     if (wanted & GUARD_WANT_SNAPSHOT && process_is_ours())
-        growth_snapshot("signal", NULL);
+        listener_snapshot();
     if (wanted & GUARD_WANT_CHECK && process_is_ours())
         growth_check();
 }

@@ -9,10 +9,18 @@
 #include "spin.h"
 #include "sys.h"
 
+enum {
+    LISTENER_ROUNDS_MAX = 16 /* snapshots that one signal may cost its thread, in a storm of them */
+};
+
+enum writing { WRITING_NOT, WRITING, WRITING_AND_AGAIN };
+
 static struct {
     int signal;       /* 0: none */
-    struct spin lock; /* keeps `program`; held with all signals blocked */
+    struct spin lock; /* keeps `program` and `spawning`; held with all signals blocked */
     struct sigaction program;
+    uint32_t spawning; /* threads that start a program by what libc does inside */
+    uint32_t writing;  /* enum writing: whether a thread is at it, and shall write once more */
 } state;
 
 bool listener_owns(int signal)
@@ -63,6 +71,52 @@ static void call_program(const struct sigaction *action, int signal, siginfo_t *
         action->sa_handler(signal);
 }
 
+/* Whether it is up to the caller to write; if not, the thread that is writing does so once more. */
+static bool ask(void)
+{
+    uint32_t now = WRITING_NOT;
+    for (;;) {
+        uint32_t next = now == WRITING_NOT ? WRITING : WRITING_AND_AGAIN;
+        /* pairs: settle() */
+        if (__atomic_compare_exchange_n(&state.writing, &now, next, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
+            return now == WRITING_NOT;
+    }
+}
+
+/* Whether the writer is done; if not, somebody has asked since it began. */
+static bool settle(void)
+{
+    uint32_t alone = WRITING;
+    /* pairs: ask() */
+    if (__atomic_compare_exchange_n(&state.writing, &alone, WRITING_NOT, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+        return true;
+    __atomic_store_n(&state.writing, WRITING, __ATOMIC_RELEASE);
+    return false;
+}
+
+/* A storm of signals must not keep its thread for ever: the rest waits for the thread's next event. */
+static void write_asked(void)
+{
+    for (int round = 0; round < LISTENER_ROUNDS_MAX; round++) {
+        growth_snapshot("signal", NULL);
+        if (settle())
+            return;
+    }
+    __atomic_store_n(&state.writing, WRITING_NOT, __ATOMIC_RELEASE);
+    __atomic_fetch_or(&guard_thread.wanted, GUARD_WANT_SNAPSHOT, __ATOMIC_RELAXED);
+}
+
+void listener_snapshot(void)
+{
+    /* No handler may jump out of this: nobody would ever write again. */
+    uint64_t before = block_all();
+    if (ask())
+        write_asked();
+    restore(before);
+}
+
 static void snapshot_here(void)
 {
     if (!guard_process.recording)
@@ -74,7 +128,7 @@ static void snapshot_here(void)
     if (guard_thread.state == GUARD_RECORDING)
         __atomic_fetch_or(&guard_thread.wanted, GUARD_WANT_SNAPSHOT, __ATOMIC_RELAXED);
     else
-        growth_snapshot("signal", NULL);
+        listener_snapshot();
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context)
@@ -124,19 +178,50 @@ int listener_action(const struct sigaction *act, struct sigaction *old)
 void listener_fork(void)
 {
     spin_reset(&state.lock);
+    state.spawning = 0;
+    state.writing = WRITING_NOT;
+}
+
+static void ignore(void)
+{
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    real.sigaction(state.signal, &action, NULL);
 }
 
 void listener_exec(void)
 {
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
     if (state.signal != 0 && state.program.sa_handler == SIG_IGN)
-        real.sigaction(state.signal, &ignore, NULL);
+        ignore();
 }
 
 void listener_exec_failed(void)
 {
-    if (state.signal != 0 && state.program.sa_handler == SIG_IGN)
+    if (state.signal != 0 && state.program.sa_handler == SIG_IGN && state.spawning == 0)
         install();
+}
+
+bool listener_spawn(void)
+{
+    if (state.signal == 0 || state.program.sa_handler != SIG_IGN)
+        return false;
+    uint64_t before = block_all();
+    spin_lock(&state.lock);
+    bool ignores = state.program.sa_handler == SIG_IGN;
+    if (ignores && state.spawning++ == 0)
+        ignore();
+    spin_unlock(&state.lock);
+    restore(before);
+    return ignores;
+}
+
+void listener_spawned(void)
+{
+    uint64_t before = block_all();
+    spin_lock(&state.lock);
+    if (--state.spawning == 0)
+        install();
+    spin_unlock(&state.lock);
+    restore(before);
 }
 
 void listener_init(void)

@@ -23,12 +23,21 @@ bool listener_owns(int signal);
 /* What the kernel would do for sigaction(signal, act, old), were we not there. Returns 0. */
 int listener_action(const struct sigaction *act, struct sigaction *old);
 
-/* A forked child: nobody holds the lock. */
+/* Writes a snapshot, as the signal asks for one. While another thread writes it returns at once, and that
+   thread writes once more. Outside GUARD_RECORDING. */
+void listener_snapshot(void);
+
+/* A forked child: nobody holds the lock, nobody writes. */
 void listener_fork(void);
 
 /* exec keeps an ignored signal ignored, but makes a handled one default: ours must not be in the
    way. listener_exec_failed() puts it back. */
 void listener_exec(void);
 void listener_exec_failed(void);
+
+/* The same around a call that starts a program inside of libc, in any number of threads at once:
+   meanwhile, nobody hears the signal. listener_spawned() follows if it was true. */
+bool listener_spawn(void);
+void listener_spawned(void);
 
 #endif

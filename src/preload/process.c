@@ -21,6 +21,8 @@ enum {
     PROCESS_WAIT_LOOKS_MAX = 10000
 };
 
+static const char exec_source[] = "exec";
+
 static struct {
     uint32_t finisher; /* the thread that writes, or has written, the final profile; 0: none yet */
     bool finished;     /* it has */
@@ -121,27 +123,73 @@ static void wait_for_finisher(void)
     }
 }
 
-void process_finish(const char *source)
+/* Whether the last profile is this thread's to write; if another thread is at it, waits for that. */
+static bool begin_finish(void)
 {
     uint32_t none = 0, self = (uint32_t)sys_tid();
     if (!process_is_ours())
-        return;
+        return false;
     if (__atomic_compare_exchange_n(&state.finisher, &none, self, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE))
-        finish(source);
-    else if (none != self) /* else a handler interrupted us and wants to exit */
+        return true;
+    if (none != self) /* else a handler interrupted us and wants to exit */
         wait_for_finisher();
+    return false;
 }
 
-void process_continue(void)
+void process_finish(const char *source)
 {
-    if (!state.finished)
-        return; /* also in a vfork child: it never finished */
-    if (arena.header->state == BOX_STATE_DONE &&
-        !arena_renew(arena.header->name, arena.header->pid))
+    if (begin_finish())
+        finish(source);
+}
+
+/* Keeps the tables from growing, unless this very thread was interrupted while it made them grow. */
+static bool hold_tables(uint32_t *before)
+{
+    *before = guard_thread.state;
+    if (*before == GUARD_RECORDING)
+        return false;
+    guard_set(GUARD_RECORDING);
+    site_lock();
+    return true;
+}
+
+static void release_tables(bool held, uint32_t before)
+{
+    if (!held)
         return;
+    site_unlock();
+    guard_set(before);
+    if (before == GUARD_OUTSIDE)
+        guard_leave();
+}
+
+void process_exec(void)
+{
+    uint32_t before;
+    if (!begin_finish())
+        return;
+    if (!options.final || snapshot_take(exec_source, NULL) == 0) {
+        bool held = hold_tables(&before);
+        arena.header->state = BOX_STATE_DONE;
+        arena_unlink();
+        release_tables(held, before);
+    }
+    /* Recording goes on: nothing that happens until exec has failed is to be missed. */
+    __atomic_store_n(&state.finished, true, __ATOMIC_RELEASE);
+}
+
+void process_exec_failed(void)
+{
+    uint32_t before;
+    if (!process_is_ours() || state.finisher != (uint32_t)sys_tid())
+        return; /* a vfork child, or another thread has ended the process meanwhile */
+    snapshot_retract(exec_source);
+    bool held = hold_tables(&before);
+    if (arena.header->state == BOX_STATE_DONE)
+        guard_process.recording = arena_renew(arena.header->name, arena.header->pid);
     arena.header->state = BOX_STATE_RUNNING;
     state.finished = false;
     state.finisher = 0;
-    guard_process.recording = true;
+    release_tables(held, before);
 }

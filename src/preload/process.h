@@ -27,7 +27,10 @@ void process_after_fork_child(void);
 /* Writes the final profile, deletes the black box, stops recording. Once; later calls do nothing. */
 void process_finish(const char *source);
 
-/* exec failed after process_finish(): the process goes on after all. */
-void process_continue(void);
+/* Before exec: the last profile is written and the black box deleted, as exec does not come back. */
+void process_exec(void);
+
+/* exec came back all the same: takes that profile back, and makes a new black box. */
+void process_exec_failed(void);
 
 #endif

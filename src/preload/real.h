@@ -18,6 +18,11 @@
 
 typedef void (*real_handler)(int);
 
+struct _IO_FILE; /* stdio's FILE, by the name that glibc and musl share */
+
+/* What posix_spawn() and posix_spawnp() take; file actions and attributes are passed on unseen. */
+#define REAL_SPAWN (pid_t *, const char *, const void *, const void *, char *const *, char *const *)
+
 /* X(result, name, parameters): every function that is hooked and passed on. */
 #define REAL_FUNCTIONS(X)                                                    \
     X(void *, malloc, (size_t))                                              \
@@ -52,7 +57,11 @@ typedef void (*real_handler)(int);
     X(real_handler, signal, (int, real_handler))                             \
     X(real_handler, bsd_signal, (int, real_handler))                         \
     X(real_handler, ssignal, (int, real_handler))                            \
-    X(real_handler, __sysv_signal, (int, real_handler))
+    X(real_handler, __sysv_signal, (int, real_handler))                      \
+    X(int, posix_spawn, REAL_SPAWN)                                          \
+    X(int, posix_spawnp, REAL_SPAWN)                                         \
+    X(int, system, (const char *))                                           \
+    X(struct _IO_FILE *, popen, (const char *, const char *))
 
 struct real {
 #define REAL_FIELD(result, name, parameters) result(*name) parameters;

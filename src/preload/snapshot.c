@@ -42,7 +42,8 @@ static struct {
     struct spin lock; /* one writer at a time; held with all signals blocked */
     struct snapshot_memory *memory;
     uint64_t counter;
-    uint64_t kept; /* files written by the pattern so far */
+    uint64_t kept;      /* files written by the pattern so far */
+    const char *source; /* of the last of them; NULL: none */
     struct written written[OPTIONS_KEEP_MAX];
 } state;
 
@@ -74,6 +75,7 @@ void snapshot_fork(void)
 {
     spin_reset(&state.lock);
     state.counter = state.kept = 0;
+    state.source = NULL;
 }
 
 static bool fd_sink_write(struct sink *sink, const void *bytes, size_t size_bytes)
@@ -159,7 +161,7 @@ static void keep_newest(uint64_t counter, uint64_t time_s)
 }
 
 /* Settles the finished file under the first free name of the pattern. */
-static long settle_by_pattern(uint64_t time_s)
+static long settle_by_pattern(const char *source, uint64_t time_s)
 {
     bool counts = pattern_counts(arena.header->pattern);
     long result = -EEXIST;
@@ -168,8 +170,10 @@ static long settle_by_pattern(uint64_t time_s)
             return -ENAMETOOLONG;
         result = settle(state.memory->path, !counts);
     }
-    if (!sys_failed(result) && counts)
+    if (!sys_failed(result) && counts) {
         keep_newest(state.counter, time_s);
+        state.source = source;
+    }
     return result;
 }
 
@@ -187,7 +191,8 @@ static long write_file(const struct request *request)
     sys_close(file.fd);
     long result = written ? 0 : file.error;
     if (written)
-        result = request->path ? settle(request->path, true) : settle_by_pattern(time_s);
+        result = request->path ? settle(request->path, true)
+                               : settle_by_pattern(request->source, time_s);
     else if (result == -EFBIG) /* a write beyond RLIMIT_FSIZE */
         sys_drop_signal(SIGXFSZ, 0);
     if (sys_failed(result))
@@ -233,4 +238,23 @@ int snapshot_take(const char *source, const char *path)
     guard_set(guard);
     sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before));
     return request.result;
+}
+
+void snapshot_retract(const char *source)
+{
+    uint64_t all = ~0ull, before;
+    uint32_t guard = guard_thread.state;
+    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, sizeof(all));
+    guard_set(GUARD_RECORDING);
+    spin_lock(&state.lock);
+    if (state.source == source) {
+        sys_call3(SYS_unlinkat, AT_FDCWD, (long)state.memory->path, 0);
+        state.source = NULL;
+        state.counter--;
+        state.kept -= options.keep > 0;
+        arena.header->snapshots--;
+    }
+    spin_unlock(&state.lock);
+    guard_set(guard);
+    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before));
 }

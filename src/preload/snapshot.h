@@ -22,6 +22,10 @@ bool snapshot_init(void);
  */
 int snapshot_take(const char *source, const char *path);
 
+/* Takes the last snapshot back if `source`, the very same pointer, asked for it: its file is deleted and its number
+   free again. Not where one file's name serves them all: what it held before is gone. */
+void snapshot_retract(const char *source);
+
 /* A forked child: nobody holds the lock, nothing has been written yet. */
 void snapshot_fork(void);
 

@@ -3,10 +3,11 @@
  *
  *     storm SECONDS    prints how many blocks storm_thread asked for in all; frees every one
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <time.h>
 
 enum { THREADS = 4, HELD = 64 };
 
@@ -38,8 +39,11 @@ int main(int argument_count, char **arguments)
         pthread_create(&threads[i], NULL, storm_thread, &counts[i]);
     puts("ready");
     fflush(stdout);
-    for (unsigned waited = 0; waited < left * 100; waited++)
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += left;
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+        ;
     stop = 1;
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
