@@ -141,30 +141,33 @@ static bool common_read(struct cfi_frame *frame, uint64_t at, struct cfi_cursor 
     return !entry.bad && frame->return_column < ARCH_REGISTERS;
 }
 
-/*
- * Reads the function's entry (FDE) at `at`. True when it covers `address`; *common and *code are the
- * two programs to run.
- */
-static bool entry_read(struct cfi_frame *frame, uint64_t at, uint64_t address,
-                       struct cfi_cursor *common, struct cfi_cursor *code)
+/* Reads the head of the function's entry (FDE) at `at`; *entry stands behind it. */
+static bool entry_head(struct cfi_frame *frame, uint64_t at, struct cfi_cursor *common,
+                       struct cfi_cursor *entry)
 {
-    struct cfi_cursor entry;
-    if (!entry_open(&frame->section, at, &entry))
+    if (!entry_open(&frame->section, at, entry))
         return false;
-    uint64_t place = (uint64_t)(uintptr_t)entry.at;
-    uint64_t back = cfi_fixed(&entry, 4);
+    uint64_t place = (uint64_t)(uintptr_t)entry->at;
+    uint64_t back = cfi_fixed(entry, 4);
     frame->pointer_encoding = FORMAT_ABSOLUTE;
     frame->signal = false;
     if (back == 0 || back > place || !common_read(frame, place - back, common))
         return false;
-    frame->start = cfi_pointer(&entry, frame->pointer_encoding, 0);
-    frame->size_bytes = cfi_pointer(&entry, frame->pointer_encoding & CFI_POINTER_FORMAT, 0);
-    if (entry.bad || address < frame->start || address - frame->start >= frame->size_bytes)
+    frame->start = cfi_pointer(entry, frame->pointer_encoding, 0);
+    frame->size_bytes = cfi_pointer(entry, frame->pointer_encoding & CFI_POINTER_FORMAT, 0);
+    return !entry->bad;
+}
+
+/* True when the entry at `at` covers `address`; *common and *code are the two programs to run. */
+static bool entry_read(struct cfi_frame *frame, uint64_t at, uint64_t address,
+                       struct cfi_cursor *common, struct cfi_cursor *code)
+{
+    if (!entry_head(frame, at, common, code) || address < frame->start ||
+        address - frame->start >= frame->size_bytes)
         return false;
     if (frame->has_augmentation)
-        cfi_skip(&entry, cfi_uleb(&entry));
-    *code = entry;
-    return !entry.bad;
+        cfi_skip(code, cfi_uleb(code));
+    return !code->bad;
 }
 
 static int64_t table_word(const uint8_t *table, uint64_t i)
@@ -232,7 +235,9 @@ bool cfi_find(const struct cfi_section *section, uint64_t address, struct cfi_fr
     struct cfi_cursor common;
     struct cfi_cursor code;
     frame->section = *section;
-    uint64_t at = index_find(frame, address);
+    uint64_t at = section->index != NULL
+                      ? index_find(frame, address)
+                      : entries_scan(frame, (uint64_t)(uintptr_t)section->start, address);
     if (at == 0 || !entry_read(frame, at, address, &common, &code))
         return false;
     memset(&frame->rules, 0, sizeof(frame->rules));
@@ -241,4 +246,21 @@ bool cfi_find(const struct cfi_section *section, uint64_t address, struct cfi_fr
         return false;
     struct cfi_rules initial = frame->rules;
     return cfi_program_run(frame, &code, &initial, address);
+}
+
+bool cfi_span(const struct cfi_section *section, uint64_t *low, uint64_t *high)
+{
+    struct cfi_frame frame = {.section = *section};
+    struct cfi_cursor entry, common, code;
+    uint64_t at = (uint64_t)(uintptr_t)section->start;
+    *low = UINT64_MAX;
+    *high = 0;
+    for (; entry_open(section, at, &entry); at = (uint64_t)(uintptr_t)entry.end) {
+        if (!entry_head(&frame, at, &common, &code) || frame.size_bytes == 0)
+            continue;
+        uint64_t end = frame.start + frame.size_bytes;
+        *low = frame.start < *low ? frame.start : *low;
+        *high = end > *high ? end : *high;
+    }
+    return *low < *high;
 }

@@ -21,7 +21,7 @@
 struct cfi_section {
     const uint8_t *start;
     const uint8_t *end;
-    const uint8_t *index; /* .eh_frame_hdr */
+    const uint8_t *index; /* .eh_frame_hdr; NULL: entries lie at `start`, one after the other */
 };
 
 enum cfi_how {
@@ -67,5 +67,8 @@ struct cfi_frame {
 
 /* Fills in *frame for code at `address`. False when there is no entry, or a malformed one. */
 bool cfi_find(const struct cfi_section *section, uint64_t address, struct cfi_frame *frame);
+
+/* The addresses that entries of a section without an index are about; false when it has none. */
+bool cfi_span(const struct cfi_section *section, uint64_t *low, uint64_t *high);
 
 #endif

@@ -251,6 +251,29 @@ void row_forget(void)
     }
 }
 
+static void table_clear_range(struct row_table *table, uint64_t low, uint64_t high)
+{
+    for (uint64_t i = 0; i <= table->mask + ROW_PROBES; i++) {
+        uint64_t word = atomic_load_explicit(&table->words[i], memory_order_relaxed);
+        if (word != 0 && table_key(i, word) - 1 - low < high - low)
+            atomic_compare_exchange_strong_explicit(&table->words[i], &word, 0,
+                                                    memory_order_relaxed, memory_order_relaxed);
+    }
+}
+
+void row_forget_range(uint64_t low, uint64_t high)
+{
+    atomic_fetch_add(&rows.generation, 1);
+    struct row_table *table = (struct row_table *)row_table();
+    for (;;) {
+        table_clear_range(table, low, high);
+        struct row_table *now = (struct row_table *)row_table();
+        if (now == table)
+            return;
+        table = now;
+    }
+}
+
 uint64_t row_own_bytes(void)
 {
     return sizeof(rows) + sizeof(first_words) + atomic_load(&rows.own_bytes);

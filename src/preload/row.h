@@ -95,8 +95,9 @@ void row_unpack(uint64_t word, struct row *row);
 /* Compiles the rule for key - 1; row_find() calls it, tests may. */
 void row_compile(uint64_t key, struct row *row);
 
-/* Every entry is forgotten. Any thread, any time. */
+/* Every entry is forgotten, or those for addresses in [low, high). Any thread, any time. */
 void row_forget(void);
+void row_forget_range(uint64_t low, uint64_t high);
 
 /* Bytes mapped for tables so far. */
 uint64_t row_own_bytes(void);

@@ -3,6 +3,7 @@
 #include "cfi_read.h"
 #include "unwind_memory.h"
 #include "unwind_object.h"
+#include "unwind_registry.h"
 
 enum { OP_DEREF = 0x06, OP_PLUS_UCONST = 0x23, OP_LIT0 = 0x30, OP_BREG0 = 0x70 };
 
@@ -150,7 +151,7 @@ void row_compile(uint64_t key, struct row *row)
     struct object object = {0};
     struct cfi_frame frame;
     *row = (struct row){.kind = ROW_NONE};
-    bool inside = object_find(address, &object);
+    bool inside = object_find(address, &object) || registry_find(address, &object.section);
     bool found = inside && cfi_find(&object.section, address, &frame);
     if ((!found || frame.signal) && is_signal_return(key))
         row->kind = ROW_SIGNAL;

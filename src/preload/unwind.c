@@ -3,6 +3,7 @@
 #include "unwind_arch.h"
 #include "unwind_full.h"
 #include "unwind_object.h"
+#include "unwind_registry.h"
 #include "unwind_walk.h"
 
 void unwind_init(void)
@@ -22,6 +23,16 @@ void unwind_forget(void)
     row_forget();
 }
 
+bool unwind_register(const void *entries)
+{
+    return registry_add(entries);
+}
+
+bool unwind_unregister(const void *entries)
+{
+    return registry_remove(entries);
+}
+
 uint64_t unwind_full_count(void)
 {
     return full_count();
@@ -29,7 +40,7 @@ uint64_t unwind_full_count(void)
 
 uint64_t unwind_own_bytes(void)
 {
-    return row_own_bytes();
+    return row_own_bytes() + registry_own_bytes();
 }
 
 /*

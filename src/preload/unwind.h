@@ -63,6 +63,10 @@ void unwind_forget(void);
    listed again. Takes the loader's lock: outside hooks and handlers only. */
 void unwind_refresh(void);
 
+/* Generated code: its .eh_frame came or goes (unwind_registry.h). Program's own context, any thread. */
+bool unwind_register(const void *entries);
+bool unwind_unregister(const void *entries);
+
 /* Captures so far that had to be walked with all registers. */
 uint64_t unwind_full_count(void);
 

@@ -4,6 +4,7 @@
 #include "row.h"
 #include "unwind_memory.h"
 #include "unwind_object.h"
+#include "unwind_registry.h"
 #include "unwind_walk.h"
 
 #include <stdatomic.h>
@@ -125,7 +126,7 @@ static enum walk_outcome full_step(struct full_walk *walk)
     struct object object;
     struct cfi_frame frame;
     enum walk_outcome outcome;
-    bool inside = object_find(key - 1, &object);
+    bool inside = object_find(key - 1, &object) || registry_find(key - 1, &object.section);
     row_unpack(word, &row);
     if (row.kind == ROW_END)
         outcome = WALK_END;

@@ -2,13 +2,15 @@
  * Fuzz target: bytes read as the unwind sections of an object, its rules compiled and evaluated.
  *
  * An input is two numbers, where in the bytes .eh_frame_hdr begins and where, from the bytes' start, the
- * code address lies that is asked for, and the bytes. Stands in for the loader and for memory.
+ * code address lies that is asked for, and the bytes. 0 for the first: entries without an index, as
+ * generated code has them. Stands in for the loader and for memory.
  */
 #include "preload/cfi.h"
 #include "preload/cfi_expression.h"
 #include "preload/row.h"
 #include "preload/unwind_memory.h"
 #include "preload/unwind_object.h"
+#include "preload/unwind_registry.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -27,7 +29,14 @@ bool object_find(uintptr_t address, struct object *object)
 {
     (void)address;
     *object = (struct object){section.start, section.end, section};
-    return true;
+    return section.index != NULL;
+}
+
+bool registry_find(uintptr_t address, struct cfi_section *found)
+{
+    (void)address;
+    *found = section;
+    return section.index == NULL;
 }
 
 static bool is_inside(uintptr_t address, uintptr_t size_bytes, const void *start, size_t room_bytes)
@@ -74,14 +83,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     struct head head;
     struct cfi_frame frame;
     struct row row;
+    uint64_t low, high;
     if (size_bytes < sizeof(head))
         return 0;
     memcpy(&head, bytes, sizeof(head));
     const uint8_t *start = bytes + sizeof(head);
     uintptr_t address = (uintptr_t)start + (uintptr_t)(intptr_t)head.address;
-    section =
-        (struct cfi_section){start, bytes + size_bytes,
-                             (const uint8_t *)((uintptr_t)start + (uintptr_t)(intptr_t)head.index)};
+    section = (struct cfi_section){start, bytes + size_bytes, NULL};
+    if (head.index != 0)
+        section.index = (const uint8_t *)((uintptr_t)start + (uintptr_t)(intptr_t)head.index);
+    else
+        cfi_span(&section, &low, &high);
     if (cfi_find(&section, address, &frame))
         evaluate(&frame);
     row_compile(address + 1, &row);

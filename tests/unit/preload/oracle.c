@@ -32,8 +32,8 @@ static bool ask_for(const char *variable)
     oracle_init();
     const char *text = said_end();
     assert_int_equal(result, OPTIONS_OK);
-    if (options.unwind == wanted) {
-        assert_string_equal(text, "");
+    if (text[0] == '\0') {
+        assert_true(options.unwind == wanted || options.unwind == OPTIONS_UNWIND_CHECK);
         return true;
     }
     assert_int_equal(options.unwind, OPTIONS_UNWIND_RULES); /* said so, and falls back */
@@ -97,6 +97,8 @@ static void test_rules_check_nothing(void **state)
     struct capture capture;
     uint64_t before = arena.header->unwind_checked;
     assert_true(ask_for("unwind=rules"));
+    if (options.unwind == OPTIONS_UNWIND_CHECK) /* a self_check build */
+        skip();
     hook(&capture);
     assert_int_equal(arena.header->unwind_checked, before);
 }
