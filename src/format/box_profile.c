@@ -1,5 +1,6 @@
 #include "box_profile.h"
 
+#include "box_stack.h"
 #include "pprof.h"
 #include "pprof_out.h"
 
@@ -21,10 +22,9 @@ struct conversion {
     uint32_t main_mapping;                  /* index in BOX_MAPPINGS; 0: none */
     uint64_t mapping_count;                 /* mappings written so far; the last one's id */
     uint64_t unknown_mapping, lost_mapping; /* ids; 0: not written yet */
-    uint32_t lost_location;                 /* id; 0: not written yet */
     uint64_t lost_name;                     /* string */
     uint64_t kind_key, kinds[BOX_KINDS];    /* strings */
-    uint32_t stack[BOX_DEPTH_MAX];          /* location ids of the sample being written */
+    struct box_stack stack;                 /* of the sample being written */
 };
 
 static int64_t to_signed(uint64_t value)
@@ -270,31 +270,21 @@ static void put_locations(struct conversion *conversion)
 }
 
 /* The location of frames that cannot be known, after all others. */
-static uint32_t lost_location(struct conversion *conversion)
+static uint32_t put_unknown_location(struct conversion *conversion)
 {
-    if (conversion->lost_location == 0) {
-        conversion->lost_location = (uint32_t)(conversion->location_count + 1);
-        put_lost_location(conversion, conversion->lost_location);
-    }
-    return conversion->lost_location;
+    uint32_t id = (uint32_t)(conversion->location_count + 1);
+    put_lost_location(conversion, id);
+    return id;
 }
 
 /* Samples. */
 
-/* Fills conversion->stack with the stack of `node`, leaf first; returns its depth. A damaged trie
-   ends at the depth limit, whatever it points to. */
-static size_t collect_stack(struct conversion *conversion, uint32_t node)
+static void take_stack(struct conversion *conversion, uint32_t node)
 {
-    size_t depth = 0;
-    do {
-        const struct box_node *entry = NULL;
-        if (node != BOX_NONE)
-            entry = box_view_entry(conversion->view, BOX_NODES, node);
-        bool known = entry && entry->pc != BOX_NONE && entry->pc <= conversion->location_count;
-        conversion->stack[depth++] = known ? entry->pc : lost_location(conversion);
-        node = entry ? entry->parent : BOX_NONE;
-    } while (node != BOX_NONE && depth < BOX_DEPTH_MAX);
-    return depth;
+    if (box_stack_take(&conversion->stack, node))
+        return;
+    conversion->stack.lost_location = put_unknown_location(conversion);
+    box_stack_take(&conversion->stack, node);
 }
 
 struct counters {
@@ -347,18 +337,17 @@ static void put_sample(struct conversion *conversion, const struct box_site *sit
         return;
     unsigned kind = site->kind < BOX_KINDS ? site->kind : BOX_KIND_MALLOC;
     struct pprof_label label = {.key = conversion->kind_key, .text = conversion->kinds[kind]};
-    struct pprof_sample sample = {.locations = conversion->stack,
-                                  .depth = collect_stack(conversion, site->node),
-                                  .values = values,
-                                  .value_count = PPROF_HEAP_VALUES,
-                                  .labels = &label,
-                                  .label_count = 1};
+    struct pprof_sample sample = {
+        .values = values, .value_count = PPROF_HEAP_VALUES, .labels = &label, .label_count = 1};
+    take_stack(conversion, site->node);
+    sample.packed = box_stack_bytes(&conversion->stack, &sample.packed_bytes);
     pprof_out_sample(conversion->out, &sample);
 }
 
 static void put_samples(struct conversion *conversion)
 {
     static const char kinds[BOX_KINDS][8] = PPROF_MEM_KINDS;
+    box_stack_open(&conversion->stack, conversion->view, conversion->location_count);
     conversion->kind_key = pprof_out_string(conversion->out, PPROF_LABEL_MEM_KIND);
     for (unsigned i = 0; i < BOX_KINDS; i++)
         conversion->kinds[i] = pprof_out_string(conversion->out, kinds[i]);

@@ -34,7 +34,17 @@ struct box_view {
 const char *box_view_open(struct box_view *view, const void *bytes, size_t size_bytes);
 
 /* Entry `index` of table `table`, or NULL when it is out of range or its chunk is absent. */
-const void *box_view_entry(const struct box_view *view, enum box_table_id table, uint64_t index);
+static inline const void *box_view_entry(const struct box_view *view, enum box_table_id table,
+                                         uint64_t index)
+{
+    const struct box_view_table *from = &view->tables[table];
+    if (index >= from->count)
+        return NULL;
+    unsigned chunk = box_chunk_of(index, from->shift);
+    if (chunk >= BOX_CHUNKS_MAX || !from->chunks[chunk])
+        return NULL;
+    return from->chunks[chunk] + box_place_of(index, from->shift, chunk) * from->entry_bytes;
+}
 
 /* The NUL-terminated string at `index` of BOX_TEXT; "" when out of range or unterminated. */
 const char *box_view_text(const struct box_view *view, uint32_t index);

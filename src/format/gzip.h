@@ -37,7 +37,4 @@ void gzip_open(struct gzip *gzip, struct sink *below, void *buffer, size_t room_
 /* Writes what is left and the trailer; false when anything was not written. */
 bool gzip_close(struct gzip *gzip);
 
-/* The CRC-32 of gzip: continues `crc` (0 at the start) over `size_bytes` bytes. */
-uint32_t gzip_crc(uint32_t crc, const void *bytes, size_t size_bytes);
-
 #endif

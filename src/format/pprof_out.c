@@ -3,9 +3,16 @@
 #include "pprof.h"
 #include "wire.h"
 
+#include <assert.h>
 #include <string.h>
 
-enum { MESSAGE_BYTES_MAX = 10 * WIRE_NUMBER_BYTES_MAX /* a mapping's ten numbers; the largest */ };
+enum {
+    MESSAGE_BYTES_MAX = 10 * WIRE_NUMBER_BYTES_MAX, /* a mapping's ten numbers; the largest */
+    FIELD_BYTES_MAX = 1 + WIRE_STORE_BYTES_MAX,
+    VARINTS_A_TIME = 64 /* of a packed list: what the buffer is reserved for */
+};
+
+static_assert(VARINTS_A_TIME * WIRE_STORE_BYTES_MAX <= PPROF_OUT_BUFFER_BYTES, "reserve() fits");
 
 static void flush(struct pprof_out *out)
 {
@@ -30,28 +37,47 @@ static void put(struct pprof_out *out, const void *bytes, size_t size_bytes)
     }
 }
 
-static void put_varint(struct pprof_out *out, uint64_t value)
+/* Room for `size_bytes` more bytes in the buffer, which holds as many; advance() says how many were
+   used. */
+static unsigned char *reserve(struct pprof_out *out, size_t size_bytes)
 {
-    unsigned char bytes[WIRE_VARINT_BYTES_MAX];
-    struct wire_out wire = {.bytes = bytes, .room_bytes = sizeof(bytes)};
-    wire_put_varint(&wire, value);
-    put(out, bytes, wire.used_bytes);
+    if (size_bytes > sizeof(out->buffer) - out->used_bytes)
+        flush(out);
+    return out->buffer + out->used_bytes;
+}
+
+static void advance(struct pprof_out *out, const unsigned char *end)
+{
+    out->used_bytes = (size_t)(end - out->buffer);
+}
+
+/* Fields are stored without bounds: each takes up to FIELD_BYTES_MAX of what is reserved. */
+
+static unsigned char *store_tag(unsigned char *at, unsigned field, enum wire_type type)
+{
+    static_assert(PPROF_DOC_URL < 16, "a tag is one byte");
+    *at = (unsigned char)(field << 3 | type);
+    return at + 1;
+}
+
+static unsigned char *store_number(unsigned char *at, unsigned field, uint64_t value)
+{
+    return value ? wire_store_varint(store_tag(at, field, WIRE_VARINT), value) : at;
+}
+
+static unsigned char *store_head(unsigned char *at, unsigned field, uint64_t size_bytes)
+{
+    return wire_store_varint(store_tag(at, field, WIRE_BYTES), size_bytes);
 }
 
 static void put_number(struct pprof_out *out, unsigned field, uint64_t value)
 {
-    unsigned char bytes[WIRE_NUMBER_BYTES_MAX];
-    struct wire_out wire = {.bytes = bytes, .room_bytes = sizeof(bytes)};
-    wire_put_number(&wire, field, value);
-    put(out, bytes, wire.used_bytes);
+    advance(out, store_number(reserve(out, FIELD_BYTES_MAX), field, value));
 }
 
 static void put_head(struct pprof_out *out, unsigned field, uint64_t size_bytes)
 {
-    unsigned char bytes[WIRE_NUMBER_BYTES_MAX];
-    struct wire_out wire = {.bytes = bytes, .room_bytes = sizeof(bytes)};
-    wire_put_head(&wire, field, size_bytes);
-    put(out, bytes, wire.used_bytes);
+    advance(out, store_head(reserve(out, FIELD_BYTES_MAX), field, size_bytes));
 }
 
 /* A message made in a small buffer. */
@@ -247,18 +273,23 @@ static size_t location_bytes(const struct pprof_location *location)
     return sum;
 }
 
+static void put_line(struct pprof_out *out, const struct pprof_line *line)
+{
+    unsigned char *at = reserve(out, 3 * FIELD_BYTES_MAX);
+    at = store_head(at, PPROF_LOCATION_LINE, line_bytes(line));
+    at = store_number(at, PPROF_LINE_FUNCTION, line->function);
+    advance(out, store_number(at, PPROF_LINE_LINE, (uint64_t)line->line));
+}
+
 void pprof_out_location(struct pprof_out *out, const struct pprof_location *location)
 {
-    put_head(out, PPROF_LOCATION, location_bytes(location));
-    put_number(out, PPROF_LOCATION_ID, location->id);
-    put_number(out, PPROF_LOCATION_MAPPING, location->mapping);
-    put_number(out, PPROF_LOCATION_ADDRESS, location->address);
-    for (size_t i = 0; i < location->line_count; i++) {
-        const struct pprof_line *line = &location->lines[i];
-        put_head(out, PPROF_LOCATION_LINE, line_bytes(line));
-        put_number(out, PPROF_LINE_FUNCTION, line->function);
-        put_number(out, PPROF_LINE_LINE, (uint64_t)line->line);
-    }
+    unsigned char *at = reserve(out, 4 * FIELD_BYTES_MAX);
+    at = store_head(at, PPROF_LOCATION, location_bytes(location));
+    at = store_number(at, PPROF_LOCATION_ID, location->id);
+    at = store_number(at, PPROF_LOCATION_MAPPING, location->mapping);
+    advance(out, store_number(at, PPROF_LOCATION_ADDRESS, location->address));
+    for (size_t i = 0; i < location->line_count; i++)
+        put_line(out, &location->lines[i]);
     put_number(out, PPROF_LOCATION_IS_FOLDED, location->is_folded);
 }
 
@@ -270,7 +301,17 @@ static size_t label_bytes(const struct pprof_label *label)
            wire_number_bytes(PPROF_LABEL_NUM_UNIT, label->unit);
 }
 
-/* Bytes of the two packed lists' contents. */
+static void put_label(struct pprof_out *out, const struct pprof_label *label)
+{
+    unsigned char *at = reserve(out, 5 * FIELD_BYTES_MAX);
+    at = store_head(at, PPROF_SAMPLE_LABEL, label_bytes(label));
+    at = store_number(at, PPROF_LABEL_KEY, label->key);
+    at = store_number(at, PPROF_LABEL_STR, label->text);
+    at = store_number(at, PPROF_LABEL_NUM, (uint64_t)label->number);
+    advance(out, store_number(at, PPROF_LABEL_NUM_UNIT, label->unit));
+}
+
+/* Bytes of the two packed lists' contents, and of the message. */
 struct sample_sizes {
     size_t locations_bytes;
     size_t values_bytes;
@@ -279,7 +320,7 @@ struct sample_sizes {
 
 static struct sample_sizes sample_sizes(const struct pprof_sample *sample)
 {
-    struct sample_sizes sizes = {0};
+    struct sample_sizes sizes = {.locations_bytes = sample->packed ? sample->packed_bytes : 0};
     for (size_t i = 0; i < sample->depth; i++)
         sizes.locations_bytes += wire_varint_bytes(sample->locations[i]);
     for (size_t i = 0; i < sample->value_count; i++)
@@ -294,22 +335,47 @@ static struct sample_sizes sample_sizes(const struct pprof_sample *sample)
     return sizes;
 }
 
+static size_t part_of(size_t count)
+{
+    return count < VARINTS_A_TIME ? count : VARINTS_A_TIME;
+}
+
+static void put_locations(struct pprof_out *out, const uint32_t *locations, size_t depth)
+{
+    while (depth > 0) {
+        size_t part = part_of(depth);
+        unsigned char *at = reserve(out, part * WIRE_STORE_BYTES_MAX);
+        for (size_t i = 0; i < part; i++)
+            at = wire_store_short(at, locations[i]);
+        advance(out, at);
+        locations += part;
+        depth -= part;
+    }
+}
+
+static void put_values(struct pprof_out *out, const int64_t *values, size_t count)
+{
+    while (count > 0) {
+        size_t part = part_of(count);
+        unsigned char *at = reserve(out, part * WIRE_STORE_BYTES_MAX);
+        for (size_t i = 0; i < part; i++)
+            at = wire_store_varint(at, (uint64_t)values[i]);
+        advance(out, at);
+        values += part;
+        count -= part;
+    }
+}
+
 void pprof_out_sample(struct pprof_out *out, const struct pprof_sample *sample)
 {
     struct sample_sizes sizes = sample_sizes(sample);
-    put_head(out, PPROF_SAMPLE, sizes.all_bytes);
-    put_head(out, PPROF_SAMPLE_LOCATION, sizes.locations_bytes);
-    for (size_t i = 0; i < sample->depth; i++)
-        put_varint(out, sample->locations[i]);
+    unsigned char *at = reserve(out, 2 * FIELD_BYTES_MAX);
+    at = store_head(at, PPROF_SAMPLE, sizes.all_bytes);
+    advance(out, store_head(at, PPROF_SAMPLE_LOCATION, sizes.locations_bytes));
+    put(out, sample->packed, sample->packed ? sample->packed_bytes : 0);
+    put_locations(out, sample->locations, sample->depth);
     put_head(out, PPROF_SAMPLE_VALUE, sizes.values_bytes);
-    for (size_t i = 0; i < sample->value_count; i++)
-        put_varint(out, (uint64_t)sample->values[i]);
-    for (size_t i = 0; i < sample->label_count; i++) {
-        const struct pprof_label *label = &sample->labels[i];
-        put_head(out, PPROF_SAMPLE_LABEL, label_bytes(label));
-        put_number(out, PPROF_LABEL_KEY, label->key);
-        put_number(out, PPROF_LABEL_STR, label->text);
-        put_number(out, PPROF_LABEL_NUM, (uint64_t)label->number);
-        put_number(out, PPROF_LABEL_NUM_UNIT, label->unit);
-    }
+    put_values(out, sample->values, sample->value_count);
+    for (size_t i = 0; i < sample->label_count; i++)
+        put_label(out, &sample->labels[i]);
 }

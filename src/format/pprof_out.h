@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-enum { PPROF_OUT_BUFFER_BYTES = 1024 /* small: it lies on a signal handler's stack */ };
+enum { PPROF_OUT_BUFFER_BYTES = 2048 /* small: it lies on a signal handler's stack */ };
 
 struct pprof_out {
     struct sink *sink;
@@ -105,6 +105,8 @@ struct pprof_sample {
     size_t value_count;
     const struct pprof_label *labels;
     size_t label_count;
+    const unsigned char *packed; /* the ids as varints, instead of `locations`; NULL: see there */
+    size_t packed_bytes;
 };
 
 void pprof_out_sample(struct pprof_out *out, const struct pprof_sample *sample);

@@ -2,27 +2,9 @@
 
 #include <string.h>
 
-size_t wire_varint_bytes(uint64_t value)
-{
-    unsigned bits = 64u - (unsigned)__builtin_clzll(value | 1);
-    return (bits + 6) / 7;
-}
-
 static uint64_t tag_of(unsigned field, enum wire_type type)
 {
     return (uint64_t)field << 3 | (uint64_t)type;
-}
-
-size_t wire_number_bytes(unsigned field, uint64_t value)
-{
-    if (value == 0)
-        return 0;
-    return wire_varint_bytes(tag_of(field, WIRE_VARINT)) + wire_varint_bytes(value);
-}
-
-size_t wire_head_bytes(unsigned field, uint64_t size_bytes)
-{
-    return wire_varint_bytes(tag_of(field, WIRE_BYTES)) + wire_varint_bytes(size_bytes);
 }
 
 /* The place for `size_bytes` more bytes, or NULL. */

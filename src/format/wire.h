@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum wire_type {
     WIRE_VARINT = 0,
@@ -26,6 +27,7 @@ enum wire_type {
 enum {
     WIRE_VARINT_BYTES_MAX = 10, /* 64 bits, 7 a byte */
     WIRE_NUMBER_BYTES_MAX = 15, /* a tag (5) and a varint */
+    WIRE_STORE_BYTES_MAX = 16,  /* what wire_store_varint() may touch, and some */
     WIRE_FIELD_MAX = (1 << 29) - 1
 };
 
@@ -38,11 +40,62 @@ struct wire_out {
 };
 
 /* Bytes of `value` as a varint: 1..10. */
-size_t wire_varint_bytes(uint64_t value);
+static inline size_t wire_varint_bytes(uint64_t value)
+{
+    unsigned bits = 64u - (unsigned)__builtin_clzll(value | 1);
+    return (bits * 9 + 64) / 64; /* bits / 7, rounded up, up to 64 bits */
+}
 /* Bytes of a field with a varint value, 0 when the value is 0: wire_put_number() leaves it out. */
-size_t wire_number_bytes(unsigned field, uint64_t value);
+static inline size_t wire_number_bytes(unsigned field, uint64_t value)
+{
+    return value ? wire_varint_bytes((uint64_t)field << 3) + wire_varint_bytes(value) : 0;
+}
+
 /* Bytes of a length-delimited field's tag and length, without its content. */
-size_t wire_head_bytes(unsigned field, uint64_t size_bytes);
+static inline size_t wire_head_bytes(unsigned field, uint64_t size_bytes)
+{
+    return wire_varint_bytes((uint64_t)field << 3) + wire_varint_bytes(size_bytes);
+}
+
+/* The varint of `value`, of 8 bytes or less, as a number whose lowest byte comes first; the bytes past
+   its `size_bytes` are 0. */
+static inline uint64_t wire_word(uint64_t value, size_t size_bytes)
+{
+    /* Halves, quarters, eighths of 56 bits are moved apart: 7 bits a byte. */
+    value = (value & 0xfffffff) | (value & 0xfffffff0000000) << 4;
+    value = (value & 0x3fff00003fff) | (value & 0xfffc0000fffc000) << 2;
+    value = (value & 0x7f007f007f007f) | (value & 0x3f803f803f803f80) << 1;
+    return value |
+           (0x8080808080808080 & ((1ull << (8 * size_bytes - 8)) - 1)); /* the last ends it */
+}
+
+/* Stores such a number, all 8 bytes of it. */
+static inline void wire_store_word(unsigned char *at, uint64_t word)
+{
+    if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+        word = __builtin_bswap64(word);
+    memcpy(at, &word, sizeof(word));
+}
+
+/* Stores a varint of 8 bytes or less; see wire_store_varint(). */
+static inline unsigned char *wire_store_short(unsigned char *at, uint64_t value)
+{
+    size_t size_bytes = wire_varint_bytes(value);
+    wire_store_word(at, wire_word(value, size_bytes));
+    return at + size_bytes;
+}
+
+/*
+ * Stores a varint at `at` and returns where the next byte goes. Without bounds and, but for huge
+ * values, without branches: the caller has WIRE_STORE_BYTES_MAX bytes there, of which those after the
+ * varint may be overwritten.
+ */
+static inline unsigned char *wire_store_varint(unsigned char *at, uint64_t value)
+{
+    for (; value >> 56 != 0; value >>= 7)
+        *at++ = (unsigned char)(value | 0x80);
+    return wire_store_short(at, value);
+}
 
 void wire_put_varint(struct wire_out *out, uint64_t value);
 /* A varint field; nothing for 0, which is what an absent field means. */

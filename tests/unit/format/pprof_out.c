@@ -106,7 +106,12 @@ static void samples_stream(void **state)
     static const int64_t values[] = {0, -1, INT64_MAX};
     static const struct pprof_label labels[] = {{.key = 1, .text = 2},
                                                 {.key = 3, .number = 77, .unit = 4}};
-    struct pprof_sample sample = {locations, DEPTH, values, 3, labels, 2};
+    struct pprof_sample sample = {.locations = locations,
+                                  .depth = DEPTH,
+                                  .values = values,
+                                  .value_count = 3,
+                                  .labels = labels,
+                                  .label_count = 2};
     struct buffer_sink buffer;
     struct pprof_out out;
     for (uint32_t i = 0; i < DEPTH; i++)
@@ -133,6 +138,32 @@ static void samples_stream(void **state)
     assert_int_equal(number_of(label, PPROF_LABEL_NUM_UNIT), 4);
     assert_int_equal(number_of(written(&buffer), PPROF_COMMENT), 9);
     buffer_sink_free(&buffer);
+}
+
+static void packed_locations_are_taken_as_they_are(void **state)
+{
+    (void)state;
+    static const int64_t values[] = {5};
+    static const uint32_t locations[] = {300, 1};
+    struct pprof_sample listed = {
+        .locations = locations, .depth = 2, .values = values, .value_count = 1};
+    struct pprof_sample packed = {.packed = (const unsigned char *)"\xac\x02\x01",
+                                  .packed_bytes = 3,
+                                  .values = values,
+                                  .value_count = 1};
+    struct buffer_sink buffers[2];
+    const struct pprof_sample *samples[2] = {&listed, &packed};
+    for (int i = 0; i < 2; i++) {
+        struct pprof_out out;
+        buffer_sink_open(&buffers[i], 0);
+        pprof_out_open(&out, &buffers[i].sink);
+        pprof_out_sample(&out, samples[i]);
+        assert_true(pprof_out_close(&out));
+    }
+    assert_int_equal(buffers[0].size_bytes, buffers[1].size_bytes);
+    assert_memory_equal(buffers[0].bytes, buffers[1].bytes, buffers[0].size_bytes);
+    buffer_sink_free(&buffers[0]);
+    buffer_sink_free(&buffers[1]);
 }
 
 static void locations_have_lines(void **state)
@@ -194,9 +225,13 @@ static void failed_sink_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strings_get_indexes),  cmocka_unit_test(strings_are_utf8),
-        cmocka_unit_test(long_strings_stream),  cmocka_unit_test(samples_stream),
-        cmocka_unit_test(locations_have_lines), cmocka_unit_test(largest_mapping_fits),
+        cmocka_unit_test(strings_get_indexes),
+        cmocka_unit_test(strings_are_utf8),
+        cmocka_unit_test(long_strings_stream),
+        cmocka_unit_test(samples_stream),
+        cmocka_unit_test(packed_locations_are_taken_as_they_are),
+        cmocka_unit_test(locations_have_lines),
+        cmocka_unit_test(largest_mapping_fits),
         cmocka_unit_test(failed_sink_is_told),
     };
     return cmocka_run_group_tests_name("format/pprof_out", tests, NULL, NULL);

@@ -22,6 +22,32 @@ static void varint_roundtrip(void **state)
     }
 }
 
+static void assert_stored_as_put(uint64_t value)
+{
+    unsigned char put[WIRE_VARINT_BYTES_MAX], stored[WIRE_STORE_BYTES_MAX + 1];
+    struct wire_out out = {.bytes = put, .room_bytes = sizeof(put)};
+    wire_put_varint(&out, value);
+    stored[WIRE_STORE_BYTES_MAX] = 0x55;
+    assert_int_equal(wire_store_varint(stored, value) - stored, out.used_bytes);
+    assert_memory_equal(stored, put, out.used_bytes);
+    assert_int_equal(stored[WIRE_STORE_BYTES_MAX], 0x55);
+}
+
+/* Around every power of two, and with every bit by itself. */
+static void stored_varints_are_those_put(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < 64; bit++) {
+        uint64_t power = 1ull << bit;
+        assert_stored_as_put(power - 1);
+        assert_stored_as_put(power);
+        assert_stored_as_put(power + 1);
+        assert_stored_as_put(~power);
+        assert_stored_as_put(power * 0x9e3779b97f4a7c15u);
+    }
+    assert_stored_as_put(UINT64_MAX);
+}
+
 static void message_roundtrip(void **state)
 {
     (void)state;
@@ -97,9 +123,9 @@ static void hostile_bytes_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(varint_roundtrip),          cmocka_unit_test(message_roundtrip),
-        cmocka_unit_test(full_stays_full),           cmocka_unit_test(fixed_fields_are_read),
-        cmocka_unit_test(hostile_bytes_are_refused),
+        cmocka_unit_test(varint_roundtrip),      cmocka_unit_test(stored_varints_are_those_put),
+        cmocka_unit_test(message_roundtrip),     cmocka_unit_test(full_stays_full),
+        cmocka_unit_test(fixed_fields_are_read), cmocka_unit_test(hostile_bytes_are_refused),
     };
     return cmocka_run_group_tests_name("format/wire", tests, NULL, NULL);
 }
