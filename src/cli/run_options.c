@@ -22,7 +22,8 @@ enum {
 #define DEFAULT_PATTERN "%n.%p.%c.prof"
 
 /* Options that are keys of HEAPDIFF under their own name. */
-static const char *const keys[] = {"every", "interval", "keep", "signal", "only", "blackbox"};
+static const char *const keys[] = {"sample", "every", "interval", "keep",
+                                   "signal", "only",  "blackbox"};
 enum { KEY_COUNT = sizeof(keys) / sizeof(keys[0]) };
 
 static const char help[] =
@@ -32,6 +33,7 @@ static const char help[] =
     "  -o, --output PATTERN   names of the profiles (default " DEFAULT_PATTERN "): %n program,\n"
     "                         %p pid, %c counter, %h host, %t time\n"
     "      --allocator NAME   run it on jemalloc, tcmalloc, mimalloc or a library's path\n"
+    "      --sample SIZE      record one allocation in so many bytes (512k): estimates\n"
     "      --every N%         a snapshot whenever memory grew by so much\n"
     "      --interval TIME    a snapshot every TIME (60s, 5m)\n"
     "      --keep N           keep the newest N snapshots only\n"

@@ -16,11 +16,12 @@ _heapdiff_value()
     --allocator) COMPREPLY=($(compgen -W "jemalloc tcmalloc mimalloc" -- "$current")) ;;
     --signal) COMPREPLY=($(compgen -W "USR1 USR2 HUP WINCH URG IO VTALRM none" -- "$current")) ;;
     --blackbox) COMPREPLY=($(compgen -W "off" -- "$current") $(compgen -d -- "$current")) ;;
+    --sample) COMPREPLY=($(compgen -W "64k 512k 4m" -- "$current")) ;;
     --every) COMPREPLY=($(compgen -W "5% 10% 20%" -- "$current")) ;;
     --interval) COMPREPLY=($(compgen -W "10s 60s 5m 1h" -- "$current")) ;;
     --O)
         compopt -o nospace
-        COMPREPLY=($(compgen -S = -W "out signal every interval keep final blackbox children only
+        COMPREPLY=($(compgen -S = -W "out signal sample seed every interval keep final blackbox children only
             allocator unwind" -- "$current"))
         ;;
     --focus | --ignore | --skip | --nodefraction | --nodecount | --keep | --only) ;;
@@ -31,7 +32,7 @@ _heapdiff_value()
 _heapdiff_options()
 {
     case $1 in
-    run) echo "--output --allocator --every --interval --keep --signal --only --no-children
+    run) echo "--output --allocator --sample --every --interval --keep --signal --only --no-children
         --blackbox -O --no-symbols --force --quiet --help" ;;
     snap) echo "--output --help" ;;
     recover) echo "--output --all --keep --delete --help" ;;
@@ -61,7 +62,7 @@ _heapdiff_run_command()
     while ((at < COMP_CWORD)); do
         case ${COMP_WORDS[at]} in
         --) echo $((at + 1)) && return ;;
-        -o | -O | --output | --allocator | --every | --interval | --keep | --signal | --only | \
+        -o | -O | --output | --allocator | --sample | --every | --interval | --keep | --signal | --only | \
             --blackbox) ((at += 2)) ;;
         -*) ((at += 1)) ;;
         *) break ;;

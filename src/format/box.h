@@ -49,6 +49,9 @@ struct box_node {
     uint32_t pc;     /* index into BOX_PCS */
 };
 
+/* Objects of a sampled run are counted in parts: an estimate of 1.58 is neither 1 nor 2. */
+enum { BOX_OBJECT_PARTS = 1024 };
+
 enum box_kind { BOX_KIND_MALLOC = 0, BOX_KIND_MMAP = 1, BOX_KINDS = 2 };
 
 /* One allocation site: a stack and a kind. Counters only grow; live = alloc - free. */
@@ -100,7 +103,7 @@ struct box_delta {
     uint32_t lot; /* index into BOX_LOTS; 0: the slot is unused */
     uint32_t allocs;
     uint32_t frees;
-    uint32_t padding;
+    uint32_t base; /* 0 in the box: what the two count from */
 };
 
 enum box_table_id {
@@ -129,6 +132,7 @@ struct box_lost {
     uint64_t unwind_ends;   /* captures that ended before the thread's outermost frame */
     uint64_t ranges;        /* mmap records without room */
     uint64_t snapshots;     /* snapshots that could not be written */
+    uint64_t cuts;          /* moments at which some thread could not be waited for */
 };
 
 enum box_state {
@@ -141,7 +145,7 @@ enum {
     BOX_FLAG_SPILLED = 1,     /* a chunk did not fit into the file: the box is incomplete */
     BOX_FLAG_LISTENS = 2,     /* a snapshot signal is installed */
     BOX_FLAG_APP_HANDLER = 4, /* ... and the program has a handler of its own for it */
-    BOX_FLAG_SAMPLED = 8      /* counters are estimates */
+    BOX_FLAG_SAMPLED = 8      /* counters are estimates, objects in parts of 1 / BOX_OBJECT_PARTS */
 };
 
 /* The first BOX_HEADER_BYTES of the file. Texts are NUL-terminated, cut to fit. */

@@ -11,8 +11,11 @@
 /* A forked child's first event may be a call of these. */
 static bool api_enter(void)
 {
-    if (hook_enter())
-        guard_leave();
+    struct guard_thread *own = hook_enter();
+    if (own) {
+        guard_record(own);
+        guard_leave(own);
+    }
     return process_is_ours();
 }
 
@@ -25,9 +28,8 @@ HOOK int heapdiff_preload_snapshot(const char *path)
 {
     if (!api_enter())
         return ENOSYS;
-    if (guard_thread.state ==
-        GUARD_RECORDING) { /* a handler that interrupted us: later, by pattern */
-        __atomic_fetch_or(&guard_thread.wanted, GUARD_WANT_SNAPSHOT, __ATOMIC_RELAXED);
+    if (guard_state() == GUARD_RECORDING) { /* a handler that interrupted us: later, by pattern */
+        guard_want(GUARD_WANT_SNAPSHOT);
         return EAGAIN;
     }
     return growth_snapshot("api", path);
@@ -38,7 +40,7 @@ HOOK int heapdiff_preload_mark_collection(const char *reason)
     (void)reason; /* kept with the history of collections, which is not kept yet */
     if (!api_enter())
         return ENOSYS;
-    if (guard_thread.state == GUARD_RECORDING)
+    if (guard_state() == GUARD_RECORDING)
         return EAGAIN;
     collection_mark();
     return 0;
@@ -46,11 +48,11 @@ HOOK int heapdiff_preload_mark_collection(const char *reason)
 
 HOOK void heapdiff_preload_pause(void)
 {
-    guard_thread.paused++;
+    guard_self()->paused++;
 }
 
 HOOK void heapdiff_preload_resume(void)
 {
-    if (guard_thread.paused > 0)
-        guard_thread.paused--;
+    if (guard_self()->paused > 0)
+        guard_self()->paused--;
 }

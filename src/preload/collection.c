@@ -1,31 +1,43 @@
 #include "collection.h"
 
 #include "arena.h"
+#include "delta.h"
+#include "gate.h"
 #include "guard.h"
 #include "site.h"
-#include "spin.h"
 #include "sys.h"
 
-static struct spin lock; /* two marks at once would tell two stories */
+#include <signal.h>
+
+/* Everything that is live, in one moment, in place: no memory is needed. */
+static void mark(void)
+{
+    gate_close(); /* also keeps two marks apart: they would tell two stories */
+    site_mark();
+    delta_mark();
+    __atomic_fetch_add(&arena.header->collections, 1, __ATOMIC_RELAXED);
+    arena.header->collection_time_ns = sys_time_ns();
+    gate_open();
+}
 
 void collection_mark(void)
 {
-    uint32_t before = guard_thread.state;
-    guard_set(GUARD_RECORDING); /* a handler of ours waits until the mark is whole */
-    spin_lock(&lock);
-    site_mark();
-    __atomic_fetch_add(&arena.header->collections, 1, __ATOMIC_RELAXED);
-    arena.header->collection_time_ns = sys_time_ns();
-    spin_unlock(&lock);
+    uint64_t all = ~0ull, signals;
+    enum guard_state before = guard_state();
+    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&signals, sizeof(all));
+    if (before == GUARD_OUTSIDE)
+        guard_set(GUARD_CALLING);
+    mark();
     guard_set(before);
+    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&signals, 0, sizeof(signals));
 }
 
 void collection_fork(void)
 {
-    spin_reset(&lock);
+    gate_fork();
 }
 
 void collection_escape(void)
 {
-    spin_escape(&lock);
+    gate_escape();
 }

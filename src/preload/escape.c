@@ -54,7 +54,7 @@ bool escape_happened(void)
 {
     struct capture capture;
     const struct unwind_start start = UNWIND_HERE();
-    if (code.start == 0 || guard_thread.forking || on_alternate_stack())
+    if (code.start == 0 || guard_self()->forking || on_alternate_stack())
         return false;
     unwind_capture(&capture, &start, tracker_stack_top(start.sp));
     if (is_inside(&capture))

@@ -10,44 +10,125 @@
 
 enum { GUARD_PAGE_BYTES = 4096 };
 
-__thread struct guard_thread guard_thread;
+__thread struct guard_thread *guard_own;
+__thread struct guard_thread guard_spare;
 struct guard_process guard_process;
+
+static uint64_t last_generation; /* the last one made; atomic */
 
 bool guard_init(void (*forked)(void), void (*serve)(uint32_t wanted))
 {
-    uint32_t *page = sys_pages(GUARD_PAGE_BYTES);
+    uint64_t *page = sys_pages(GUARD_PAGE_BYTES);
     if (!page)
         return false;
     /* Kernels before 4.14 refuse: pthread_atfork's child handler then stands in (init.c). */
     sys_call3(SYS_madvise, (long)page, GUARD_PAGE_BYTES, MADV_WIPEONFORK);
-    *page = 1;
-    guard_process.alive = page;
+    guard_process.generation = page;
     guard_process.forked = forked;
     guard_process.serve = serve;
+    guard_fork_done();
     return true;
 }
 
-bool guard_escaped(void)
+void guard_bump(void)
 {
-    return guard_process.escaped && guard_process.escaped();
+    uint64_t fresh = __atomic_add_fetch(&last_generation, GUARD_GENERATION_STEP, __ATOMIC_RELAXED);
+    uint64_t now = __atomic_load_n(guard_process.generation, __ATOMIC_RELAXED);
+    /* A forked child's 0 stays until the child has been taken care of. */
+    while (now != 0 && now < fresh &&
+           !__atomic_compare_exchange_n(guard_process.generation, &now, fresh, true,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        ;
 }
 
-bool guard_fork_begin(void)
+void guard_forget(void)
 {
-    guard_process.forked();
-    if (!guard_process.recording)
-        guard_set(GUARD_OUTSIDE);
-    return guard_process.recording;
+    __atomic_fetch_add(&guard_process.forgets, 1, __ATOMIC_RELEASE);
+    guard_bump();
 }
 
 void guard_fork_done(void)
 {
-    *guard_process.alive = 1;
+    uint64_t fresh = __atomic_add_fetch(&last_generation, GUARD_GENERATION_STEP, __ATOMIC_RELAXED);
+    __atomic_store_n(guard_process.generation, fresh, __ATOMIC_SEQ_CST);
 }
 
-void guard_serve(void)
+void guard_fork_noticed(void)
 {
-    uint32_t wanted = __atomic_exchange_n(&guard_thread.wanted, 0, __ATOMIC_RELAXED);
+    if (guard_process.generation)
+        __atomic_store_n(guard_process.generation, 0, __ATOMIC_RELAXED);
+}
+
+/* The thread's first event. What handlers do meanwhile is nested. */
+static struct guard_thread *guard_begin(void)
+{
+    if ((guard_spare.word & GUARD_STATE_MASK) != GUARD_OUTSIDE)
+        return NULL;
+    guard_set_of(&guard_spare, GUARD_RECORDING);
+    struct guard_thread *own = guard_process.acquire ? guard_process.acquire() : &guard_spare;
+    guard_set_of(&guard_spare, GUARD_OUTSIDE);
+    if (!own)
+        return NULL;
+    own->paused = guard_spare.paused;
+    own->wanted = __atomic_exchange_n(&guard_spare.wanted, 0, __ATOMIC_RELAXED);
+    guard_set_of(own, GUARD_CALLING); /* of no generation: its first recording looks around */
+    guard_own = own;
+    return own;
+}
+
+struct guard_thread *guard_enter_slowly(void)
+{
+    if (!guard_process.recording)
+        return NULL;
+    if (!guard_own)
+        return guard_begin();
+    if (!guard_process.escaped || !guard_process.escaped())
+        return NULL;
+    guard_set(GUARD_CALLING);
+    return guard_own;
+}
+
+/* What the thread has to see before it may record as of generation `now`. */
+static void guard_catch_up(struct guard_thread *own, uint64_t now)
+{
+    if (now == 0) {
+        guard_process.forked();
+        return;
+    }
+    if (guard_process.changed)
+        guard_process.changed(own);
+    guard_set_of(own, now | GUARD_CALLING);
+    if (guard_process.wait)
+        guard_process.wait();
+}
+
+bool guard_record_slowly(struct guard_thread *own)
+{
+    uint64_t now = own->word & ~(uint64_t)GUARD_STATE_MASK;
+    while (guard_process.recording) {
+        guard_set_of(own, now | GUARD_RECORDING);
+        uint64_t seen = now;
+        /* pairs: guard_bump() */
+        now = __atomic_load_n(guard_process.generation, __ATOMIC_ACQUIRE);
+        if (now == seen && now != 0)
+            return true;
+        guard_set_of(own, seen | GUARD_CALLING);
+        guard_catch_up(own, now);
+    }
+    guard_set(GUARD_CALLING);
+    return false;
+}
+
+void guard_notice(void)
+{
+    struct guard_thread *own = guard_process.recording ? guard_enter_recording() : NULL;
+    if (own)
+        guard_leave(own);
+}
+
+void guard_serve(struct guard_thread *own)
+{
+    uint32_t wanted = __atomic_exchange_n(&own->wanted, 0, __ATOMIC_RELAXED);
     if (wanted)
         guard_process.serve(wanted);
 }

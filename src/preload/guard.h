@@ -2,16 +2,18 @@
  * guard.h - whether the calling thread is inside heapdiff, and what to do when it comes out.
  *
  * What it is: a per-thread state that keeps the profiler from recording itself, from recording the
- *   next allocator's inner calls, and from being re-entered by a signal handler. It notices forks
- *   too: a page that the kernel wipes in the child stands in for every way to fork.
- * Owns: the thread state, the process-wide switch, the wiped page.
+ *   next allocator's inner calls, and from being re-entered by a signal handler. Everything rare that
+ *   must reach every thread (a fork, a library gone, a closed gate, the end of recording) is a change
+ *   of one number, the generation, that each event compares with the one its thread has seen.
+ * Owns: the thread states, the process-wide switch, the page that the kernel wipes in a forked child.
  * Context: hooks and handlers.
- * Not here: what a fork or a deferred request leads to (the functions given to guard_init).
+ * Not here: what the rare events lead to (the functions in struct guard_process).
  */
 #ifndef HEAPDIFF_PRELOAD_GUARD_H
 #define HEAPDIFF_PRELOAD_GUARD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum guard_state {
@@ -20,8 +22,11 @@ enum guard_state {
     GUARD_RECORDING /* in a hook, inside heapdiff's own tables */
 };
 
+enum { GUARD_STATE_MASK = 3, GUARD_GENERATION_STEP = 4 };
+
+/* Written by its thread and by that one's signal handlers only; `word` is read by the gate too. */
 struct guard_thread {
-    uint32_t state;  /* enum guard_state; written by this thread only, read by its handlers */
+    uint64_t word;   /* the generation that the thread has seen | enum guard_state */
     uint32_t paused; /* nesting of heapdiff_pause() */
     uint32_t wanted; /* GUARD_WANT_* bits asked for while inside: served by guard_leave() */
     uint32_t events; /* wraps; paces the growth checks */
@@ -31,65 +36,132 @@ struct guard_thread {
 enum { GUARD_WANT_SNAPSHOT = 1, GUARD_WANT_CHECK = 2 };
 
 struct guard_process {
-    bool recording;           /* the tables are up and the process is to be recorded */
-    bool checking;            /* events ask for growth checks (every=, interval=) */
-    volatile uint32_t *alive; /* 1; the kernel makes it 0 in a forked child */
-    void (*forked)(void);     /* first event of a forked child, with the guard held */
+    bool recording;       /* the tables are up and the process is to be recorded */
+    bool checking;        /* events ask for growth checks (every=, interval=) */
+    uint64_t *generation; /* never 0, but in a forked child, where the kernel wipes it; atomic */
+    uint64_t forgets;     /* libraries were unloaded so often; atomic */
+    struct guard_thread *(*acquire)(void); /* this thread's, at its first event; NULL: no memory */
+    void (*changed)(struct guard_thread *own); /* the thread sees a new generation */
+    void (*wait)(void);                        /* returns when the gate is open */
+    void (*forked)(void); /* first event of a forked child; guard_fork_done() follows */
     void (*serve)(uint32_t wanted);
     bool (*escaped)(void); /* escape_happened(), once it can tell */
 };
 
-extern __thread struct guard_thread guard_thread;
+/* NULL before the thread's first event. */
+extern __thread struct guard_thread *guard_own;
+extern __thread struct guard_thread guard_spare; /* stands in until then */
 extern struct guard_process guard_process;
 
-/* Sets the callbacks and makes the wiped page; false when there is no memory for it. */
+/* Sets the callbacks that the core has and makes the wiped page; false: no memory for it. */
 bool guard_init(void (*forked)(void), void (*serve)(uint32_t wanted));
 
-/* The child has been taken care of: the page reads 1 again. */
+/* Every thread's next event goes the slow way once, and sees what has changed. */
+void guard_bump(void);
+
+/* The same, and what threads remember of stacks is forgotten: libraries were unloaded. */
+void guard_forget(void);
+
+/* The child has been taken care of: the page has a generation again. */
 void guard_fork_done(void);
 
+/* Where the kernel does not wipe the page. */
+void guard_fork_noticed(void);
+
 /* Serves what was asked for while the thread was inside; called by guard_leave(). */
-void guard_serve(void);
+void guard_serve(struct guard_thread *own);
 
-/* The thread is inside: true when it has left by a jump and is outside now. */
-bool guard_escaped(void);
+/* The slow halves of guard_enter() and guard_record(). */
+struct guard_thread *guard_enter_slowly(void);
+bool guard_record_slowly(struct guard_thread *own);
 
-/* The first event of a forked child, with the guard held; false (and the guard free) when the child
-   is not to be recorded. */
-bool guard_fork_begin(void);
+static inline struct guard_thread *guard_self(void)
+{
+    return guard_own ? guard_own : &guard_spare;
+}
+
+static inline enum guard_state guard_state_of(const struct guard_thread *own)
+{
+    return (enum guard_state)(__atomic_load_n(&own->word, __ATOMIC_RELAXED) & GUARD_STATE_MASK);
+}
+
+static inline enum guard_state guard_state(void)
+{
+    return guard_state_of(guard_self());
+}
+
+static inline void guard_set_of(struct guard_thread *own, uint64_t word)
+{
+    /* Ordered for this thread's own handlers; the gate orders it for others (membarrier). */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&own->word, word, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
 
 static inline void guard_set(enum guard_state state)
 {
-    /* Ordered for this thread's own handlers only. */
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    guard_thread.state = state;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    struct guard_thread *own = guard_self();
+    guard_set_of(own, (own->word & ~(uint64_t)GUARD_STATE_MASK) | state);
+}
+
+/* To be served when the thread leaves. */
+static inline void guard_want(uint32_t bits)
+{
+    __atomic_fetch_or(&guard_self()->wanted, bits, __ATOMIC_RELAXED);
 }
 
 /*
- * True: the event is to be recorded and the thread is now GUARD_CALLING; guard_leave() must follow.
- * False: pass the call on unrecorded.
+ * The thread is now GUARD_CALLING, and guard_leave() must follow; NULL: pass the call on unrecorded.
  */
-static inline bool guard_enter(void)
+static inline struct guard_thread *guard_enter(void)
 {
-    if (__builtin_expect(!guard_process.recording, false) ||
-        (__builtin_expect(guard_thread.state != GUARD_OUTSIDE, false) && !guard_escaped()))
-        return false;
-    guard_set(GUARD_CALLING);
-    return __builtin_expect(*guard_process.alive != 0, true) || guard_fork_begin();
+    struct guard_thread *own = guard_own;
+    if (__builtin_expect(!own, false) ||
+        __builtin_expect((own->word & GUARD_STATE_MASK) != GUARD_OUTSIDE, false))
+        return guard_enter_slowly();
+    guard_set_of(own, own->word | GUARD_CALLING);
+    return own;
 }
+
+/*
+ * Inside: the thread is now GUARD_RECORDING, and what it knows is of this generation. False: nothing
+ * is to be recorded (any more); the thread stays GUARD_CALLING.
+ */
+static inline bool guard_record(struct guard_thread *own)
+{
+    uint64_t word = own->word & ~(uint64_t)GUARD_STATE_MASK;
+    guard_set_of(own, word | GUARD_RECORDING);
+    /* pairs: gate_close(), by membarrier: either it sees the state or we the generation */
+    if (__builtin_expect(__atomic_load_n(guard_process.generation, __ATOMIC_RELAXED) == word, true))
+        return true;
+    return guard_record_slowly(own);
+}
+
+/* guard_enter() and guard_record() in one, for what is recorded before it happens. */
+static inline struct guard_thread *guard_enter_recording(void)
+{
+    struct guard_thread *own = guard_enter();
+    if (!own || guard_record(own))
+        return own;
+    guard_set(GUARD_OUTSIDE);
+    return NULL;
+}
+
+/* Has a forked child's first event be now, where something else than a hook looks at the tables. */
+void guard_notice(void);
 
 /* False in a forked child that has no tables of its own yet: what it counted would be its parent's. */
 static inline bool guard_counts(void)
 {
-    return guard_process.recording && *guard_process.alive != 0;
+    return guard_process.recording &&
+           __atomic_load_n(guard_process.generation, __ATOMIC_RELAXED) != 0;
 }
 
-static inline void guard_leave(void)
+static inline void guard_leave(struct guard_thread *own)
 {
-    guard_set(GUARD_OUTSIDE);
-    if (__builtin_expect(guard_thread.wanted != 0, false))
-        guard_serve();
+    guard_set_of(own, own->word & ~(uint64_t)GUARD_STATE_MASK);
+    if (__builtin_expect(own->wanted != 0, false))
+        guard_serve(own);
 }
 
 #endif

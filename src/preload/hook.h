@@ -16,11 +16,14 @@
 
 #define HOOK __attribute__((visibility("default")))
 
-/* True: record, then guard_leave(). False: pass the call on; what it makes may count as missed. */
-static inline bool hook_enter(void)
+/* Record, then guard_leave(). NULL: pass the call on; what it makes may count as missed. */
+static inline struct guard_thread *hook_enter(void)
 {
-    if (__builtin_expect(!guard_process.recording, false))
+    struct guard_thread *own = guard_own;
+    if (__builtin_expect(!own, false)) {
         init_first_event();
+        return guard_enter_slowly();
+    }
     return guard_enter();
 }
 

@@ -9,6 +9,7 @@
 #include "hook.h"
 
 #include "module.h"
+#include "sample.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -58,15 +59,16 @@ static bool is_own(void)
 /* The allocator's own new: recorded; NULL when it has nothing to give. */
 static void *own_new(size_t size, size_t alignment, struct unwind_start start)
 {
-    bool recording = hook_enter();
+    struct guard_thread *own = hook_enter();
+    bool recorded = own && !sample_passes_over(size);
     size_t bytes = size < 16 ? 16 : size;
     void *address = alignment ? real.memalign(alignment, bytes) : real.malloc(bytes);
-    if (recording) {
-        tracker_alloc(address, size, &start);
-        guard_leave();
-    } else if (address) {
+    if (recorded)
+        tracker_alloc(own, address, size, &start);
+    else if (!own && address)
         tracker_missed();
-    }
+    if (own)
+        guard_leave(own);
     return address;
 }
 

@@ -1,6 +1,8 @@
 /* The malloc family: record, call the real function, return. */
 #include "hook.h"
 
+#include "sample.h"
+
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -20,22 +22,26 @@ static size_t at_least(size_t size_bytes)
 }
 
 /* Calls `allocate` and records what it returns, for the function this expands in. */
-#define RECORD_ALLOC(size_bytes, allocate)                    \
-    ({                                                        \
-        bool recording_ = hook_enter();                       \
-        void *address_ = (allocate);                          \
-        if (recording_) {                                     \
-            const struct unwind_start start_ = UNWIND_HERE(); \
-            tracker_alloc(address_, (size_bytes), &start_);   \
-            guard_leave();                                    \
-        } else if (address_) {                                \
-            tracker_missed();                                 \
-        }                                                     \
-        address_;                                             \
+#define RECORD_ALLOC(size_bytes, allocate)                        \
+    ({                                                            \
+        struct guard_thread *own_ = hook_enter();                 \
+        bool recorded_ = own_ && !sample_passes_over(size_bytes); \
+        void *address_ = (allocate);                              \
+        if (recorded_) {                                          \
+            const struct unwind_start start_ = UNWIND_HERE();     \
+            tracker_alloc(own_, address_, (size_bytes), &start_); \
+        } else if (!own_ && address_) {                           \
+            tracker_missed();                                     \
+        }                                                         \
+        if (own_)                                                 \
+            guard_leave(own_);                                    \
+        address_;                                                 \
     })
 
 HOOK void *malloc(size_t size)
 {
+    if (sample_skips(size))
+        return real.malloc(size);
     if (!real_resolve())
         return boot_alloc(size);
     return RECORD_ALLOC(size, real.malloc(at_least(size)));
@@ -45,6 +51,8 @@ HOOK void *calloc(size_t count, size_t each)
 {
     size_t size;
     bool fits = !__builtin_mul_overflow(count, each, &size);
+    if (fits && sample_skips(size))
+        return real.calloc(count, each);
     if (!real_resolve())
         return fits ? boot_alloc(size) : NULL;
     if (!fits)
@@ -53,28 +61,27 @@ HOOK void *calloc(size_t count, size_t each)
                                                      : real.calloc(count, each));
 }
 
+/* The long way: everything but frees that pass by. */
 static void free_hooked(void *address)
 {
     if (!address || boot_owns(address) || !real_resolve())
         return;
-    bool entered = hook_enter();
-    uint32_t before = guard_thread.state;
-    if (guard_process.recording) { /* also when nested: the address may soon be somebody else's */
-        guard_set(GUARD_RECORDING);
-        if (guard_counts())
-            tracker_free(address);
-        else
-            tracker_forget(address);
-        guard_set(before);
-    }
+    struct guard_thread *own = hook_enter();
+    if (own)
+        tracker_free(own, address);
+    else if (guard_process.recording)
+        tracker_free_nested(address);
     real.free(address);
-    if (entered)
-        guard_leave();
+    if (own)
+        guard_leave(own);
 }
 
 HOOK void free(void *address)
 {
-    free_hooked(address);
+    if (sample_ignores(address))
+        real.free(address);
+    else
+        free_hooked(address);
 }
 
 HOOK void cfree(void *address)
@@ -118,20 +125,20 @@ static void *realloc_hooked(void *address, size_t size, const struct unwind_star
         return realloc_boot(address, size);
     if (!real_resolve())
         return boot_alloc(size);
-    bool entered = hook_enter();
-    bool known = guard_process.recording && address && tracker_take(address, &old);
+    struct guard_thread *own = hook_enter();
+    bool passed_over = !own || sample_passes_over(size);
+    bool known = guard_process.recording && address && tracker_take(own, address, &old);
     void *fresh = real.realloc(address, realloc_bytes(address, size));
-    bool failed = !fresh && size > 0;
-    if (known && failed)
+    if (known && !fresh && size > 0)
         tracker_restore(address, &old);
-    else if (known && guard_counts())
-        tracker_freed(&old);
-    if (entered) {
-        tracker_alloc(fresh, size, start);
-        guard_leave();
-    } else if (fresh) {
+    else if (known)
+        tracker_freed(own, &old);
+    if (!passed_over)
+        tracker_alloc(own, fresh, size, start);
+    else if (!own && fresh)
         tracker_missed();
-    }
+    if (own)
+        guard_leave(own);
     return fresh;
 }
 

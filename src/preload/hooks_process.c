@@ -175,8 +175,7 @@ HOOK int execle(const char *path, const char *first, ...)
 static bool before_spawn(void)
 {
     real_resolve();
-    if (hook_enter()) /* a forked child's first event: another thread may have held the lock */
-        guard_leave();
+    guard_notice(); /* a forked child's first event: another thread may have held the lock */
     return listener_spawn();
 }
 
@@ -287,11 +286,14 @@ HOOK int dlclose(void *handle)
 {
     real_resolve();
     int result = real.dlclose(handle);
-    if (hook_enter()) {
-        guard_set(GUARD_RECORDING);
-        unwind_forget();
-        site_sweep();
-        guard_leave();
+    struct guard_thread *own = hook_enter();
+    if (own) {
+        if (guard_record(own)) {
+            unwind_forget();
+            site_sweep();
+            guard_forget();
+        }
+        guard_leave(own);
     }
     return result;
 }

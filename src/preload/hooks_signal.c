@@ -20,8 +20,7 @@ static bool is_shared(int number)
     real_resolve();
     if (!listener_owns(number))
         return false;
-    if (hook_enter()) /* a forked child's first event: another thread may have held the lock */
-        guard_leave();
+    guard_notice(); /* a forked child's first event: another thread may have held the lock */
     return true;
 }
 

@@ -15,6 +15,7 @@
 #include "pattern.h"
 #include "process.h"
 #include "real.h"
+#include "sample.h"
 #include "snapshot.h"
 #include "sys.h"
 #include "text.h"
@@ -87,16 +88,29 @@ static void fill_header(void)
     state.facts.header_bytes = header->header_bytes;
     state.facts.flags = header->flags;
     memcpy(state.facts.tables, header->tables, sizeof(header->tables));
-    state.facts.sample_period_bytes = 1;
+    state.facts.sample_period_bytes = sample.period_bytes ? sample.period_bytes : 1;
+    if (sample.period_bytes)
+        state.facts.flags |= BOX_FLAG_SAMPLED;
     strcpy(state.facts.allocator, real_allocator());
     strcpy(state.facts.options, options.text);
     *header = state.facts;
     __atomic_store_n(&header->state, BOX_STATE_RUNNING, __ATOMIC_RELEASE);
 }
 
+/* free() looks twice at what it sees sampled blocks near, and at our boot memory. */
+static bool start_sampling(void)
+{
+    if (!sample_init(options.sample_bytes, options.seed))
+        return false;
+    boot_watch(sample_watch);
+    return true;
+}
+
 static bool start_tables(void)
 {
     if (!open_box() || !snapshot_init() || !guard_init(process_forked, serve))
+        return false;
+    if (options.sample_bytes > 1 && !start_sampling())
         return false;
     fill_header();
     mapping_init(state.facts.executable, state.directory);
@@ -128,7 +142,7 @@ static void start(void)
 
 static void try_start(void)
 {
-    uint32_t before = guard_thread.state;
+    enum guard_state before = guard_state();
     state.tried = true;
     guard_set(GUARD_RECORDING);
     sys_say_init();
@@ -173,22 +187,11 @@ static void switch_allocator(void)
         "allocator=jemalloc: libjemalloc.so.2 cannot be loaded; on the program's own allocator");
 }
 
-/* Whether the code at `address` is the program's own. In programs that are not position independent the
-   search may also end at the stub through which they call somebody else's: an undefined symbol. */
-static bool is_defined_by_program(const void *address)
-{
-    struct module module;
-    Dl_info info;
-    const ElfW(Sym) *symbol = NULL;
-    return module_find((uint64_t)address, &module) && module.name[0] == '\0' &&
-           dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol &&
-           symbol->st_shndx != SHN_UNDEF;
-}
-
 /* A program that defines malloc itself never calls ours. */
 static void warn_about_own_malloc(void)
 {
-    if (!is_defined_by_program(dlsym(RTLD_DEFAULT, "malloc")))
+    struct module program;
+    if (!module_program(&program) || !module_defines(&program, "malloc"))
         return;
     strcpy(arena.header->allocator, "the program's own");
     sys_say("this program defines malloc itself: only its mmap calls can be recorded");
@@ -204,7 +207,7 @@ __attribute__((constructor)) static void start_up(void)
     if (!guard_process.recording)
         return;
     switch_allocator();
-    uint32_t before = guard_thread.state;
+    enum guard_state before = guard_state();
     guard_set(GUARD_CALLING); /* what the loader and libc allocate for us is not the program's */
     unwind_init();
     oracle_init();

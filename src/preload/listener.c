@@ -105,7 +105,7 @@ static void write_asked(void)
             return;
     }
     __atomic_store_n(&state.writing, WRITING_NOT, __ATOMIC_RELEASE);
-    __atomic_fetch_or(&guard_thread.wanted, GUARD_WANT_SNAPSHOT, __ATOMIC_RELAXED);
+    guard_want(GUARD_WANT_SNAPSHOT);
 }
 
 void listener_snapshot(void)
@@ -121,12 +121,12 @@ static void snapshot_here(void)
 {
     if (!guard_process.recording)
         return;
-    if (*guard_process.alive == 0 && guard_enter()) /* a forked child's first event */
-        guard_leave();
+    if (!guard_counts())
+        guard_notice(); /* a forked child's first event */
     if (sys_pid() != arena.header->pid) /* a vfork child, on its parent's memory */
         return;
-    if (guard_thread.state == GUARD_RECORDING)
-        __atomic_fetch_or(&guard_thread.wanted, GUARD_WANT_SNAPSHOT, __ATOMIC_RELAXED);
+    if (guard_state() == GUARD_RECORDING)
+        guard_want(GUARD_WANT_SNAPSHOT);
     else
         listener_snapshot();
 }

@@ -134,6 +134,26 @@ static bool read_interval(const char *value, void *field)
     return false;
 }
 
+/* Bytes, with k, m or g for KiB, MiB, GiB. */
+static bool read_size(const char *value, void *field)
+{
+    static const char units[] = "kmg";
+    uint64_t number;
+    if (!text_read_number(&value, &number))
+        return false;
+    const char *unit = *value != '\0' ? strchr(units, *value | 0x20) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (number > (uint64_t)OPTIONS_SIZE_MAX >> shift)
+        return false;
+    *(uint64_t *)field = number << shift;
+    return value[unit != NULL] == '\0';
+}
+
+static bool read_seed(const char *value, void *field)
+{
+    return text_read_number(&value, field) && *value == '\0';
+}
+
 static bool read_keep(const char *value, void *field)
 {
     uint64_t number;
@@ -148,6 +168,9 @@ static const struct option table[] = {
      "name of the profiles: %n program, %p pid, %c counter, %h host, %t time", read_pattern,
      options.out},
     {"signal", "USR1", "signal that writes a snapshot; none: none", read_signal, &options.signal},
+    {"sample", "0", "record one allocation in so many bytes (512k), on average; 0: every one",
+     read_size, &options.sample_bytes},
+    {"seed", "0", "of the choice of samples; 0: another one each time", read_seed, &options.seed},
     {"every", "0", "a snapshot whenever RSS or live bytes grew by so much: every=10%", read_percent,
      &options.every_percent},
     {"interval", "0", "a snapshot by time: interval=60s (ms, s, m, h)", read_interval,

@@ -79,7 +79,7 @@ static void tell(const struct capture *ours, const struct capture *other, const 
 /* libunwind maps memory for itself: not an event that was missed. */
 static bool reference_capture(struct capture *capture, const struct unwind_start *start)
 {
-    uint32_t before = guard_thread.state;
+    enum guard_state before = guard_state();
     guard_set(GUARD_CALLING);
     bool taken = unwind_reference(capture, start);
     guard_set(before);

@@ -28,21 +28,21 @@ static struct {
     bool finished;     /* it has */
 } state;
 
-static __thread uint32_t state_before_fork; /* of the guard, while this thread forks */
+static __thread enum guard_state state_before_fork; /* of the guard, while this thread forks */
 
 bool process_is_ours(void)
 {
-    return guard_process.recording && *guard_process.alive != 0 && sys_pid() == arena.header->pid;
+    return guard_counts() && sys_pid() == arena.header->pid;
 }
 
 void process_before_fork(void)
 {
     /* A fork from a handler that interrupted our own tables cannot wait for them. */
-    if (!guard_process.recording || guard_thread.state == GUARD_RECORDING)
+    if (!guard_process.recording || guard_state() == GUARD_RECORDING)
         return;
-    state_before_fork = guard_thread.state;
+    state_before_fork = guard_state();
     /* Handlers, and what other libraries do around a fork, must not wait for what this thread holds. */
-    guard_thread.forking = true;
+    guard_self()->forking = true;
     guard_set(GUARD_RECORDING);
     site_lock();
     range_lock();
@@ -50,21 +50,20 @@ void process_before_fork(void)
 
 void process_after_fork(void)
 {
-    if (!guard_thread.forking)
+    if (!guard_self()->forking)
         return;
     range_unlock();
     site_unlock();
     guard_set(state_before_fork);
-    guard_thread.forking = false;
+    guard_self()->forking = false;
     if (state_before_fork == GUARD_OUTSIDE)
-        guard_leave();
+        guard_leave(guard_self());
 }
 
 void process_after_fork_child(void)
 {
-    if (guard_process.recording)
-        *guard_process.alive = 0; /* also where the kernel does not wipe the page */
-    guard_thread.wanted = 0;      /* the parent was asked */
+    guard_fork_noticed();     /* also where the kernel does not wipe the page */
+    guard_self()->wanted = 0; /* the parent was asked */
     process_after_fork();
 }
 
@@ -89,7 +88,7 @@ static bool child_begin(int parent_pid)
 
 void process_forked(void)
 {
-    uint32_t before = guard_thread.state;
+    enum guard_state before = guard_state();
     guard_set(GUARD_RECORDING); /* a snapshot asked for meanwhile waits */
     listener_fork();
     state.finished = false;
@@ -146,7 +145,7 @@ void process_finish(const char *source)
 /* Keeps the tables from growing, unless this very thread was interrupted while it made them grow. */
 static bool hold_tables(uint32_t *before)
 {
-    *before = guard_thread.state;
+    *before = guard_state();
     if (*before == GUARD_RECORDING)
         return false;
     guard_set(GUARD_RECORDING);
@@ -161,7 +160,7 @@ static void release_tables(bool held, uint32_t before)
     site_unlock();
     guard_set(before);
     if (before == GUARD_OUTSIDE)
-        guard_leave();
+        guard_leave(guard_self());
 }
 
 void process_exec(void)

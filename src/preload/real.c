@@ -33,6 +33,12 @@ bool boot_owns(const void *address)
     return (uintptr_t)address - (uintptr_t)state.boot < BOOT_BYTES;
 }
 
+void boot_watch(void (*watch)(uintptr_t address))
+{
+    for (uintptr_t at = 0; at < BOOT_BYTES + 4095; at += 4096)
+        watch((uintptr_t)state.boot + at);
+}
+
 size_t boot_size(const void *address)
 {
     size_t size_bytes;

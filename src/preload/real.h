@@ -10,6 +10,8 @@
 #ifndef HEAPDIFF_PRELOAD_REAL_H
 #define HEAPDIFF_PRELOAD_REAL_H
 
+#include "libc.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -86,6 +88,7 @@ const char *real_allocator(void);
 /* Memory for the few calls dlsym makes; never given back. Zeroed. */
 void *boot_alloc(size_t size_bytes);
 bool boot_owns(const void *address);
+void boot_watch(void (*watch)(uintptr_t address)); /* tells a place in each of its pages */
 /* Size of a boot block; the caller has checked boot_owns(). */
 size_t boot_size(const void *address);
 

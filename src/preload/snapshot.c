@@ -2,6 +2,7 @@
 
 #include "arena.h"
 #include "block.h"
+#include "cut.h"
 #include "facts.h"
 #include "guard.h"
 #include "options.h"
@@ -11,6 +12,7 @@
 #include "spin.h"
 #include "sys.h"
 #include "text.h"
+#include "thread.h"
 
 #include "format/box_profile.h"
 #include "format/gzip.h"
@@ -90,24 +92,28 @@ static bool fd_sink_write(struct sink *sink, const void *bytes, size_t size_byte
 static uint64_t own_bytes(void)
 {
     return arena_own_bytes() + site_own_bytes() + block_own_bytes() + range_own_bytes() +
-           snapshot_own_bytes();
+           snapshot_own_bytes() + thread_own_bytes();
 }
 
 static bool write_profile(struct fd_sink *file, const char *source)
 {
     struct box_header *header = arena.header;
-    struct box_view view;
+    struct cut cut;
     struct gzip gzip;
     facts_measure(header);
     header->own_bytes = own_bytes();
-    arena_view(&view);
+    if (!cut_take(&cut)) {
+        file->error = -ENOMEM;
+        return false;
+    }
     struct box_profile_facts facts = {.time_ns = header->update_time_ns,
                                       .rss_bytes = header->rss_bytes,
                                       .rss_peak_bytes = header->rss_peak_bytes,
                                       .threads = header->threads,
                                       .source = source};
     gzip_open(&gzip, &file->sink, state.memory->buffer, sizeof(state.memory->buffer));
-    bool written = box_profile_write(&view, &facts, &gzip.sink);
+    bool written = box_profile_write(&cut.view, &facts, &gzip.sink);
+    cut_free(&cut);
     return gzip_close(&gzip) && written;
 }
 
@@ -229,7 +235,7 @@ int snapshot_take(const char *source, const char *path)
 {
     struct request request = {.source = source, .path = path};
     uint64_t all = ~0ull, before;
-    uint32_t guard = guard_thread.state;
+    enum guard_state guard = guard_state();
     sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, sizeof(all));
     guard_set(GUARD_RECORDING);
     spin_lock(&state.lock);
@@ -243,7 +249,7 @@ int snapshot_take(const char *source, const char *path)
 void snapshot_retract(const char *source)
 {
     uint64_t all = ~0ull, before;
-    uint32_t guard = guard_thread.state;
+    enum guard_state guard = guard_state();
     sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, sizeof(all));
     guard_set(GUARD_RECORDING);
     spin_lock(&state.lock);

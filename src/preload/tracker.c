@@ -52,20 +52,24 @@ static uint32_t site_here(const struct unwind_start *start, enum box_kind kind)
     return site <= BLOCK_SITE_MAX ? site : BOX_NONE;
 }
 
-static void pace_checks(size_t bytes)
+static void pace_checks(struct guard_thread *own, size_t bytes)
 {
     if (guard_process.checking &&
-        (++guard_thread.events % TRACKER_CHECK_EVENTS == 0 || bytes >= TRACKER_CHECK_BYTES))
-        __atomic_fetch_or(&guard_thread.wanted, GUARD_WANT_CHECK, __ATOMIC_RELAXED);
+        (++own->events % TRACKER_CHECK_EVENTS == 0 || bytes >= TRACKER_CHECK_BYTES))
+        guard_want(GUARD_WANT_CHECK);
 }
 
-void tracker_freed(const struct block *block)
+void tracker_freed(struct guard_thread *own, const struct block *block)
 {
+    (void)own;
+    if (!guard_counts())
+        return;
     site_count_free(block->site, 1, block->size_bytes);
 }
 
-bool tracker_take(void *address, struct block *block)
+bool tracker_take(struct guard_thread *own, void *address, struct block *block)
 {
+    (void)own;
     return block_take((uintptr_t)address, block);
 }
 
@@ -74,33 +78,34 @@ void tracker_restore(void *address, const struct block *block)
     block_put((uintptr_t)address, block); /* the shadow is there: it held this very record */
 }
 
-void tracker_free(void *address)
+void tracker_free_nested(void *address)
 {
     struct block block;
     if (block_take((uintptr_t)address, &block))
-        tracker_freed(&block);
+        tracker_freed(NULL, &block);
 }
 
-void tracker_forget(void *address)
+void tracker_free(struct guard_thread *own, void *address)
 {
-    struct block block;
-    block_take((uintptr_t)address, &block);
+    guard_record(own);
+    tracker_free_nested(address);
+    guard_set(GUARD_CALLING);
 }
 
 void tracker_missed(void)
 {
-    if (guard_thread.state == GUARD_RECORDING && guard_counts())
+    if (guard_state() == GUARD_RECORDING && guard_counts())
         lost(&arena.header->lost.nested_events);
 }
 
-void tracker_alloc(void *address, size_t size_bytes, const struct unwind_start *start)
+void tracker_alloc(struct guard_thread *own, void *address, size_t size_bytes,
+                   const struct unwind_start *start)
 {
-    if (!address)
+    if (!address || !guard_record(own))
         return;
-    guard_set(GUARD_RECORDING);
     /* A record still there belongs to a block that was freed behind our back. */
-    tracker_free(address);
-    if (guard_thread.paused)
+    tracker_free_nested(address);
+    if (own->paused)
         return;
     struct block block = {.site = site_here(start, BOX_KIND_MALLOC),
                           .epoch = (uint32_t)arena.header->collections % BLOCK_EPOCHS,
@@ -110,7 +115,7 @@ void tracker_alloc(void *address, size_t size_bytes, const struct unwind_start *
         site_count_alloc(block.site, 1, size_bytes);
     else
         lost(&arena.header->lost.blocks);
-    pace_checks(size_bytes);
+    pace_checks(own, size_bytes);
 }
 
 static void range_gone(uint32_t site, uint64_t bytes, bool object, void *context)
@@ -125,24 +130,28 @@ static void range_grown(uint32_t site, uint64_t bytes, void *context)
     site_count_alloc(site, 0, bytes);
 }
 
-void tracker_map(void *start, size_t bytes, const struct unwind_start *from)
+void tracker_map(struct guard_thread *own, void *start, size_t bytes,
+                 const struct unwind_start *from)
 {
-    guard_set(GUARD_RECORDING);
-    uint32_t site = guard_thread.paused ? BOX_NONE : site_here(from, BOX_KIND_MMAP);
+    if (!guard_record(own))
+        return;
+    uint32_t site = own->paused ? BOX_NONE : site_here(from, BOX_KIND_MMAP);
     range_lock();
     bool kept = range_put((uintptr_t)start, bytes, site, range_gone, NULL);
     range_unlock();
     if (kept && site != BOX_NONE)
         site_count_alloc(site, 1, bytes);
-    else if (!guard_thread.paused)
+    else if (!own->paused)
         lost(&arena.header->lost.ranges);
-    pace_checks(bytes);
+    pace_checks(own, bytes);
 }
 
-void tracker_hold(void)
+bool tracker_hold(struct guard_thread *own)
 {
-    guard_set(GUARD_RECORDING);
+    if (!guard_record(own))
+        return false;
     range_lock();
+    return true;
 }
 
 void tracker_release(void)

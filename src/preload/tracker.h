@@ -11,6 +11,7 @@
 #define HEAPDIFF_PRELOAD_TRACKER_H
 
 #include "block.h"
+#include "guard.h"
 #include "unwind.h"
 
 #include <stdbool.h>
@@ -26,34 +27,42 @@ void tracker_init(void);
  */
 uintptr_t tracker_stack_top(uintptr_t sp);
 
-/* The allocator returned `address` for a request of `size_bytes`; NULL is legal: nothing happened. */
-void tracker_alloc(void *address, size_t size_bytes, const struct unwind_start *start);
+/*
+ * The allocator returned `address` for a request of `size_bytes`; NULL is legal: nothing happened.
+ * Here and below, `own` is what guard_enter() gave.
+ */
+void tracker_alloc(struct guard_thread *own, void *address, size_t size_bytes,
+                   const struct unwind_start *start);
 
-/* `address` is about to be freed. Also right when nested: it takes no lock. */
-void tracker_free(void *address);
+/* `address` is about to be freed. */
+void tracker_free(struct guard_thread *own, void *address);
 
-/* The same where guard_counts() says no: a child that will count what it inherits forgets the block. */
-void tracker_forget(void *address);
+/*
+ * The same for a thread that is inside already, or not recorded any more: the record goes, as the
+ * address may soon be somebody else's. Takes no lock.
+ */
+void tracker_free_nested(void *address);
 
 /*
  * A realloc of `address` is about to be tried: its record is taken out, but not counted. Afterwards
- * either tracker_freed(), it is gone, or tracker_restore(), it is still there.
+ * either tracker_freed(), it is gone, or tracker_restore(), it is still there. `own` may be NULL: nested.
  */
-bool tracker_take(void *address, struct block *block);
-void tracker_freed(const struct block *block);
+bool tracker_take(struct guard_thread *own, void *address, struct block *block);
+void tracker_freed(struct guard_thread *own, const struct block *block);
 void tracker_restore(void *address, const struct block *block);
 
 /* An allocation or a mapping that could not be recorded as the thread was inside heapdiff. */
 void tracker_missed(void);
 
 /* [start, start + bytes) was mapped; the caller has rounded as the kernel does, here and below. */
-void tracker_map(void *start, size_t bytes, const struct unwind_start *from);
+void tracker_map(struct guard_thread *own, void *start, size_t bytes,
+                 const struct unwind_start *from);
 
 /*
- * Between hold and release the map of ranges stands still: the system call and its record are one
+ * True: recording, and tracker_release() must follow. Between hold and release the map of ranges stands still: the system call and its record are one
  * step, so that no other thread's mapping comes in between at the same addresses.
  */
-void tracker_hold(void);
+bool tracker_hold(struct guard_thread *own);
 void tracker_release(void);
 
 /* Held: [start, start + bytes) is gone. */

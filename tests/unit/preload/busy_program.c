@@ -13,18 +13,19 @@ static char *const heap = (char *)0x700000000000, *const maps = (char *)0x710000
 __attribute__((noinline)) static void hook(uint32_t event)
 {
     struct unwind_start start = UNWIND_HERE();
-    if (!guard_enter())
+    struct guard_thread *own = guard_enter();
+    if (!own)
         return;
     if (event % 4 != 0) {
-        tracker_alloc(heap + 64ull * (event % 1000), event, &start);
+        tracker_alloc(own, heap + 64ull * (event % 1000), event, &start);
     } else {
-        tracker_free(heap + 64ull * (event % 1000));
-        tracker_map(maps + PAGE * (event % 100), 3 * PAGE, &start);
-        tracker_hold();
+        tracker_free(own, heap + 64ull * (event % 1000));
+        tracker_map(own, maps + PAGE * (event % 100), 3 * PAGE, &start);
+        tracker_hold(own);
         tracker_unmap(maps + PAGE * (event % 50), PAGE);
         tracker_release();
     }
-    guard_leave();
+    guard_leave(own);
 }
 
 /* Many different stacks: each bit of `event` chooses the next frame. */

@@ -82,7 +82,7 @@ static void test_guard_is_put_back(void **state)
     for (int i = 0; i < 3; i++) {
         guard_set(states[i]);
         collection_mark();
-        assert_int_equal(guard_thread.state, states[i]);
+        assert_int_equal(guard_state(), states[i]);
     }
     guard_set(GUARD_OUTSIDE);
 }

@@ -12,18 +12,18 @@
 __attribute__((noinline)) uint64_t hook_alloc(void *address, size_t size_bytes)
 {
     struct unwind_start start = UNWIND_HERE();
-    guard_set(GUARD_CALLING);
-    tracker_alloc(address, size_bytes, &start);
-    guard_set(GUARD_OUTSIDE);
+    struct guard_thread *own = guard_enter();
+    tracker_alloc(own, address, size_bytes, &start);
+    guard_leave(own);
     return (uint64_t)__builtin_return_address(0);
 }
 
 __attribute__((noinline)) uint64_t hook_map(void *start, size_t bytes)
 {
     struct unwind_start from = UNWIND_HERE();
-    guard_set(GUARD_CALLING);
-    tracker_map(start, bytes, &from);
-    guard_set(GUARD_OUTSIDE);
+    struct guard_thread *own = guard_enter();
+    tracker_map(own, start, bytes, &from);
+    guard_leave(own);
     return (uint64_t)__builtin_return_address(0);
 }
 
@@ -35,21 +35,35 @@ __attribute__((noinline)) uint64_t hook_alloc_some(char *address, int count, siz
     return leaf;
 }
 
+void hook_free(void *address)
+{
+    struct guard_thread *own = guard_enter();
+    tracker_free(own, address);
+    guard_leave(own);
+}
+
 void hook_unmap(void *start, size_t bytes)
 {
-    tracker_hold();
+    struct guard_thread *own = guard_enter();
+    tracker_hold(own);
     tracker_unmap(start, bytes);
     tracker_release();
-    guard_set(GUARD_OUTSIDE);
+    guard_leave(own);
 }
 
 bool hook_remap(const struct tracker_move *move)
 {
-    tracker_hold();
+    struct guard_thread *own = guard_enter();
+    tracker_hold(own);
     bool known = tracker_remap(move);
     tracker_release();
-    guard_set(GUARD_OUTSIDE);
+    guard_leave(own);
     return known;
+}
+
+static void served(uint32_t wanted)
+{
+    (void)wanted;
 }
 
 int fake_hooks_start(void **state)
@@ -58,6 +72,8 @@ int fake_hooks_start(void **state)
     long error;
     mapping_init("/opt/app", "/");
     unwind_init();
+    if (!guard_init(guard_fork_done, served))
+        return 1;
     tracker_init();
     return arena_open(NULL, "app", 1, &error) ? 0 : 1;
 }
@@ -65,8 +81,10 @@ int fake_hooks_start(void **state)
 int fake_hooks_reset(void **state)
 {
     (void)state;
-    guard_thread = (struct guard_thread){0};
-    guard_process = (struct guard_process){0};
+    guard_set(GUARD_OUTSIDE);
+    guard_self()->wanted = guard_self()->events = 0;
+    guard_process.recording = true;
+    guard_process.checking = false;
     memset(&arena.header->lost, 0, sizeof(arena.header->lost));
     return 0;
 }

@@ -19,6 +19,7 @@ int fake_hooks_reset(void **state);
 /* The hooks. Those that record return the address they return to: their caller's stack's leaf. */
 uint64_t hook_alloc(void *address, size_t size_bytes);
 uint64_t hook_map(void *start, size_t bytes);
+void hook_free(void *address);
 void hook_unmap(void *start, size_t bytes);
 bool hook_remap(const struct tracker_move *move);
 

@@ -32,7 +32,7 @@ static struct {
 static void forked(void)
 {
     seen.forked++;
-    seen.forked_state = guard_thread.state;
+    seen.forked_state = guard_state();
     guard_fork_done();
 }
 
@@ -40,14 +40,15 @@ static void serve(uint32_t wanted)
 {
     seen.served++;
     seen.wanted = wanted;
-    seen.serve_state = guard_thread.state;
+    seen.serve_state = guard_state();
 }
 
 static int before_each(void **state)
 {
     (void)state;
     memset(&seen, 0, sizeof(seen));
-    guard_thread = (struct guard_thread){0};
+    guard_own = NULL;
+    guard_spare = (struct guard_thread){0};
     guard_process = (struct guard_process){0};
     if (!guard_init(forked, serve))
         return 1;
@@ -59,31 +60,31 @@ static void test_nothing_is_recorded_before_the_start(void **state)
 {
     (void)state;
     guard_process = (struct guard_process){0};
-    assert_false(guard_enter());
-    assert_int_equal(guard_thread.state, GUARD_OUTSIDE);
+    assert_null(guard_enter());
+    assert_int_equal(guard_state(), GUARD_OUTSIDE);
 }
 
 static void test_nesting(void **state)
 {
     (void)state;
-    assert_true(guard_enter());
-    assert_int_equal(guard_thread.state, GUARD_CALLING);
-    assert_false(guard_enter()); /* the next allocator's own calls */
+    assert_non_null(guard_enter());
+    assert_int_equal(guard_state(), GUARD_CALLING);
+    assert_null(guard_enter()); /* the next allocator's own calls */
     guard_set(GUARD_RECORDING);
-    assert_false(guard_enter());
-    assert_int_equal(guard_thread.state, GUARD_RECORDING);
-    guard_leave();
-    assert_int_equal(guard_thread.state, GUARD_OUTSIDE);
-    assert_true(guard_enter());
-    guard_leave();
+    assert_null(guard_enter());
+    assert_int_equal(guard_state(), GUARD_RECORDING);
+    guard_leave(guard_self());
+    assert_int_equal(guard_state(), GUARD_OUTSIDE);
+    assert_non_null(guard_enter());
+    guard_leave(guard_self());
     assert_int_equal(seen.forked, 0);
     assert_int_equal(seen.served, 0);
 }
 
 static void *enter_elsewhere(void *entered)
 {
-    *(bool *)entered = guard_enter();
-    guard_leave();
+    *(bool *)entered = guard_enter_recording() != NULL;
+    guard_leave(guard_self());
     return NULL;
 }
 
@@ -92,38 +93,38 @@ static void test_threads_are_apart(void **state)
     (void)state;
     pthread_t thread;
     bool entered = false;
-    assert_true(guard_enter());
+    assert_non_null(guard_enter());
     assert_int_equal(pthread_create(&thread, NULL, enter_elsewhere, &entered), 0);
     pthread_join(thread, NULL);
     assert_true(entered);
-    assert_int_equal(guard_thread.state, GUARD_CALLING);
-    guard_leave();
+    assert_int_equal(guard_state(), GUARD_CALLING);
+    guard_leave(guard_self());
 }
 
 static void test_requests_are_served_at_the_leave(void **state)
 {
     (void)state;
-    assert_true(guard_enter());
-    guard_thread.wanted |= GUARD_WANT_SNAPSHOT;
-    guard_thread.wanted |= GUARD_WANT_CHECK;
+    assert_non_null(guard_enter());
+    guard_want(GUARD_WANT_SNAPSHOT);
+    guard_want(GUARD_WANT_CHECK);
     assert_int_equal(seen.served, 0);
-    guard_leave();
+    guard_leave(guard_self());
     assert_int_equal(seen.served, 1);
     assert_int_equal(seen.wanted, GUARD_WANT_SNAPSHOT | GUARD_WANT_CHECK);
     assert_int_equal(seen.serve_state, GUARD_OUTSIDE);
-    assert_true(guard_enter());
-    guard_leave();
+    assert_non_null(guard_enter());
+    guard_leave(guard_self());
     assert_int_equal(seen.served, 1);
 }
 
 static void on_signal(int signal)
 {
     (void)signal;
-    seen.entered = guard_enter();
+    seen.entered = guard_enter() != NULL;
     if (!seen.entered)
-        __atomic_fetch_or(&guard_thread.wanted, GUARD_WANT_SNAPSHOT, __ATOMIC_RELAXED);
+        guard_want(GUARD_WANT_SNAPSHOT);
     else
-        guard_leave();
+        guard_leave(guard_self());
 }
 
 static void test_a_handler_does_not_enter_twice(void **state)
@@ -131,17 +132,17 @@ static void test_a_handler_does_not_enter_twice(void **state)
     (void)state;
     struct sigaction before, action = {.sa_handler = on_signal};
     sigaction(SIGUSR1, &action, &before);
-    assert_true(guard_enter());
+    assert_non_null(guard_enter());
     raise(SIGUSR1);
     assert_false(seen.entered);
-    assert_int_equal(guard_thread.state, GUARD_CALLING);
+    assert_int_equal(guard_state(), GUARD_CALLING);
     assert_int_equal(seen.served, 0);
-    guard_leave();
+    guard_leave(guard_self());
     assert_int_equal(seen.served, 1);
     assert_int_equal(seen.wanted, GUARD_WANT_SNAPSHOT);
     raise(SIGUSR1);
     assert_true(seen.entered);
-    assert_int_equal(guard_thread.state, GUARD_OUTSIDE);
+    assert_int_equal(guard_state(), GUARD_OUTSIDE);
     sigaction(SIGUSR1, &before, NULL);
 }
 
@@ -165,11 +166,11 @@ static void need_wiping(void)
 /* The first event of a child, and only that, tells of the fork. */
 static bool first_event_tells(void)
 {
-    bool told = guard_enter() && seen.forked == 1 && seen.forked_state == GUARD_CALLING &&
-                guard_thread.state == GUARD_CALLING && *guard_process.alive == 1;
-    guard_leave();
-    bool once = guard_enter() && seen.forked == 1;
-    guard_leave();
+    bool told = guard_enter_recording() && seen.forked == 1 && seen.forked_state == GUARD_CALLING &&
+                guard_state() == GUARD_RECORDING && *guard_process.generation != 0;
+    guard_leave(guard_self());
+    bool once = guard_enter_recording() && seen.forked == 1;
+    guard_leave(guard_self());
     return told && once;
 }
 
@@ -191,10 +192,10 @@ static void test_fork(void **state)
     (void)state;
     need_wiping();
     assert_true(child_run(grandchild_tells));
-    assert_true(guard_enter()); /* nothing of it is seen in the parent */
-    guard_leave();
+    assert_non_null(guard_enter()); /* nothing of it is seen in the parent */
+    guard_leave(guard_self());
     assert_int_equal(seen.forked, 0);
-    assert_int_equal(*guard_process.alive, 1);
+    assert_int_not_equal(*guard_process.generation, 0);
 }
 
 /* Without libc: no atfork handler runs, the pid is not asked for. */
@@ -215,8 +216,8 @@ static void test_raw_clone(void **state)
 /* A child on the parent's memory, the parent waiting: as vfork and posix_spawn make it. */
 static int enter_on_shared_memory(void *entered)
 {
-    *(bool *)entered = guard_enter();
-    guard_leave();
+    *(bool *)entered = guard_enter_recording() != NULL;
+    guard_leave(guard_self());
     return 0;
 }
 
@@ -233,7 +234,7 @@ static void test_vfork_is_not_a_fork(void **state)
     assert_int_equal(status, 0);
     assert_true(entered);
     assert_int_equal(seen.forked, 0);
-    assert_int_equal(*guard_process.alive, 1);
+    assert_int_not_equal(*guard_process.generation, 0);
 }
 
 #define TEST(function) cmocka_unit_test_setup(function, before_each)

@@ -10,8 +10,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const char *const keys[] = {"out",      "signal",   "every", "interval",  "keep",  "final",
-                                   "blackbox", "children", "only",  "allocator", "unwind"};
+static const char *const keys[] = {"out",      "signal",    "sample", "seed",     "every",
+                                   "interval", "keep",      "final",  "blackbox", "children",
+                                   "only",     "allocator", "unwind"};
 
 /* Reads it; what was said is in *text. */
 static enum options_result read_variable(const char *variable, const char **text)
@@ -155,6 +156,34 @@ static void test_intervals(void **state)
     assert_bad("interval=10000000h", "interval"); /* more nanoseconds than 64 bits hold */
 }
 
+static void test_sizes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *variable;
+        uint64_t bytes;
+    } cases[] = {{"sample=0", 0},
+                 {"sample=1000", 1000},
+                 {"sample=512k", 512 << 10},
+                 {"sample=512K", 512 << 10},
+                 {"sample=3m", 3 << 20},
+                 {"sample=1g", 1 << 30}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_good(cases[i].variable);
+        assert_true(options.sample_bytes == cases[i].bytes);
+    }
+    assert_bad("sample=", "sample");
+    assert_bad("sample=k", "sample");
+    assert_bad("sample=1t", "sample");
+    assert_bad("sample=1kb", "sample");
+    assert_bad("sample=-1", "sample");
+    assert_bad("sample=2g", "sample");
+    assert_bad("sample=99999999999999999999k", "sample");
+    assert_good("seed=18446744073709551615");
+    assert_true(options.seed == UINT64_MAX);
+    assert_bad("seed=x", "seed");
+}
+
 static void test_numbers(void **state)
 {
     (void)state;
@@ -285,12 +314,19 @@ static void test_help_lists_every_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),  cmocka_unit_test(test_every_key_at_once),
-        cmocka_unit_test(test_signals),   cmocka_unit_test(test_bad_signals),
-        cmocka_unit_test(test_intervals), cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_flags),     cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_commas),    cmocka_unit_test(test_unknown_keys),
-        cmocka_unit_test(test_too_long),  cmocka_unit_test(test_help_lists_every_key),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_key_at_once),
+        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_bad_signals),
+        cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_commas),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_help_lists_every_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,7 +100,7 @@ static void test_the_thread_is_left_as_it_was(void **state)
     errno = 42;
     guard_set(GUARD_CALLING);
     int error = snapshot_take("test", NULL);
-    assert_int_equal(guard_thread.state, GUARD_CALLING);
+    assert_int_equal(guard_state(), GUARD_CALLING);
     guard_set(GUARD_OUTSIDE);
     assert_int_equal(errno, 42);
     assert_int_equal(error, 0);

@@ -22,11 +22,11 @@ static void test_alloc_and_free(void **state)
     uint32_t site = site_by(leaf, BOX_KIND_MALLOC), large_site = site_by(large, BOX_KIND_MALLOC);
     assert_counts(site, &(struct counts){5, 50 + 51 + 52 + 53 + 54, 0, 0});
     assert_counts(large_site, &(struct counts){1, 3000000, 0, 0});
-    tracker_free(heap + 64);
-    tracker_free(heap + 64); /* known once only */
-    tracker_free(heap + 16);
-    tracker_free(NULL);
-    tracker_free(heap + (1 << 20));
+    hook_free(heap + 64);
+    hook_free(heap + 64); /* known once only */
+    hook_free(heap + 16);
+    hook_free(NULL);
+    hook_free(heap + (1 << 20));
     assert_counts(site, &(struct counts){5, 50 + 51 + 52 + 53 + 54, 1, 51});
     assert_counts(large_site, &(struct counts){1, 3000000, 1, 3000000});
     uint32_t sites = arena.tables[BOX_SITES].count;
@@ -102,9 +102,9 @@ static void test_a_record_left_over_while_paused(void **state)
     (void)state;
     uint32_t old = site_by(hook_alloc(heap + 0x38000, 100), BOX_KIND_MALLOC);
     struct block block;
-    guard_thread.paused = 1;
+    guard_self()->paused = 1;
     hook_alloc(heap + 0x38000, 200);
-    guard_thread.paused = 0;
+    guard_self()->paused = 0;
     assert_counts(old, &(struct counts){1, 100, 1, 100});
     assert_false(block_find((uintptr_t)heap + 0x38000, &block));
 }
@@ -123,14 +123,14 @@ static void test_resizing(void **state)
     (void)state;
     struct block block;
     uint32_t site = site_by(hook_alloc(heap + 0x60000, 100), BOX_KIND_MALLOC);
-    assert_true(tracker_take(heap + 0x60000, &block));
+    assert_true(tracker_take(NULL, heap + 0x60000, &block));
     assert_int_equal(block.size_bytes, 100);
     assert_counts(site, &(struct counts){1, 100, 0, 0}); /* taken, not yet counted */
     struct block none;
-    assert_false(tracker_take(heap + 0x60000, &none));
+    assert_false(tracker_take(NULL, heap + 0x60000, &none));
     tracker_restore(heap + 0x60000, &block); /* it failed */
-    assert_true(tracker_take(heap + 0x60000, &block));
-    tracker_freed(&block); /* it did not */
+    assert_true(tracker_take(NULL, heap + 0x60000, &block));
+    tracker_freed(NULL, &block); /* it did not */
     assert_counts(site, &(struct counts){1, 100, 1, 100});
 }
 
@@ -138,8 +138,6 @@ static void test_resizing(void **state)
 static void test_missed(void **state)
 {
     (void)state;
-    static uint32_t alive = 1;
-    guard_process.alive = &alive;
     guard_process.recording = true;
     tracker_missed();
     guard_set(GUARD_CALLING); /* the next allocator's inner calls */

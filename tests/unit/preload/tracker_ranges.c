@@ -22,10 +22,10 @@ static void test_paused(void **state)
     uint32_t site = site_by(hook_alloc(heap + 0x50000, 100), BOX_KIND_MALLOC);
     uint32_t map_site = site_by(hook_map(maps, 4 * PAGE), BOX_KIND_MMAP);
     uint32_t sites = arena.tables[BOX_SITES].count;
-    guard_thread.paused = 1;
+    guard_self()->paused = 1;
     hook_alloc(heap + 0x50040, 100);
-    hook_map(maps + PAGE, PAGE);  /* over a part of what was recorded */
-    tracker_free(heap + 0x50000); /* what goes is counted */
+    hook_map(maps + PAGE, PAGE); /* over a part of what was recorded */
+    hook_free(heap + 0x50000);   /* what goes is counted */
     assert_int_equal(arena.tables[BOX_SITES].count, sites);
     assert_counts(site, &(struct counts){1, 100, 1, 100});
     assert_counts(map_site, &(struct counts){1, 4 * PAGE, 0, PAGE});
@@ -74,21 +74,21 @@ static void test_pace_of_checks(void **state)
     (void)state;
     for (int i = 0; i < 1000; i++)
         hook_alloc(heap + 0x80000, 1);
-    assert_int_equal(guard_thread.wanted, 0); /* nobody asked for growth checks */
+    assert_int_equal(guard_self()->wanted, 0); /* nobody asked for growth checks */
     guard_process.checking = true;
     int events = 0;
-    while (!guard_thread.wanted && ++events <= 256)
+    while (!guard_self()->wanted && ++events <= 256)
         hook_alloc(heap + 0x80000, 1);
-    assert_int_equal(guard_thread.wanted, GUARD_WANT_CHECK);
+    assert_int_equal(guard_self()->wanted, GUARD_WANT_CHECK);
     assert_int_equal(events, 256);
-    guard_thread.wanted = 0;
+    guard_self()->wanted = 0;
     hook_alloc(heap + 0x80000, (1 << 20) - 1);
-    assert_int_equal(guard_thread.wanted, 0);
+    assert_int_equal(guard_self()->wanted, 0);
     hook_alloc(heap + 0x80000, 1 << 20); /* large ones are looked at at once */
-    assert_int_equal(guard_thread.wanted, GUARD_WANT_CHECK);
-    guard_thread.wanted = 0;
+    assert_int_equal(guard_self()->wanted, GUARD_WANT_CHECK);
+    guard_self()->wanted = 0;
     hook_map(maps + (8 << 20), 1 << 20);
-    assert_int_equal(guard_thread.wanted, GUARD_WANT_CHECK);
+    assert_int_equal(guard_self()->wanted, GUARD_WANT_CHECK);
 }
 
 static void test_what_a_child_inherits(void **state)
@@ -98,7 +98,7 @@ static void test_what_a_child_inherits(void **state)
     hook_alloc_some(heap + 0x90000, 3, 10);
     uint32_t site = site_newest();
     uint32_t map_site = site_by(hook_map(at, 4 * PAGE), BOX_KIND_MMAP);
-    tracker_free(heap + 0x90000);
+    hook_free(heap + 0x90000);
     hook_unmap(at + PAGE, PAGE); /* two pieces are one object */
     uint64_t live = site_live_bytes();
     tracker_inherit();

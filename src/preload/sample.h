@@ -1,0 +1,64 @@
+/*
+ * sample.h - recording one allocation in so many bytes (sample=).
+ *
+ * What it is: each thread counts down the bytes to its next sample, a distance drawn from the
+ *   exponential distribution, so that every byte has the same chance, whatever the sizes are; a
+ *   sampled block stands for 1 / (1 - exp(-size / period)) blocks of its size. A byte per page of
+ *   the program says whether a sampled block may lie there: frees of all others pass by.
+ * Owns: the countdowns, the filter.
+ * Context: hooks. Nothing here knows about stacks and sites.
+ * Not here: what a sample is recorded as (tracker.c). mmap is always recorded exactly.
+ */
+#ifndef HEAPDIFF_PRELOAD_SAMPLE_H
+#define HEAPDIFF_PRELOAD_SAMPLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SAMPLE_PAGE_SHIFT = 12, SAMPLE_FILTER_BYTES = 1 << 20 };
+
+struct sample {
+    uint64_t period_bytes; /* mean distance of samples; 0: everything is recorded */
+    unsigned char *filter; /* sampled blocks that begin in a page, modulo its size; 255 stays */
+    uintptr_t filter_mask; /* 0 when everything is recorded: filter[0] says so */
+};
+
+extern struct sample sample;
+
+/* Bytes to this thread's next sample; 0 while it has none: everything goes the long way. */
+extern __thread size_t sample_left_bytes;
+
+/* Starts sampling; false when there is no memory for the filter. `seed` 0: a different one each time. */
+bool sample_init(uint64_t period_bytes, uint64_t seed);
+
+/* The long way: true when an allocation of `size_bytes` is not to be recorded. */
+bool sample_passes_over(size_t size_bytes);
+
+/* Blocks of ours that free() must look at come from these pages. */
+void sample_watch(uintptr_t address);
+void sample_unwatch(uintptr_t address);
+
+/*
+ * What `count` sampled blocks of `size_bytes` stand for: adds to *objects, in parts of
+ * 1 / BOX_OBJECT_PARTS, and to *bytes. Without sampling: count, in whole objects, and its bytes.
+ */
+void sample_weigh(uint64_t size_bytes, uint64_t count, uint64_t *objects, uint64_t *bytes);
+
+/* Most allocations of a sampled run: counted down, and passed on. */
+static inline bool sample_skips(size_t size_bytes)
+{
+    size_t left_bytes = sample_left_bytes;
+    if (__builtin_expect(size_bytes >= left_bytes, true))
+        return false;
+    sample_left_bytes = left_bytes - size_bytes;
+    return true;
+}
+
+/* Most frees of a sampled run: no sampled block lies near. */
+static inline bool sample_ignores(const void *address)
+{
+    return sample.filter[((uintptr_t)address >> SAMPLE_PAGE_SHIFT) & sample.filter_mask] == 0;
+}
+
+#endif
