@@ -8,7 +8,6 @@ import collections
 import glob
 import os
 import shutil
-import statistics
 import subprocess
 import tempfile
 
@@ -18,8 +17,10 @@ PRELOAD = os.path.join(BUILD, "src/preload/libheapdiff.so")
 LAP = os.path.join(BENCH, "lap")
 RECORDERS = ("LD_PRELOAD", "HEAPDIFF", "MALLOC_CONF", "HEAPPROFILE", "DUMP_HEAPTRACK_OUTPUT",
              "TCMALLOC_SAMPLE_PARAMETER")
+SAMPLING = "sample=512k"
+SLOW_ROUNDS = 2  # of recorders that take many times as long as the program
 
-Contestant = collections.namedtuple("Contestant", "name base variables")
+Contestant = collections.namedtuple("Contestant", "name base variables slow", defaults=(False,))
 Run = collections.namedtuple("Run", "output cpu_ns peak_bytes wall_ns profile_bytes")
 
 
@@ -45,48 +46,58 @@ def jemalloc_profiles(path):
     return b"config.prof: true" in done.stderr
 
 
-def own():
-    """Plain, and heapdiff's ways of recording."""
+def own(notes):
+    """Plain, and heapdiff's ways of recording, as a user has them: with every default."""
     found = [Contestant("plain", None, {}),
              Contestant("heapdiff", "plain", {"LD_PRELOAD": PRELOAD})]
     if knows_sampling():
         found.append(Contestant("heapdiff 512k", "plain",
-                                {"LD_PRELOAD": PRELOAD, "HEAPDIFF": "sample=512k"}))
+                                {"LD_PRELOAD": PRELOAD, "HEAPDIFF": SAMPLING}))
+    else:
+        notes.append("heapdiff 512k: this build has no option `sample`")
     return found
+
+
+def heaptrack_peer(notes):
+    preload = library("/usr/lib/heaptrack/libheaptrack_preload.so",
+                      "/usr/lib/*/heaptrack/libheaptrack_preload.so")
+    if not preload:
+        notes.append("heaptrack: not installed")
+        return []
+    notes.append("heaptrack: its library alone; its interpreter, a second process, is not counted")
+    return [Contestant("heaptrack", "plain", {
+        "LD_PRELOAD": preload, "DUMP_HEAPTRACK_OUTPUT": "{directory}/peer.heaptrack"})]
+
+
+def gperftools_peers(notes):
+    minimal = library("/usr/lib/*/libtcmalloc_minimal.so.4")
+    full = library("/usr/lib/*/libtcmalloc.so.4")
+    if not minimal or not full:
+        notes.append("gperftools: not installed")
+        return []
+    return [Contestant("tcmalloc", None, {"LD_PRELOAD": minimal}),
+            Contestant("gperftools all", "tcmalloc", {
+                "LD_PRELOAD": full, "HEAPPROFILE": "{directory}/peer.gperftools"}, True),
+            Contestant("gperftools 512k", "tcmalloc", {
+                "LD_PRELOAD": full, "TCMALLOC_SAMPLE_PARAMETER": "524288"})]
+
+
+def jemalloc_peers(notes):
+    path = library("/usr/lib/*/libjemalloc.so.2")
+    if not path or not jemalloc_profiles(path):
+        notes.append("jemalloc: %s" % ("built without its profiler" if path else "not installed"))
+        return []
+    form = "prof:true,prof_final:true,prof_prefix:{directory}/peer.jeprof,lg_prof_sample:%d"
+    return [Contestant("jemalloc", None, {"LD_PRELOAD": path}),
+            Contestant("jeprof all", "jemalloc",
+                       {"LD_PRELOAD": path, "MALLOC_CONF": form % 0}, True),
+            Contestant("jeprof 512k", "jemalloc",
+                       {"LD_PRELOAD": path, "MALLOC_CONF": form % 19})]
 
 
 def peers(notes):
     """The recorders that this machine has; what is missing is added to `notes`."""
-    found = []
-    heaptrack = library("/usr/lib/heaptrack/libheaptrack_preload.so",
-                        "/usr/lib/*/heaptrack/libheaptrack_preload.so")
-    if heaptrack:
-        found.append(Contestant("heaptrack", "plain", {
-            "LD_PRELOAD": heaptrack, "DUMP_HEAPTRACK_OUTPUT": "{directory}/peer.heaptrack"}))
-    else:
-        notes.append("heaptrack: not installed")
-    minimal = library("/usr/lib/*/libtcmalloc_minimal.so.4")
-    full = library("/usr/lib/*/libtcmalloc.so.4")
-    if minimal and full:
-        found += [
-            Contestant("tcmalloc", None, {"LD_PRELOAD": minimal}),
-            Contestant("gperftools all", "tcmalloc", {
-                "LD_PRELOAD": full, "HEAPPROFILE": "{directory}/peer.gperftools"}),
-            Contestant("gperftools 512k", "tcmalloc", {
-                "LD_PRELOAD": full, "TCMALLOC_SAMPLE_PARAMETER": "524288"})]
-    else:
-        notes.append("gperftools: not installed")
-    jemalloc = library("/usr/lib/*/libjemalloc.so.2")
-    if jemalloc and jemalloc_profiles(jemalloc):
-        form = "prof:true,prof_final:true,prof_prefix:{directory}/peer.jeprof,lg_prof_sample:%d"
-        found += [Contestant("jemalloc", None, {"LD_PRELOAD": jemalloc}),
-                  Contestant("jeprof all", "jemalloc",
-                             {"LD_PRELOAD": jemalloc, "MALLOC_CONF": form % 0}),
-                  Contestant("jeprof 512k", "jemalloc",
-                             {"LD_PRELOAD": jemalloc, "MALLOC_CONF": form % 19})]
-    else:
-        notes.append("jemalloc: %s" % ("built without prof" if jemalloc else "not installed"))
-    return found
+    return heaptrack_peer(notes) + gperftools_peers(notes) + jemalloc_peers(notes)
 
 
 def clean_environment():
@@ -102,65 +113,44 @@ def take_profiles(directory):
     return total
 
 
-def lap_command(contestant, command, directory, variables):
+def lap_command(contestant, command, directory, variables=None):
     """The command under `lap`, in the contestant's environment."""
-    settings = dict(variables)
+    settings = dict(variables or {})
     settings.update(contestant.variables)
     return ([LAP, directory + "/lap"] +
             ["%s=%s" % (key, value.replace("{directory}", directory))
              for key, value in settings.items()] + ["--"] + command)
 
 
-def lap_read(directory):
+def lap_read(directory, output=""):
+    """The Run that `lap` has written down."""
     with open(directory + "/lap") as file:
         cpu_ns, peak_kib, wall_ns = map(int, file.read().split())
-    return cpu_ns, peak_kib * 1024, wall_ns
+    return Run(output, cpu_ns, peak_kib * 1024, wall_ns, take_profiles(directory))
 
 
 def run(contestant, command, directory, variables=None):
     """One run of the command; raises if it fails."""
-    done = subprocess.run(lap_command(contestant, command, directory, variables or {}),
+    done = subprocess.run(lap_command(contestant, command, directory, variables),
                           cwd=directory, env=clean_environment(), check=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL)
-    cpu_ns, peak_bytes, wall_ns = lap_read(directory)
-    return Run(done.stdout.decode(errors="replace"), cpu_ns, peak_bytes, wall_ns,
-               take_profiles(directory))
+    return lap_read(directory, done.stdout.decode(errors="replace"))
 
 
 def rounds(contestants, count, once):
     """once(contestant) for each contestant in turn, `count` times: {name: [result of each round]}.
 
-    The order rotates, so that nobody always comes after the same neighbour.
+    The order rotates, so that nobody always comes after the same neighbour. Slow contestants leave after
+    SLOW_ROUNDS.
     """
     results = {contestant.name: [] for contestant in contestants}
     for number in range(count):
         shift = number % len(contestants)
         for contestant in contestants[shift:] + contestants[:shift]:
-            results[contestant.name].append(once(contestant))
+            if not contestant.slow or number < SLOW_ROUNDS:
+                results[contestant.name].append(once(contestant))
     return results
-
-
-class Figure(collections.namedtuple("Figure", "median least most")):
-    """A median with the range it comes from."""
-
-    @classmethod
-    def of(cls, values):
-        return cls(statistics.median(values), min(values), max(values))
-
-    def text(self, form="%.2f"):
-        return "%s (%s - %s)" % tuple(form % value for value in self)
-
-
-def against_base(contestants, results, value, compare):
-    """{name: Figure of compare(value(run), value(base's run in the same round))}."""
-    figures = {}
-    for contestant in contestants:
-        if contestant.base:
-            figures[contestant.name] = Figure.of([
-                compare(value(mine), value(base))
-                for mine, base in zip(results[contestant.name], results[contestant.base])])
-    return figures
 
 
 def scratch():

@@ -2,6 +2,7 @@
  * events: malloc and free of 64 bytes, over and over, at the bottom of a chain of calls; prints the
  * nanoseconds of a pair. The same program plain and recorded, in turn, tells what recording adds.
  *
+ *     events bare DEPTH         one stack, malloc called by the loop itself
  *     events same DEPTH         one stack
  *     events leaves DEPTH       four tails of three frames take turns over one base, as in real programs
  *     events shuffled DEPTH     eight such tails in an order that no branch predictor knows
@@ -24,8 +25,8 @@ enum {
     BASE_FRAMES = 5, /* main, measure, run, the loop, and the step that ends the descent */
     ORDER = 4096,    /* tails in a row before the order repeats */
     STACKS = 2000,   /* as in the measurements that the targets come from */
-    BATCH_PAIRS = 20000,
-    RANDOM_PAIRS = 4000
+    BATCH_PAIRS = 4000,
+    RANDOM_PAIRS = STACKS
 };
 
 static void *volatile sink;
@@ -68,6 +69,7 @@ struct plan {
     long pairs;
     unsigned tails;
     bool shuffled;
+    void (*turns)(long count);
     unsigned char order[ORDER];
     unsigned char choices[STACKS][DEPTH_MAX]; /* of the step at each depth */
 };
@@ -82,12 +84,17 @@ static uint32_t next_random(uint32_t *state)
 
 static __attribute__((noinline)) void turns(long count)
 {
-    if (plan.shuffled)
-        for (long i = 0; i < count; i++)
-            tails[plan.order[i % ORDER]]();
-    else
-        for (long i = 0; i < count; i++)
-            tails[(unsigned)i % plan.tails]();
+    for (long i = 0; i < count; i++)
+        tails[plan.shuffled ? plan.order[i % ORDER] : (unsigned)i % plan.tails]();
+}
+
+static __attribute__((noinline)) void bare(long count)
+{
+    for (long i = 0; i < count; i++) {
+        void *block = malloc(64);
+        sink = block;
+        free(block);
+    }
 }
 
 typedef void step_fn(int left, const unsigned char *choices, long count);
@@ -102,7 +109,7 @@ static step_fn *const steps[TAILS];
         if (left > 0)                                                                      \
             steps[choices[left]](left - 1, choices, count);                                \
         else                                                                               \
-            turns(count);                                                                  \
+            plan.turns(count);                                                             \
         __asm__ volatile("" : : "r"(frame) : "memory");                                    \
     }
 STEP(0)
@@ -136,7 +143,8 @@ static bool plan_read(int count, char **arguments)
     if (count != 3 && count != 4)
         return false;
     plan.kind = arguments[1];
-    plan.frames = atoi(arguments[2]) - TAIL_FRAMES - BASE_FRAMES;
+    plan.turns = strcmp(plan.kind, "bare") == 0 ? bare : turns;
+    plan.frames = atoi(arguments[2]) - BASE_FRAMES - (plan.turns == bare ? 0 : TAIL_FRAMES);
     plan.pairs = count == 4 ? atol(arguments[3]) : 0;
     plan.tails = strcmp(plan.kind, "leaves") == 0 ? 4 : 1;
     plan.shuffled = strcmp(plan.kind, "shuffled") == 0;

@@ -3,38 +3,69 @@
     HEAPDIFF_BUILD=build python3 tests/bench/recorded.py [--quick] [--only SECTION,...] [--tsv FILE] [--markdown]
 
 Runs take turns, so that a machine that slows down slows all of them; figures are medians of the ratios, or
-differences, of runs of the same round, with the smallest and the largest.
+differences, of runs of the same round, with the smallest and the largest. Times are CPU times but where they are
+called wall. --markdown prints the README's tables at the end.
 """
 
 import argparse
-import operator
-import os
+import sys
 
 import contest
+import markdown
+import micro
+import outcome
+import programs
 
-KINDS = ("same", "leaves", "shuffled", "random")
+SECTIONS = ("machine", "events", "depth", "threads", "calls", "live", "start", "snapshot",
+            "instructions", "programs")
 
 
-def events(contestants, count):
-    command = os.path.join(contest.BENCH, "events")
-    with contest.scratch() as directory:
-        for kind in KINDS:
-            for depth in (10, 40):
-                results = contest.rounds(contestants, count, lambda who: float(contest.run(
-                    who, [command, kind, str(depth)], directory).output))
-                figures = contest.against_base(contestants, results, float, operator.sub)
-                for name, figure in figures.items():
-                    print("%-9s depth %2d  %-16s +%s ns a pair"
-                          % (kind, depth, name, figure.text("%.1f")), flush=True)
+def arguments():
+    parser = argparse.ArgumentParser(description="What recording costs.")
+    parser.add_argument("--quick", action="store_true", help="a minute, without peers")
+    parser.add_argument("--only", default=",".join(SECTIONS), help="of " + ", ".join(SECTIONS))
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--rounds", type=int, help="of small benchmarks")
+    parser.add_argument("--program-rounds", type=int, help="of real programs")
+    parser.add_argument("--live-most", type=int, default=10000000, help="up to 100000000 blocks")
+    parser.add_argument("--tsv", metavar="FILE", help="every figure goes there too")
+    parser.add_argument("--markdown", action="store_true", help="the README's tables, at the end")
+    options = parser.parse_args()
+    options.only = options.only.split(",")
+    unknown = set(options.only) - set(SECTIONS)
+    if unknown:
+        parser.error("no section is called " + ", ".join(sorted(unknown)))
+    return options
+
+
+def measure(options, result, notes):
+    own = contest.own(notes)
+    peers = [] if options.quick or options.no_peers else contest.peers(notes)
+    small = micro.Micro(result, own, peers, options)
+    if options.rounds:
+        small.rounds = options.rounds
+    for section in SECTIONS:
+        if section not in options.only:
+            continue
+        print(section, flush=True)
+        if section == "programs":
+            programs.measure(result, own + peers,
+                             options.program_rounds or (2 if options.quick else 5))
+        else:
+            getattr(small, section)()
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--peers", action="store_true")
-    options = parser.parse_args()
-    notes = []
-    events(contest.own() + (contest.peers(notes) if options.peers else []), options.rounds)
+    options = arguments()
+    result, notes = outcome.Outcome(), []
+    measure(options, result, notes)
+    outcome.print_targets(result)
+    for note in notes:
+        print("note:", note)
+    if options.tsv:
+        result.write_tsv(options.tsv)
+    if options.markdown:
+        markdown.write(sys.stdout, result)
 
 
 if __name__ == "__main__":

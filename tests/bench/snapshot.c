@@ -1,175 +1,143 @@
 /*
- * ms of CPU for a snapshot's conversion, by where it goes: `snapshot [SITES [FILE]]`. FILE, which is
- * overwritten, should lie where snapshots do.
+ * snapshot: how long a snapshot takes, and how long it holds up a malloc of another thread.
+ *
+ *     snapshot BLOCKS SITES TIMES
+ *
+ * Prints, for each snapshot, its ms until the file is there, the longest ms that a malloc and free of the other
+ * thread took meanwhile, and the longest they took in as much time without a snapshot (what the machine does by
+ * itself), and the profile's bytes.
  */
-#include "format/box_profile.h"
-#include "format/gzip.h"
+#include "measure.h"
 
-#include <fcntl.h>
+#include "heapdiff.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    BENCH_SITES = 50000,
-    BENCH_PCS = 30000,
-    BENCH_DEPTH = 20,
-    BENCH_NEW_FRAMES = 5, /* at most: a site's stack is another one's but for so many */
-    BENCH_ROUNDS = 15,    /* the minimum counts: the machine is not ours alone */
-    BENCH_SHIFT = 10,
-    BENCH_SEED = 20261123
-};
+enum { IDLE_US = 100000 /* the kernel stops threads of precedence that never rest */ };
+enum { STEPS = 8, DEPTH = 6 /* callers that a site's number chooses: 8^6 sites */ };
 
-struct bench {
-    struct box_header header;
-    struct box_view view;
-    uint32_t leaves[BENCH_DEPTH + 1]; /* nodes of the last site's stack, root first */
-};
+static atomic_ullong longest_ns;
+static atomic_bool busy, over;
+static void *volatile sink;
 
-static uint64_t random_state = BENCH_SEED;
-
-static uint32_t random_below(uint32_t limit)
+/* Nothing else on the machine shall come between: what holds a thread up is then heapdiff. Needs a right. */
+static void take_precedence(void)
 {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)((random_state >> 32) * limit >> 32);
+    struct sched_param parameters = {.sched_priority = 1};
+    if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+        pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameters);
 }
 
-/* Appends a zeroed entry; its index is the count before. */
-static void *add(struct bench *bench, enum box_table_id id)
+static void *other_thread(void *argument)
 {
-    static const unsigned entry_bytes[BOX_TABLES] = BOX_ENTRY_BYTES;
-    struct box_view_table *table = &bench->view.tables[id];
-    unsigned chunk = box_chunk_of(table->count, BENCH_SHIFT);
-    table->shift = BENCH_SHIFT;
-    table->entry_bytes = entry_bytes[id];
-    if (!table->chunks[chunk])
-        table->chunks[chunk] = calloc(box_chunk_entries(BENCH_SHIFT, chunk), entry_bytes[id]);
-    if (!table->chunks[chunk])
-        exit(1);
-    uint64_t place = box_place_of(table->count++, BENCH_SHIFT, chunk);
-    return (unsigned char *)(uintptr_t)table->chunks[chunk] + place * entry_bytes[id];
-}
-
-static void add_pcs(struct bench *bench)
-{
-    for (uint32_t i = 0; i < BENCH_PCS; i++) {
-        struct box_pc *pc = add(bench, BOX_PCS);
-        pc->mapping = 1 + i % 2;
-        pc->address = 0x7f0000000000u + (uint64_t)i * 0x137 + pc->mapping * 0x10000000u;
+    take_precedence();
+    while (!atomic_load_explicit(&over, memory_order_relaxed)) {
+        if (!atomic_load_explicit(&busy, memory_order_relaxed)) {
+            usleep(IDLE_US / 100);
+            continue;
+        }
+        uint64_t start_ns = measure_clock_ns(CLOCK_MONOTONIC);
+        sink = malloc(64);
+        free(sink);
+        uint64_t spent_ns = measure_clock_ns(CLOCK_MONOTONIC) - start_ns;
+        if (spent_ns > atomic_load_explicit(&longest_ns, memory_order_relaxed))
+            atomic_store_explicit(&longest_ns, spent_ns, memory_order_relaxed);
     }
+    return argument;
 }
 
-static void add_mappings(struct bench *bench)
-{
-    for (uint32_t i = 0; i < 2; i++) {
-        struct box_mapping *mapping = add(bench, BOX_MAPPINGS);
-        mapping->start = 0x7f0000000000u + (uint64_t)(i + 1) * 0x10000000u;
-        mapping->limit = mapping->start + 0x10000000u;
-        mapping->flags = i == 0 ? BOX_MAPPING_MAIN : 0;
-        mapping->build_id_bytes = 20;
-    }
-}
+typedef void step_fn(int left, unsigned long site, long blocks);
+static step_fn *const steps[STEPS];
 
-static void add_site(struct bench *bench)
+static __attribute__((noinline)) void fill(long blocks)
 {
-    uint32_t kept =
-        bench->leaves[BENCH_DEPTH] ? BENCH_DEPTH - 1 - random_below(BENCH_NEW_FRAMES) : 0;
-    for (uint32_t depth = kept + 1; depth <= BENCH_DEPTH; depth++) {
-        uint32_t index = (uint32_t)bench->view.tables[BOX_NODES].count;
-        struct box_node *node = add(bench, BOX_NODES);
-        node->parent = bench->leaves[depth - 1];
-        node->pc = 1 + random_below(BENCH_PCS);
-        bench->leaves[depth] = index;
-    }
-    struct box_site *site = add(bench, BOX_SITES);
-    site->node = bench->leaves[BENCH_DEPTH];
-    site->alloc_objects = 1 + random_below(100000);
-    site->alloc_bytes = site->alloc_objects * (16 + random_below(1000));
-    site->free_objects = random_below((uint32_t)site->alloc_objects);
-    site->free_bytes = site->alloc_bytes / site->alloc_objects * site->free_objects;
-}
-
-static void open_box(struct bench *bench, uint32_t sites)
-{
-    bench->view.header = &bench->header;
-    bench->header.sample_period_bytes = 1;
-    for (unsigned i = 0; i < BOX_TABLES; i++)
-        add(bench, (enum box_table_id)i);
-    add_mappings(bench);
-    add_pcs(bench);
-    for (uint32_t i = 0; i < sites; i++)
-        add_site(bench);
-}
-
-/* Takes everything; with a file, writes it. */
-struct end {
-    struct sink sink;
-    int fd;
-    uint64_t size_bytes, writes;
-};
-
-static bool end_write(struct sink *sink, const void *bytes, size_t size_bytes)
-{
-    struct end *end = (struct end *)sink;
-    end->size_bytes += size_bytes;
-    end->writes++;
-    return end->fd < 0 || write(end->fd, bytes, size_bytes) == (ssize_t)size_bytes;
-}
-
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
-
-/* `packed`: as the preload does it; else the conversion alone. Returns the CPU it took, in ms. */
-static double write_once(const struct bench *bench, bool packed, struct end *end)
-{
-    static unsigned char buffer[GZIP_BUFFER_BYTES_BEST];
-    struct box_profile_facts facts = {.time_ns = 1, .source = "bench"};
-    struct gzip gzip;
-    double start_ms = now_ms();
-    if (packed)
-        gzip_open(&gzip, &end->sink, buffer, sizeof buffer);
-    if (!box_profile_write(&bench->view, &facts, packed ? &gzip.sink : &end->sink) ||
-        (packed && !gzip_close(&gzip)))
-        exit(1);
-    return now_ms() - start_ms;
-}
-
-static void report(const struct bench *bench, const char *name, bool packed, const char *path)
-{
-    double best = 1e9;
-    struct end end;
-    for (int round = 0; round < BENCH_ROUNDS; round++) {
-        end = (struct end){.sink = {.write = end_write}, .fd = -1};
-        if (path)
-            unlink(path);
-        if (path && (end.fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600)) < 0)
+    for (long i = 0; i < blocks; i++) {
+        void **block = malloc(64);
+        if (!block)
             exit(1);
-        double ms = write_once(bench, packed, &end);
-        best = ms < best ? ms : best;
-        if (path)
-            close(end.fd);
+        *block = sink; /* a chain: nothing is ever freed */
+        sink = block;
     }
-    printf("%-24s %8.2f ms %12llu bytes %6llu writes\n", name, best,
-           (unsigned long long)end.size_bytes, (unsigned long long)end.writes);
+}
+
+#define STEP(n)                                                                               \
+    static __attribute__((noinline)) void step_##n(int left, unsigned long site, long blocks) \
+    {                                                                                         \
+        if (left > 0)                                                                         \
+            steps[site % STEPS](left - 1, site / STEPS, blocks);                              \
+        else                                                                                  \
+            fill(blocks);                                                                     \
+        __asm__ volatile("");                                                                 \
+    }
+STEP(0)
+STEP(1)
+STEP(2)
+STEP(3)
+STEP(4)
+STEP(5)
+STEP(6)
+STEP(7)
+
+static step_fn *const steps[STEPS] = {step_0, step_1, step_2, step_3,
+                                      step_4, step_5, step_6, step_7};
+
+/* Asks for a snapshot and waits for its file: it need not be complete when the call returns. */
+static long snapshot_bytes(const char *path)
+{
+    struct stat file;
+    int reason = heapdiff_snapshot(path);
+    if (reason != 0)
+        return -1;
+    while (stat(path, &file) != 0)
+        usleep(50);
+    return (long)file.st_size;
+}
+
+static double held_ms(void)
+{
+    return (double)atomic_load(&longest_ns) / 1e6;
+}
+
+static void measure(int number)
+{
+    char path[64];
+    snprintf(path, sizeof path, "snapshot.%d.prof", number);
+    usleep(IDLE_US);
+    atomic_store(&busy, true);
+    usleep(IDLE_US / 10); /* until the other has seen it */
+    atomic_store(&longest_ns, 0);
+    uint64_t start_ns = measure_clock_ns(CLOCK_MONOTONIC);
+    long bytes = snapshot_bytes(path);
+    double taken_ms = (double)(measure_clock_ns(CLOCK_MONOTONIC) - start_ns) / 1e6;
+    double held = held_ms();
+    atomic_store(&longest_ns, 0);
+    usleep((useconds_t)(taken_ms * 1000));
+    atomic_store(&busy, false);
+    printf("%.3f %.3f %.3f %ld\n", taken_ms, held, held_ms(), bytes);
 }
 
 int main(int count, char **arguments)
 {
-    static struct bench bench;
-    uint32_t sites = count > 1 ? (uint32_t)strtoul(arguments[1], NULL, 0) : BENCH_SITES;
-    open_box(&bench, sites);
-    printf("%u sites, %d frames deep, %llu nodes, %d pcs\n", sites, BENCH_DEPTH,
-           (unsigned long long)bench.view.tables[BOX_NODES].count, BENCH_PCS);
-    report(&bench, "profile", false, NULL);
-    report(&bench, "profile, gzip", true, NULL);
-    report(&bench, "profile, gzip, file", true, count > 2 ? arguments[2] : "bench-snapshot.prof");
+    long blocks = count == 4 ? atol(arguments[1]) : 0;
+    long sites = count == 4 ? atol(arguments[2]) : 0;
+    pthread_t thread;
+    if (sites < 1 || blocks < sites)
+        return 2;
+    for (long site = 0; site < sites; site++)
+        step_0(DEPTH, (unsigned long)site, blocks / sites);
+    if (pthread_create(&thread, NULL, other_thread, NULL) != 0)
+        return 1;
+    take_precedence();
+    for (int i = 0; i < atoi(arguments[3]); i++)
+        measure(i);
+    atomic_store(&over, true);
+    pthread_join(thread, NULL);
     return 0;
 }

@@ -1,0 +1,110 @@
+"""The figures of a run: collected, shown as they come, written as TSV or Markdown, held against the targets."""
+
+import collections
+import statistics
+
+Figure = collections.namedtuple("Figure", "section case contestant measure median least most runs")
+Target = collections.namedtuple("Target", "name section case contestant measure most")
+
+COLUMNS = ("section", "case", "contestant", "measure", "median", "least", "most", "runs")
+FORMS = {"CPU ratio": "%.3f", "RSS ratio": "%.3f", "profile bytes": "%.0f",
+         "instructions a pair": "%.1f"}
+
+
+def number(measure, value):
+    return FORMS.get(measure, "%.2f") % value
+
+
+class Outcome:
+    """Every figure of a run, in the order of measuring."""
+
+    def __init__(self):
+        self.figures = []
+
+    def add(self, place, contestant, measure, values):
+        """Keeps the median and range of `values`; `place` is (section, case)."""
+        figure = Figure(*place, contestant, measure, statistics.median(values), min(values),
+                        max(values), len(values))
+        self.figures.append(figure)
+        print("  %-12s %-20s %-16s %-20s %9s  (%s - %s)" % (
+            *place, contestant, measure,
+            *(number(measure, value) for value in (figure.median, figure.least, figure.most))),
+            flush=True)
+
+    def add_paired(self, place, contestants, results, measure):
+        """For each contestant with a base: compare(mine, base's of the same round), over the rounds.
+
+        `measure` is (name, value of a run, compare).
+        """
+        name, value, compare = measure
+        for contestant in contestants:
+            if contestant.base:
+                self.add(place, contestant.name, name, [
+                    compare(value(mine), value(base))
+                    for mine, base in zip(results[contestant.name], results[contestant.base])])
+
+    def find(self, section, case, contestant, measure):
+        """The figure, or None if it was not measured."""
+        for figure in self.figures:
+            if figure[:4] == (section, case, contestant, measure):
+                return figure
+        return None
+
+    def geometric_mean(self, contestant, measure):
+        """Of the programs' medians, with the range of single programs; None without programs."""
+        medians = [figure.median for figure in self.figures
+                   if figure.section == "programs" and figure.contestant == contestant
+                   and figure.measure == measure and figure.case != "geometric mean"]
+        return statistics.geometric_mean(medians) if medians else None
+
+    def write_tsv(self, path):
+        with open(path, "w") as file:
+            file.write("\t".join(COLUMNS) + "\n")
+            for figure in self.figures:
+                file.write("\t".join("%.6g" % field if isinstance(field, float) else str(field)
+                                     for field in figure) + "\n")
+
+
+EXACT, SAMPLED = "heapdiff", "heapdiff 512k"
+ADDED = "added ns"
+TARGETS = (
+    Target("exact, same stack, depth 10", "events", "same 10", EXACT, ADDED, 9),
+    Target("exact, same stack, depth 40", "events", "same 40", EXACT, ADDED, 16),
+    Target("exact, 3 new frames, depth 10", "events", "leaves 10", EXACT, ADDED, 24),
+    Target("exact, 3 new frames, depth 40", "events", "leaves 40", EXACT, ADDED, 32),
+    Target("8 threads against 1, per event", "threads", "pairs 8 / 1", EXACT, "ratio", 1.0),
+    Target("python3, every object malloced", "programs", "python3", EXACT, "CPU ratio", 1.30),
+    Target("cc1plus -O1", "programs", "cc1plus", EXACT, "CPU ratio", 1.10),
+    Target("redis-server", "programs", "redis-server", EXACT, "CPU ratio", 1.25),
+    Target("programs, geometric mean", "programs", "geometric mean", EXACT, "CPU ratio", 1.35),
+    Target("10 million blocks of 64 bytes, memory", "live", "once 10000000", EXACT, "RSS ratio", 1.25),
+    Target("10 million blocks of 64 bytes, CPU", "live", "once 10000000", EXACT, "CPU ratio", 2.0),
+    Target("sampling, a pair", "events", "same 10", SAMPLED, ADDED, 1.0),
+    Target("sampling, instructions a pair", "instructions", "same 10", SAMPLED,
+           "instructions a pair", 14),
+    Target("sampling, programs, geometric mean", "programs", "geometric mean", SAMPLED, "CPU ratio",
+           1.005),
+    Target("start-up, ms", "start", "/bin/true", EXACT, "added ms", 3),
+    Target("snapshot of a million blocks, ms", "snapshot", "1000000/50000", EXACT, "ms", 50),
+    Target("of which another thread's malloc, ms", "snapshot", "1000000/50000", EXACT, "held ms", 5),
+)
+
+
+def verdicts(outcome):
+    """Yields (target, figure or None, "met", "not met" or "not measured")."""
+    for target in TARGETS:
+        figure = outcome.find(*target[1:5])
+        verdict = "not measured"
+        if figure:
+            verdict = "met" if figure.median <= target.most else "not met"
+        yield target, figure, verdict
+
+
+def print_targets(outcome):
+    print("\ntargets%34s %9s %9s  (min - max)" % ("", "bar", "median"))
+    for target, figure, verdict in verdicts(outcome):
+        measured = "-"
+        if figure:
+            measured = "%9s  (%s - %s)" % tuple(number(target.measure, value)
+                                                for value in figure[4:7])
+        print("  %-38s %9g %-32s %s" % (target.name, target.most, measured, verdict))
