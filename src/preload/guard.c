@@ -71,7 +71,7 @@ static struct guard_thread *guard_begin(void)
         return NULL;
     own->paused = guard_spare.paused;
     own->wanted = __atomic_exchange_n(&guard_spare.wanted, 0, __ATOMIC_RELAXED);
-    guard_set_of(own, GUARD_CALLING); /* of no generation: its first recording looks around */
+    guard_set_of(own, GUARD_NEVER | GUARD_CALLING); /* its first recording looks around */
     guard_own = own;
     return own;
 }

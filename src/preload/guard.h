@@ -24,6 +24,9 @@ enum guard_state {
 
 enum { GUARD_STATE_MASK = 3, GUARD_GENERATION_STEP = 4 };
 
+/* The generation of a thread that has seen none: not the 0 of a forked child either. */
+#define GUARD_NEVER (~(uint64_t)GUARD_STATE_MASK)
+
 /* Written by its thread and by that one's signal handlers only; `word` is read by the gate too. */
 struct guard_thread {
     uint64_t word;   /* the generation that the thread has seen | enum guard_state */

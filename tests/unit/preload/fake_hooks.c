@@ -82,7 +82,7 @@ int fake_hooks_reset(void **state)
 {
     (void)state;
     guard_set(GUARD_OUTSIDE);
-    guard_self()->wanted = guard_self()->events = 0;
+    guard_self()->wanted = guard_self()->events = guard_self()->paused = 0;
     guard_process.recording = true;
     guard_process.checking = false;
     memset(&arena.header->lost, 0, sizeof(arena.header->lost));
