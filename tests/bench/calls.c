@@ -55,6 +55,8 @@ static void run_aligned(void *argument, long count)
 static void run_mmap(void *argument, long count)
 {
     (void)argument;
+    /* What is mapped must not lie next to something that the kernel would merge it with, or not. */
+    mmap(NULL, MAP_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (long i = 0; i < count; i++) {
         sink = mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         munmap(sink, MAP_BYTES);

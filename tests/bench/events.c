@@ -6,6 +6,7 @@
  *     events same DEPTH         one stack
  *     events leaves DEPTH       four tails of three frames take turns over one base, as in real programs
  *     events shuffled DEPTH     eight such tails in an order that no branch predictor knows
+ *     events tall DEPTH         one stack, with a frame of 32 KiB in its midst
  *     events random DEPTH       2000 stacks that have main in common and little else
  *     events KIND DEPTH PAIRS   so many pairs, nothing measured: for counting instructions
  *
@@ -24,7 +25,8 @@ enum {
     TAIL_FRAMES = 3,
     BASE_FRAMES = 5, /* main, measure, run, the loop, and the step that ends the descent */
     ORDER = 4096,    /* tails in a row before the order repeats */
-    STACKS = 2000,   /* as in the measurements that the targets come from */
+    TALL_BYTES = 32768,
+    STACKS = 2000, /* as in the measurements that the targets come from */
     BATCH_PAIRS = 4000,
     RANDOM_PAIRS = STACKS
 };
@@ -97,6 +99,15 @@ static __attribute__((noinline)) void bare(long count)
     }
 }
 
+static __attribute__((noinline)) void tall(long count)
+{
+    char frame[TALL_BYTES];
+    __asm__ volatile("" : : "r"(frame) : "memory");
+    for (long i = 0; i < count; i++)
+        tails[(unsigned)i % plan.tails]();
+    __asm__ volatile("" : : "r"(frame) : "memory");
+}
+
 typedef void step_fn(int left, const unsigned char *choices, long count);
 static step_fn *const steps[TAILS];
 
@@ -138,16 +149,21 @@ static void run_random(void *argument, long count)
         steps[plan.choices[i % STACKS][0]](plan.frames, plan.choices[i % STACKS], 1);
 }
 
+static bool is(const char *kind)
+{
+    return strcmp(plan.kind, kind) == 0;
+}
+
 static bool plan_read(int count, char **arguments)
 {
     if (count != 3 && count != 4)
         return false;
     plan.kind = arguments[1];
-    plan.turns = strcmp(plan.kind, "bare") == 0 ? bare : turns;
+    plan.turns = is("bare") ? bare : is("tall") ? tall : turns;
     plan.frames = atoi(arguments[2]) - BASE_FRAMES - (plan.turns == bare ? 0 : TAIL_FRAMES);
     plan.pairs = count == 4 ? atol(arguments[3]) : 0;
-    plan.tails = strcmp(plan.kind, "leaves") == 0 ? 4 : 1;
-    plan.shuffled = strcmp(plan.kind, "shuffled") == 0;
+    plan.tails = is("leaves") ? 4 : 1;
+    plan.shuffled = is("shuffled");
     return plan.frames >= 0 && plan.frames < DEPTH_MAX;
 }
 
@@ -166,7 +182,7 @@ int main(int count, char **arguments)
     if (!plan_read(count, arguments))
         return 2;
     plan_fill();
-    bool random = strcmp(plan.kind, "random") == 0;
+    bool random = is("random");
     work_fn *run = random ? run_random : run_base;
     if (plan.pairs)
         run(NULL, plan.pairs);
