@@ -5,6 +5,8 @@
 #include "message.h"
 #include "moment.h"
 
+#include "format/box_cut.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -162,9 +164,14 @@ static char *free_name(const struct box_file *box)
 bool box_file_write(const struct box_file *box, const struct box_profile_facts *facts,
                     struct output *output, enum output_mode mode)
 {
+    struct box_view view = box->view;
     expect_cut_file(box->path);
+    void *room = memory_zeroed(1, box_cut_bytes(&view));
+    box_cut_copy(&view, room);
+    box_cut_settle(&view);
     output_pack(output);
-    box_profile_write(&box->view, facts, &output->sink); /* a failure is kept by the output */
+    box_profile_write(&view, facts, &output->sink); /* a failure is kept by the output */
+    free(room);
     return output_commit(output, mode);
 }
 

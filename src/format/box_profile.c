@@ -10,8 +10,7 @@
 #define UNKNOWN_NAME "[unknown]" /* code outside of every file: JIT */
 
 enum {
-    DECIMAL_BYTES_MAX = 20, /* digits of 2^64 - 1 */
-    COUNTER_READS_MAX = 64  /* a site this busy all the time is read as it is */
+    DECIMAL_BYTES_MAX = 20 /* digits of 2^64 - 1 */
 };
 
 /* The conversion under way. Location i is BOX_PCS entry i; ids of what is made up come after. */
@@ -30,6 +29,13 @@ struct conversion {
 static int64_t to_signed(uint64_t value)
 {
     return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+/* What is left; nothing when, in a moment that was not one moment, more was freed than allocated. */
+static int64_t to_live(uint64_t allocated, uint64_t freed)
+{
+    int64_t live = (int64_t)(allocated - freed);
+    return live > 0 ? live : 0;
 }
 
 /* Facts: comments. */
@@ -106,6 +112,7 @@ static void put_lost_facts(struct pprof_out *out, const struct box_header *heade
     put_count_fact(out, PPROF_FACT_LOST_UNWIND, header->lost.unwind_ends);
     put_count_fact(out, PPROF_FACT_LOST_RANGES, header->lost.ranges);
     put_count_fact(out, PPROF_FACT_LOST_SNAPSHOTS, header->lost.snapshots);
+    put_known_fact(out, PPROF_FACT_UNCLEAN_CUTS, header->lost.cuts);
     put_known_fact(out, PPROF_FACT_UNWIND_CHECKED, header->unwind_checked);
     put_known_fact(out, PPROF_FACT_UNWIND_DIFFER, header->unwind_differences);
     put_known_fact(out, PPROF_FACT_SPILLED, (header->flags & BOX_FLAG_SPILLED) != 0);
@@ -287,43 +294,18 @@ static void take_stack(struct conversion *conversion, uint32_t node)
     box_stack_take(&conversion->stack, node);
 }
 
-struct counters {
-    uint64_t objects, bytes, free_objects, free_bytes;
-};
-
-/*
- * A running process may be counting. What is freed is read before what was allocated, so that no
- * block can seem freed but never allocated, and once more afterwards: when that has moved, the reader
- * was held up in between, and what it has of the two belongs to two moments.
- */
-static struct counters read_counters(const struct box_site *site)
-{
-    struct counters read = {0};
-    for (int i = 0; i < COUNTER_READS_MAX; i++) {
-        read.free_objects = __atomic_load_n(&site->free_objects, __ATOMIC_ACQUIRE);
-        read.free_bytes = __atomic_load_n(&site->free_bytes, __ATOMIC_ACQUIRE);
-        read.objects = __atomic_load_n(&site->alloc_objects, __ATOMIC_ACQUIRE);
-        read.bytes = __atomic_load_n(&site->alloc_bytes, __ATOMIC_ACQUIRE);
-        if (__atomic_load_n(&site->free_objects, __ATOMIC_RELAXED) == read.free_objects &&
-            __atomic_load_n(&site->free_bytes, __ATOMIC_RELAXED) == read.free_bytes)
-            break;
-    }
-    return read;
-}
-
 /* A site's values by sample type; false when all are zero. */
 static bool read_values(const struct box_site *site, int64_t values[PPROF_HEAP_VALUES])
 {
-    struct counters read = read_counters(site);
-    values[PPROF_ALLOC_OBJECTS] = to_signed(read.objects);
-    values[PPROF_ALLOC_SPACE] = to_signed(read.bytes);
-    values[PPROF_COLLECTED_OBJECTS] = to_signed(site->collected_objects);
-    values[PPROF_COLLECTED_SPACE] = to_signed(site->collected_bytes);
+    values[PPROF_ALLOC_OBJECTS] = to_signed(site->alloc_objects);
+    values[PPROF_ALLOC_SPACE] = to_signed(site->alloc_bytes);
+    values[PPROF_COLLECTED_OBJECTS] = to_live(site->collected_objects, 0);
+    values[PPROF_COLLECTED_SPACE] = to_live(site->collected_bytes, 0);
     values[PPROF_RESIDENT_SPACE] = to_signed(site->resident_bytes);
+    values[PPROF_INUSE_OBJECTS] = to_live(site->alloc_objects, site->free_objects);
     /* Objects and bytes are counted one after the other: without objects there are no bytes. */
-    bool live = read.objects > read.free_objects, some = live && read.bytes > read.free_bytes;
-    values[PPROF_INUSE_OBJECTS] = live ? to_signed(read.objects - read.free_objects) : 0;
-    values[PPROF_INUSE_SPACE] = some ? to_signed(read.bytes - read.free_bytes) : 0;
+    values[PPROF_INUSE_SPACE] =
+        values[PPROF_INUSE_OBJECTS] > 0 ? to_live(site->alloc_bytes, site->free_bytes) : 0;
     for (unsigned i = 0; i < PPROF_HEAP_VALUES; i++)
         if (values[i] != 0)
             return true;

@@ -22,7 +22,7 @@ struct box_profile_facts {
 };
 
 /*
- * Writes the raw (not gzip'd) profile.proto of `view` to `sink`. Sample types: see pprof.h. Sites
+ * Writes the raw (not gzip'd) profile.proto of `view`, a cut (box_cut.h) where threads count, to `sink`. Sample types: see pprof.h. Sites
  * whose counters are all zero are left out. Returns false when the sink failed.
  */
 bool box_profile_write(const struct box_view *view, const struct box_profile_facts *facts,

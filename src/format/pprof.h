@@ -132,6 +132,7 @@ enum pprof_heap_value {
 #define PPROF_FACT_UNWIND_DIFFER   "unwind_differences"
 #define PPROF_FACT_LOST_RANGES     "lost_ranges"
 #define PPROF_FACT_LOST_SNAPSHOTS  "lost_snapshots"
+#define PPROF_FACT_UNCLEAN_CUTS    "unclean_cuts"
 #define PPROF_FACT_SPILLED         "black_box_incomplete" /* "1" when so */
 #define PPROF_FACT_PARENT          "forked_from"
 

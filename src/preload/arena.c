@@ -248,12 +248,11 @@ static bool arena_replace_all(int fd)
 {
     bool ok = arena_replace(fd, arena.header, 0, BOX_HEADER_BYTES);
     for (int id = 0; id < BOX_TABLES; id++)
-        for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX && arena.tables[id].chunks[chunk];
-             chunk++) {
+        for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX; chunk++) {
             const struct arena_table *table = &arena.tables[id];
             uint64_t bytes = box_chunk_entries(table->shift, chunk) * table->entry_bytes;
             uint64_t offset = arena.header->tables[id].chunk_at[chunk];
-            if (offset != 0)
+            if (table->chunks[chunk] && offset != 0)
                 ok &= arena_replace(fd, table->chunks[chunk], offset, (bytes + 4095) & ~4095ull);
         }
     return ok;

@@ -3,8 +3,8 @@
  *
  * What it is: a mark copies every site's live counters to its collected ones and advances the epoch
  *   that new blocks are born in.
- * Owns: the epoch (header.collections) and the marks' lock. Context: anywhere outside a hook's
- *   recording part.
+ * Owns: the epoch (header.collections). Context: anywhere; from a handler that interrupted a hook's
+ *   recording part the mark may miss that event (it is counted in box_lost).
  * Not here: noticing collections of a runtime.
  */
 #ifndef HEAPDIFF_PRELOAD_COLLECTION_H

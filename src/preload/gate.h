@@ -5,25 +5,30 @@
  *   are at it: counters and tables then stand still until gate_open(). No signal is sent, no system
  *   call of the program is interrupted; threads that do not allocate do not notice.
  * Owns: the gate. One at a time closes it: the others wait.
- * Context: hooks, handlers, with the own thread not in GUARD_RECORDING (it would wait for itself).
- * Not here: what is done meanwhile (snapshot.c, collection.c).
+ * Context: anywhere, with all signals blocked from close to open. Not to be held for long: the
+ *   program's malloc waits.
+ * Not here: what is done meanwhile (cut.c, collection.c).
  */
 #ifndef HEAPDIFF_PRELOAD_GATE_H
 #define HEAPDIFF_PRELOAD_GATE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-/* Registers with the kernel (membarrier). Once at start-up, and again in a forked child. */
+/* Registers with the kernel (membarrier), which takes long once there are threads. At start-up. */
 void gate_init(void);
 
-/* False: some thread did not come out within GATE_WAIT_NS; the gate is closed all the same, and what
-   that thread records comes in between. gate_open() must follow either way. */
+/*
+ * False: some thread did not come out in time (or the calling one was recording itself: a handler
+ * that interrupted it). The gate is closed all the same; what that thread records comes in between,
+ * and is counted in box_lost. gate_open() must follow either way.
+ */
 bool gate_close(void);
 void gate_open(void);
 
-/* Called by guard.c for a thread that wants to record while the gate is closed, in state
-   GUARD_CALLING: returns when it is open. Never for the thread that closed it. */
+/*
+ * For a thread that wants to record and is GUARD_CALLING: returns when the gate is open. At once for
+ * the thread that closed it. A gate whose closer has died, or is held up for a second, is opened.
+ */
 void gate_wait(void);
 bool gate_is_closed(void);
 

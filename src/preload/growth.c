@@ -1,5 +1,6 @@
 #include "growth.h"
 
+#include "delta.h"
 #include "facts.h"
 #include "options.h"
 #include "site.h"
@@ -18,11 +19,18 @@ static struct {
     uint64_t live_bytes;
 } state;
 
+/* Roughly: other threads go on counting. */
+static uint64_t live_bytes(void)
+{
+    int64_t bytes = site_live_bytes() + delta_live_bytes();
+    return bytes > 0 ? (uint64_t)bytes : 0;
+}
+
 void growth_restart(void)
 {
     state.snapshot_ns = state.looked_ns = sys_uptime_ns();
     state.rss_bytes = facts_rss_bytes();
-    state.live_bytes = site_live_bytes();
+    state.live_bytes = live_bytes();
 }
 
 int growth_snapshot(const char *source, const char *path)
@@ -43,7 +51,7 @@ static const char *due(uint64_t now_ns)
     if (options.interval_ns > 0 && now_ns - state.snapshot_ns >= options.interval_ns)
         return "interval";
     if (options.every_percent > 0 &&
-        (grew(facts_rss_bytes(), state.rss_bytes) || grew(site_live_bytes(), state.live_bytes)))
+        (grew(facts_rss_bytes(), state.rss_bytes) || grew(live_bytes(), state.live_bytes)))
         return "growth";
     return NULL;
 }

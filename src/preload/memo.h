@@ -25,7 +25,9 @@ struct memo_leaf {
     uint32_t lot;        /* ... and its lot; 0: not known */
 };
 
-struct memo; /* valid when zeroed; MEMO_BYTES tells its size to those who need it */
+struct memo { /* valid when zeroed */
+    uint64_t unused; /* until there is one */
+};
 
 /*
  * The leaf of the calling thread's stack: the same record for the same stack as long as nothing has

@@ -76,14 +76,14 @@ static uint64_t site_count(void)
     return __atomic_load_n(&arena.header->tables[BOX_SITES].count, __ATOMIC_ACQUIRE);
 }
 
-uint64_t site_live_bytes(void)
+int64_t site_live_bytes(void)
 {
     uint64_t sum = 0, objects, bytes;
     for (uint32_t i = 1; i < site_count(); i++) {
         site_live(site_at(i), &objects, &bytes);
         sum += bytes;
     }
-    return sum;
+    return (int64_t)sum;
 }
 
 void site_mark(void)

@@ -34,10 +34,11 @@ static inline void site_count_free(uint32_t site, uint64_t objects, uint64_t byt
     __atomic_fetch_add(&counters->free_objects, objects, __ATOMIC_RELAXED);
 }
 
-/* Live bytes of all sites, now. */
-uint64_t site_live_bytes(void);
+/* Live bytes of all sites, now, but for what is still in deltas: may be negative. */
+int64_t site_live_bytes(void);
 
-/* A collection has finished: live of every site becomes its collected. */
+/* A collection has finished: live of every site becomes its collected. The gate is closed; delta_mark()
+   adds what sites do not know yet. */
 void site_mark(void);
 
 /* A forked child starts from zero; it then counts what it inherited. */

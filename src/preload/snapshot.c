@@ -231,28 +231,44 @@ static void write_request(void *context)
     request->result = (int)-result;
 }
 
+/* What the writer's lock is held with. */
+struct hold {
+    uint64_t signals;
+    enum guard_state guard;
+};
+
+/* Waits for the lock as a hook that calls the kernel: who holds it may be waiting for the gate, and so
+   for all who are recording. */
+static struct hold hold_lock(void)
+{
+    uint64_t all = ~0ull;
+    struct hold hold = {.guard = guard_state()};
+    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&hold.signals, sizeof(all));
+    if (hold.guard == GUARD_OUTSIDE)
+        guard_set(GUARD_CALLING);
+    spin_lock(&state.lock);
+    return hold;
+}
+
+static void free_lock(const struct hold *hold)
+{
+    spin_unlock(&state.lock);
+    guard_set(hold->guard);
+    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&hold->signals, 0, sizeof(hold->signals));
+}
+
 int snapshot_take(const char *source, const char *path)
 {
     struct request request = {.source = source, .path = path};
-    uint64_t all = ~0ull, before;
-    enum guard_state guard = guard_state();
-    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, sizeof(all));
-    guard_set(GUARD_RECORDING);
-    spin_lock(&state.lock);
+    struct hold hold = hold_lock();
     sys_on_stack(state.memory->stack + SNAPSHOT_STACK_BYTES, write_request, &request);
-    spin_unlock(&state.lock);
-    guard_set(guard);
-    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before));
+    free_lock(&hold);
     return request.result;
 }
 
 void snapshot_retract(const char *source)
 {
-    uint64_t all = ~0ull, before;
-    enum guard_state guard = guard_state();
-    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, sizeof(all));
-    guard_set(GUARD_RECORDING);
-    spin_lock(&state.lock);
+    struct hold hold = hold_lock();
     if (state.source == source) {
         sys_call3(SYS_unlinkat, AT_FDCWD, (long)state.memory->path, 0);
         state.source = NULL;
@@ -260,7 +276,5 @@ void snapshot_retract(const char *source)
         state.kept -= options.keep > 0;
         arena.header->snapshots--;
     }
-    spin_unlock(&state.lock);
-    guard_set(guard);
-    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before));
+    free_lock(&hold);
 }

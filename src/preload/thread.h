@@ -23,8 +23,8 @@
 struct thread {
     struct guard_thread guard; /* first: guard_own points to it, and so to all of it */
     struct delta delta;
-    uint64_t forgotten;  /* guard_process.forgets when the memo was last cleared */
-    int32_t tid;         /* 0: free to be taken over; atomic */
+    uint64_t forgotten; /* guard_process.forgets when the memo was last cleared; at first another */
+    int32_t tid;        /* 0: free to be taken over; atomic */
     struct thread *next; /* all that were ever made; set once */
     struct thread *free; /* those to be taken over; kept by the pool's lock */
     struct lot_cache lots;
@@ -42,7 +42,8 @@ void thread_init(void);
 
 /*
  * For this thread, from now on; the caller sets guard_own, and until then keeps its handlers' events
- * away. Its guard is zero, its memo clear. NULL when memory is out.
+ * away. Its guard is zero; its memo is another thread's until guard_process.changed() clears it, which
+ * must come first. NULL when memory is out.
  */
 struct thread *thread_acquire(void);
 

@@ -1,0 +1,215 @@
+#include "delta.h"
+
+#include "lot.h"
+#include "site.h"
+
+#include <string.h>
+
+enum {
+    DELTA_SLOTS_MIN = 256, /* 4 KiB: most threads use few lots at a time */
+    DELTA_GROWTH_BITS = 2,
+    DELTA_CLASSES = 4,               /* 256 to 16384 slots: 256 KiB stays in a core's own cache */
+    DELTA_SLOTS_TOTAL_MAX = 1 << 20, /* 16 MiB: then no table grows, though new ones are made */
+    DELTA_POOL_MAX = 256,            /* outgrown tables kept for the next threads */
+    DELTA_EVENTS_ENOUGH = 16,        /* a slot pushed out after so many has earned its place */
+    DELTA_RETRY_TURNS = 1024         /* without memory for a table: between two attempts */
+};
+
+/* Kept by the intern lock. */
+static struct {
+    uint64_t slots; /* of all tables made */
+    uint32_t free_count[DELTA_CLASSES];
+    uint32_t free[DELTA_CLASSES][DELTA_POOL_MAX]; /* first slot of each */
+} pool;
+
+static uint32_t class_slots(unsigned class)
+{
+    return DELTA_SLOTS_MIN << (class * DELTA_GROWTH_BITS);
+}
+
+static unsigned class_of(const struct delta *delta)
+{
+    return (31u - (unsigned)__builtin_clz((delta->mask + 1) / DELTA_SLOTS_MIN)) / DELTA_GROWTH_BITS;
+}
+
+static uint32_t make_table(uint32_t slots)
+{
+    uint32_t first = arena_append(BOX_DELTAS, slots);
+    if (first == BOX_NONE)
+        return BOX_NONE;
+    arena_publish(BOX_DELTAS);
+    pool.slots += slots;
+    return first;
+}
+
+/* The first slot of a table, all zero; BOX_NONE: there is none. */
+static uint32_t take_table(unsigned class)
+{
+    uint32_t first = BOX_NONE, slots = class_slots(class);
+    site_lock();
+    if (pool.free_count[class] > 0)
+        first = pool.free[class][--pool.free_count[class]];
+    else if (class == 0 || pool.slots + slots <= DELTA_SLOTS_TOTAL_MAX)
+        first = make_table(slots);
+    site_unlock();
+    return first;
+}
+
+static void give_table(unsigned class, uint32_t first)
+{
+    site_lock();
+    if (pool.free_count[class] < DELTA_POOL_MAX)
+        pool.free[class][pool.free_count[class]++] = first;
+    site_unlock();
+}
+
+static bool has_table(const struct delta *delta)
+{
+    return delta->slots != &delta->spare;
+}
+
+void delta_init(struct delta *delta)
+{
+    *delta = (struct delta){.slots = &delta->spare};
+    /* One short of a spill: what is counted here goes to the site at once. */
+    delta->spare.base = delta->spare.allocs = delta->spare.frees = INT32_MAX;
+}
+
+/* Adds what the slot holds to its site; the number of events it was. Zeroed first: what a kill cuts off
+   in between is lost, not counted twice. */
+static uint32_t drain(struct box_delta *slot)
+{
+    uint32_t allocs = slot->allocs - slot->base, frees = slot->frees - slot->base;
+    if (!(allocs | frees))
+        return 0;
+    struct box_lot lot = *lot_at(slot->lot);
+    __atomic_store_n(&slot->allocs, slot->base, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->frees, slot->base, __ATOMIC_RELAXED);
+    if (allocs)
+        site_count_alloc(lot.site, allocs, (uint64_t)allocs * lot.size_bytes);
+    if (frees)
+        site_count_free(lot.site, frees, (uint64_t)frees * lot.size_bytes);
+    return allocs + frees;
+}
+
+void delta_spill(struct box_delta *slot)
+{
+    drain(slot);
+}
+
+void delta_fold(struct delta *delta)
+{
+    for (uint32_t i = 0; i <= delta->mask; i++)
+        drain(&delta->slots[i]);
+}
+
+static void adopt(struct delta *delta, unsigned class, uint32_t first)
+{
+    delta->slots = arena_entry(BOX_DELTAS, first);
+    delta->first = first;
+    delta->mask = class_slots(class) - 1;
+}
+
+static void grow(struct delta *delta)
+{
+    unsigned class = class_of(delta);
+    uint32_t first = class + 1 < DELTA_CLASSES ? take_table(class + 1) : BOX_NONE;
+    if (first == BOX_NONE)
+        return;
+    delta_fold(delta);
+    give_table(class, delta->first);
+    adopt(delta, class + 1, first);
+}
+
+/* A slot is to be pushed out: whether this happens too often. */
+static void judge(struct delta *delta)
+{
+    if (!has_table(delta)) {
+        uint32_t first = delta->turns++ % DELTA_RETRY_TURNS == 0 ? take_table(0) : BOX_NONE;
+        if (first == BOX_NONE)
+            return;
+        adopt(delta, 0, first);
+    } else if (delta->turns <= delta->mask) {
+        return;
+    } else if (delta->events / delta->turns < DELTA_EVENTS_ENOUGH) {
+        grow(delta);
+    }
+    delta->turns = 0;
+    delta->events = 0;
+}
+
+struct box_delta *delta_turn(struct delta *delta, uint32_t lot)
+{
+    judge(delta);
+    struct box_delta *slot = &delta->slots[lot & delta->mask];
+    uint32_t events = drain(slot);
+    delta->turns += events != 0;
+    delta->events += events;
+    __atomic_store_n(&slot->lot, lot, __ATOMIC_RELAXED);
+    return slot;
+}
+
+/* Every slot of every table, whoever is writing it. */
+static void each_slot(void (*visit)(struct box_delta *slot, void *context), void *context)
+{
+    const struct arena_table *table = &arena.tables[BOX_DELTAS];
+    /* pairs: arena_publish() */
+    uint64_t count = __atomic_load_n(&arena.header->tables[BOX_DELTAS].count, __ATOMIC_ACQUIRE);
+    for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX; chunk++) {
+        struct box_delta *slots =
+            (struct box_delta *)__atomic_load_n(&table->chunks[chunk], __ATOMIC_ACQUIRE);
+        uint64_t first = box_chunk_entries(table->shift, chunk) - (1ull << table->shift);
+        for (uint64_t i = 0; slots && i < box_chunk_entries(table->shift, chunk); i++)
+            if (first + i < count)
+                visit(&slots[i], context);
+    }
+}
+
+static int64_t live_of(const struct box_delta *slot, struct box_lot *lot)
+{
+    *lot = *lot_at(__atomic_load_n(&slot->lot, __ATOMIC_RELAXED));
+    return (int64_t)__atomic_load_n(&slot->allocs, __ATOMIC_RELAXED) -
+           (int64_t)__atomic_load_n(&slot->frees, __ATOMIC_RELAXED);
+}
+
+static void sum_live(struct box_delta *slot, void *context)
+{
+    struct box_lot lot;
+    int64_t *sum = context, live = live_of(slot, &lot);
+    *sum += live * (int64_t)lot.size_bytes;
+}
+
+int64_t delta_live_bytes(void)
+{
+    int64_t sum = 0;
+    each_slot(sum_live, &sum);
+    return sum;
+}
+
+static void mark_live(struct box_delta *slot, void *unused)
+{
+    (void)unused;
+    struct box_lot lot;
+    int64_t live = live_of(slot, &lot);
+    if (live == 0)
+        return;
+    struct box_site *site = arena_entry(BOX_SITES, lot.site);
+    __atomic_fetch_add(&site->collected_objects, (uint64_t)live, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&site->collected_bytes, (uint64_t)live * lot.size_bytes, __ATOMIC_RELAXED);
+}
+
+void delta_mark(void)
+{
+    each_slot(mark_live, NULL);
+}
+
+static void zero_slot(struct box_delta *slot, void *unused)
+{
+    (void)unused;
+    *slot = (struct box_delta){0};
+}
+
+void delta_reset(void)
+{
+    each_slot(zero_slot, NULL);
+}

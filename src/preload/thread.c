@@ -1,0 +1,139 @@
+#include "thread.h"
+
+#include "spin.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+enum {
+    THREAD_PROBES = 4, /* structs looked at for a dead owner when none is free: of those in use, at
+                           most a third stays behind with threads that ended unseen */
+    THREAD_KEYS_MAX = 32 /* glibc keeps the values of more keys than these in allocated memory */
+};
+
+static struct {
+    struct spin lock; /* keeps `free`, `probed` and taking over; no handler's event comes in */
+    struct thread *first;
+    struct thread *free;
+    struct thread *probed; /* the last struct looked at for a dead owner */
+    uint64_t own_bytes;
+    bool has_key;
+    pthread_key_t key;
+} pool;
+
+static size_t struct_bytes(void)
+{
+    return (sizeof(struct thread) + 4095) & ~(size_t)4095;
+}
+
+struct thread *thread_first(void)
+{
+    /* pairs: make() */
+    return __atomic_load_n(&pool.first, __ATOMIC_ACQUIRE);
+}
+
+bool thread_lives(int32_t tid)
+{
+    return sys_call3(SYS_tgkill, sys_pid(), tid, 0) != -ESRCH;
+}
+
+/* The thread ends. Whatever its later destructors do has it take a struct again. */
+static void give_back(void *context)
+{
+    struct thread *thread = context;
+    if (guard_own != &thread->guard) /* a forked child has shared it out already */
+        return;
+    guard_set_of(&guard_spare, GUARD_RECORDING); /* what handlers do meanwhile is nested */
+    guard_own = NULL;
+    spin_lock(&pool.lock);
+    thread->free = pool.free;
+    pool.free = thread;
+    __atomic_store_n(&thread->tid, 0, __ATOMIC_RELAXED);
+    spin_unlock(&pool.lock);
+    guard_set_of(&guard_spare, GUARD_OUTSIDE);
+}
+
+void thread_init(void)
+{
+    pool.has_key = pthread_key_create(&pool.key, give_back) == 0;
+}
+
+/* Held. One whose thread ended unseen, or whose number this thread has got: numbers are reused. */
+static struct thread *take_dead(int32_t self)
+{
+    for (int i = 0; i < THREAD_PROBES && pool.first; i++) {
+        struct thread *thread = pool.probed ? pool.probed->next : NULL;
+        pool.probed = thread = thread ? thread : pool.first;
+        int32_t tid = __atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
+        if (tid == self || (tid != 0 && !thread_lives(tid)))
+            return thread;
+    }
+    return NULL;
+}
+
+/* Held. */
+static struct thread *make(void)
+{
+    struct thread *thread = sys_pages(struct_bytes());
+    if (!thread)
+        return NULL;
+    delta_init(&thread->delta);
+    thread->next = pool.first;
+    __atomic_fetch_add(&pool.own_bytes, struct_bytes(), __ATOMIC_RELAXED);
+    /* pairs: thread_first(); and gate_close(), which sees it or is seen by its first recording */
+    __atomic_store_n(&pool.first, thread, __ATOMIC_SEQ_CST);
+    return thread;
+}
+
+/* Held. */
+static struct thread *take(int32_t self)
+{
+    struct thread *thread = pool.free;
+    if (thread)
+        pool.free = thread->free;
+    else
+        thread = take_dead(self);
+    return thread ? thread : make();
+}
+
+struct thread *thread_acquire(void)
+{
+    int32_t self = sys_tid();
+    if (__atomic_load_n(guard_process.generation, __ATOMIC_RELAXED) == 0)
+        thread_fork(); /* the parent's threads have left their structs, and perhaps the lock */
+    spin_lock(&pool.lock);
+    struct thread *thread = take(self);
+    if (thread)
+        __atomic_store_n(&thread->tid, self, __ATOMIC_RELAXED);
+    spin_unlock(&pool.lock);
+    if (!thread)
+        return NULL;
+    __atomic_store_n(&thread->guard.word, 0, __ATOMIC_SEQ_CST);
+    thread->guard = (struct guard_thread){0};
+    thread->forgotten = UINT64_MAX;
+    if (pool.has_key && pool.key < THREAD_KEYS_MAX)
+        pthread_setspecific(pool.key, thread);
+    return thread;
+}
+
+void thread_fork(void)
+{
+    struct guard_thread *own = guard_own;
+    spin_reset(&pool.lock);
+    pool.free = pool.probed = NULL;
+    for (struct thread *thread = pool.first; thread; thread = thread->next) {
+        thread->tid = &thread->guard == own ? sys_tid() : 0;
+        if (thread->tid != 0)
+            continue;
+        thread->guard.word = 0;
+        thread->free = pool.free;
+        pool.free = thread;
+    }
+}
+
+uint64_t thread_own_bytes(void)
+{
+    return __atomic_load_n(&pool.own_bytes, __ATOMIC_RELAXED);
+}
