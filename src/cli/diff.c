@@ -1,5 +1,6 @@
 #include "diff.h"
 
+#include "diff_estimate.h"
 #include "diff_key.h"
 #include "diff_object.h"
 #include "format/pprof.h"
@@ -17,8 +18,9 @@ struct merge {
     struct profile *base, *fresh, *result;
     struct diff_objects objects;
     struct diff_keys keys;
-    int *types[DIFF_SIDES];   /* of each type of the result, its index on that side */
-    double *scale;            /* of each type, for the fresh side's values */
+    int *types[DIFF_SIDES]; /* of each type of the result, its index on that side */
+    double *scale;          /* of each type, for the fresh side's values */
+    struct diff_estimates estimates;
     uint32_t *base_locations; /* where locations of the base went; LOCATION_NONE: nowhere yet */
     uint32_t *same_locations; /* for each frame token the fresh location it is alone on */
     uint32_t frame_count;     /* frame tokens */
@@ -218,6 +220,7 @@ static struct sample *put_sample(struct merge *merge, enum diff_side side,
     copy->locations = profile_alloc(result, sample->depth, sizeof *copy->locations);
     copy->values = profile_alloc(result, result->type_count, sizeof *copy->values);
     copy->base = profile_alloc(result, result->type_count, sizeof *copy->base);
+    diff_estimates_begin(&merge->estimates, result, copy);
     for (size_t i = 0; i < sample->depth; i++)
         copy->locations[i] = side == DIFF_FRESH ? sample->locations[i]
                                                 : import_location(merge, sample->locations[i]);
@@ -237,17 +240,25 @@ static void add_values(struct merge *merge, enum diff_side side, struct sample *
             into->base[i] = value_sum(into->base[i], value);
         }
     }
+    diff_estimates_add(&merge->estimates, side, into, sample);
+}
+
+static void scale_sample(const struct merge *merge, struct sample *sample)
+{
+    for (size_t type = 0; type < merge->result->type_count; type++) {
+        double scale = merge->scale[type];
+        if (scale == 1)
+            continue;
+        sample->values[type] = value_scaled(sample->values[type], scale);
+        diff_estimates_scale(&merge->estimates, sample, type, scale);
+    }
 }
 
 /* Scales the fresh side, once equal stacks are one: their sum is rounded, not each. */
 static void scale_samples(struct merge *merge)
 {
-    struct profile *result = merge->result;
-    for (size_t i = 0; i < result->sample_count; i++)
-        for (size_t type = 0; type < result->type_count; type++)
-            if (merge->scale[type] != 1)
-                result->samples[i].values[type] =
-                    value_scaled(result->samples[i].values[type], merge->scale[type]);
+    for (size_t i = 0; i < merge->result->sample_count; i++)
+        scale_sample(merge, &merge->result->samples[i]);
 }
 
 static void add_side(struct merge *merge, enum diff_side side, const struct profile *profile)
@@ -331,6 +342,7 @@ static void merge_clear(struct merge *merge)
     diff_objects_clear(&merge->objects);
     free(merge->types[DIFF_BASE]);
     free(merge->types[DIFF_FRESH]);
+    diff_estimates_clear(&merge->estimates);
     free(merge->scale);
     free(merge->base_locations);
     free(merge->same_locations);
@@ -355,7 +367,10 @@ struct profile *profile_diff(struct profile *base, struct profile *fresh,
         }
         diff_objects_compare(&merge.objects, base, fresh);
         choose_scale(&merge, options->normalize);
+        diff_estimates_open(&merge.estimates, base, fresh, merge.types, merge.result->type_count);
         merge_samples(&merge);
+        if (!options->normalize)
+            diff_estimates_tighten(&merge.estimates, merge.result);
         *match = match_of(&merge.objects);
     }
     merge_clear(&merge);

@@ -97,3 +97,9 @@ void json_real(struct json *json, const char *key, double number)
     put_key(json, key);
     fprintf(json->out, "%.4f", number);
 }
+
+void json_truth(struct json *json, const char *key, bool truth)
+{
+    put_key(json, key);
+    fputs(truth ? "true" : "false", json->out);
+}

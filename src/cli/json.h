@@ -24,6 +24,7 @@ void json_open(struct json *json, const char *key, char bracket); /* '{' or '[' 
 void json_close(struct json *json, char bracket);                 /* '}' or ']' */
 void json_text(struct json *json, const char *key, const char *text);
 void json_number(struct json *json, const char *key, int64_t number);
+void json_truth(struct json *json, const char *key, bool truth);
 /* With four decimals. */
 void json_real(struct json *json, const char *key, double number);
 

@@ -8,8 +8,10 @@
 #define HEAPDIFF_CLI_RENDER_H
 
 #include "diff.h"
+#include "number_text.h"
 #include "options.h"
 #include "page.h"
+#include "tree.h"
 
 struct report {
     const struct options *options;
@@ -39,5 +41,12 @@ void render_json(FILE *out, const struct report *report);
 /* Type and unit of what is shown, and the style of its numbers. */
 const struct value_type *report_type(const struct report *report);
 struct number_style report_style(const struct report *report);
+
+/* " +- 4.1 MiB", what the sum of a sampled profile may be off by, and whether a change of it is noise;
+   "" for an exact one. */
+struct interval_text {
+    char text[2 * NUMBER_TEXT_BYTES];
+};
+struct interval_text report_interval(const struct report *report, int64_t value, double variance);
 
 #endif

@@ -1,6 +1,7 @@
 #include "render.h"
 
 #include "character.h"
+#include "estimate.h"
 #include "memory.h"
 #include "name_text.h"
 #include "summary.h"
@@ -21,6 +22,17 @@ struct number_style report_style(const struct report *report)
     struct number_style style;
     number_style_choose(&style, report_type(report)->unit, report->options->unit);
     return style;
+}
+
+struct interval_text report_interval(const struct report *report, int64_t value, double variance)
+{
+    struct number_style style = report_style(report);
+    struct interval_text interval = {""};
+    if (variance > 0)
+        snprintf(interval.text, sizeof interval.text, " +- %s%s",
+                 number_text(estimate_interval(variance), &style).text,
+                 report->base && estimate_is_noise(value, variance) ? " (within noise)" : "");
+    return interval;
 }
 
 static struct number_style bytes_style(const struct report *report)
@@ -119,6 +131,46 @@ static void put_moments(const struct page *page, const struct summary *base,
     page_format(page, PAINT_DIM, "%s\n", match_text(match));
 }
 
+/* How exact. */
+
+/* "512 KiB": periods are round numbers more often than not. */
+static struct number_text period_text(int64_t period_bytes)
+{
+    struct number_style style;
+    number_style_choose(&style, "bytes", "auto");
+    struct number_text number = number_text(period_bytes, &style);
+    char *zero = strstr(number.text, ".0 ");
+    if (zero)
+        memmove(zero, zero + 2, strlen(zero + 2) + 1);
+    return number;
+}
+
+static void put_side_period(const struct page *page, const char *side,
+                            const struct summary *summary)
+{
+    if (summary->period_bytes)
+        page_format(page, PAINT_PLAIN, "%ssampled every %s", side,
+                    period_text(summary->period_bytes).text);
+    else
+        page_format(page, PAINT_PLAIN, "%sexact", side);
+}
+
+/* Nothing is said where everything was recorded. */
+static void put_periods(const struct page *page, const struct report *report,
+                        const struct summary *base, const struct summary *fresh)
+{
+    if (fresh->period_bytes == 0 && base->period_bytes == 0)
+        return;
+    page_put(page, PAINT_PLAIN, "  ");
+    if (report->base && base->period_bytes != fresh->period_bytes) {
+        put_side_period(page, "old ", base);
+        put_side_period(page, ", new ", fresh);
+    } else {
+        put_side_period(page, "", fresh);
+    }
+    page_put(page, PAINT_PLAIN, ": estimates, +- is their 95 % interval\n");
+}
+
 /* How much. */
 
 struct figure {
@@ -127,6 +179,34 @@ struct figure {
     int64_t base, fresh;
     char note[2 * NUMBER_TEXT_BYTES];
 };
+
+/* Of the change of the live bytes, which are not scaled as sites may be. */
+static double change_variance(const struct report *report, const struct summary *base,
+                              const struct summary *fresh)
+{
+    if (report->options->normalize)
+        return base->live_variance + fresh->live_variance;
+    return estimate_profile_variance(report->shown, profile_type(report->shown, "inuse_space"));
+}
+
+/* Under the live bytes: how far they may be off. */
+static void put_intervals(const struct page *page, const struct report *report,
+                          const struct summary *base, const struct summary *fresh)
+{
+    struct number_style style = bytes_style(report);
+    double variances[] = {fresh->live_variance, 0, 0};
+    if (report->base) {
+        variances[0] = base->live_variance;
+        variances[1] = fresh->live_variance;
+        variances[2] = change_variance(report, base, fresh);
+    }
+    page_put(page, PAINT_PLAIN, "  ");
+    page_left(page, PAINT_DIM, "  +-", LABEL_COLUMNS);
+    for (int i = 0; i < (report->base ? 3 : 1); i++)
+        page_right(page, PAINT_DIM, number_text(estimate_interval(variances[i]), &style).text,
+                   FIGURE_COLUMNS);
+    page_put(page, PAINT_PLAIN, "\n");
+}
 
 static void put_figure(const struct page *page, const struct report *report,
                        const struct figure *figure)
@@ -209,8 +289,11 @@ static void put_figures(const struct page *page, const struct report *report,
     page_put(page, PAINT_PLAIN, "\n");
     if (two)
         put_columns(page);
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
         put_figure(page, report, &figures[i]);
+        if (i == 0 && live && base->live_variance + fresh->live_variance > 0)
+            put_intervals(page, report, base, fresh);
+    }
 }
 
 /* What is missing. */
@@ -254,6 +337,7 @@ void render_head(const struct page *page, const struct report *report)
     } else {
         put_moment(page, "at", &fresh);
     }
+    put_periods(page, report, &base, &fresh);
     put_figures(page, report, &base, &fresh);
     if (fresh.unwind_checked)
         page_format(page, PAINT_PLAIN, "  stacks compared with libunwind's: %s\n",

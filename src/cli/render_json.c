@@ -1,5 +1,6 @@
 #include "render.h"
 
+#include "estimate.h"
 #include "format/pprof.h"
 #include "json.h"
 #include "memory.h"
@@ -26,6 +27,13 @@ static void put_known(struct json *json, const char *key, int64_t number)
         json_number(json, key, number);
 }
 
+/* Of an estimate: half the width of its 95 % interval. */
+static void put_interval(struct json *json, const char *key, double variance)
+{
+    if (variance > 0)
+        json_number(json, key, estimate_interval(variance));
+}
+
 /* Everything about one side but its sites. */
 static void put_side(struct json *json, const char *key, const char *path,
                      const struct profile *profile)
@@ -44,8 +52,10 @@ static void put_side(struct json *json, const char *key, const char *path,
     put_known(json, "start_time_ns", summary.start_time_ns);
     put_known(json, "snapshot_time_ns", summary.time_ns);
     put_known(json, "collection_time_ns", summary.collection_time_ns);
+    put_known(json, "sample_period_bytes", summary.period_bytes);
     if (summary.has_live)
         json_number(json, "live_bytes", summary.live_bytes);
+    put_interval(json, "live_bytes_interval", summary.live_variance);
     if (summary.live_objects >= 0)
         json_number(json, "live_objects", summary.live_objects);
     if (summary.has_live && summary.has_kinds) {
@@ -115,10 +125,14 @@ static void put_row(struct json *json, const struct report *report, const struct
                     uint32_t index)
 {
     const struct tree_node *node = &tree->nodes[index];
+    double variance = estimate_node_variance(tree, node);
     json_open(json, NULL, '{');
     put_place(json, tree, node);
     json_text(json, "kind", node->kind);
     json_number(json, "flat", node->flat);
+    put_interval(json, "flat_interval", variance);
+    if (report->base && variance > 0)
+        json_truth(json, "within_noise", estimate_is_noise(node->flat, variance));
     json_real(json, "flat_percent", percent_of(node->flat, tree->total));
     json_number(json, "cum", node->cum);
     json_real(json, "cum_percent", percent_of(node->cum, tree->total));
@@ -201,6 +215,25 @@ static void put_frame(struct json *json, const struct profile *profile,
     json_close(json, '}');
 }
 
+/* Of the types that are estimates. */
+static void put_intervals(struct json *json, const struct profile *profile,
+                          const struct sample *sample)
+{
+    bool open = false;
+    if (estimate_period(profile) == 0 && !sample->variances)
+        return;
+    for (size_t i = 0; i < profile->type_count; i++) {
+        struct estimate estimate = estimate_of(profile, (int)i);
+        double variance = estimate_variance(&estimate, sample);
+        if (variance > 0 && !open)
+            json_open(json, "intervals", '{');
+        open |= variance > 0;
+        put_interval(json, profile->types[i].type, variance);
+    }
+    if (open)
+        json_close(json, '}');
+}
+
 static void put_labels(struct json *json, const struct sample *sample)
 {
     json_open(json, "labels", '{');
@@ -275,6 +308,7 @@ static void put_site(struct json *json, const struct report *report, const struc
     put_values(json, "values", report, sample->values);
     if (sample->base)
         put_values(json, "base", report, sample->base);
+    put_intervals(json, report->shown, sample);
     put_labels(json, sample);
     json_open(json, "stack", '[');
     for (size_t i = 0; i < sample->depth; i++)
@@ -319,6 +353,7 @@ void render_json(FILE *out, const struct report *report)
         json_text(&json, "matched_by", match_name(report->match));
     }
     json_number(&json, "total", tree.kept);
+    put_interval(&json, "total_interval", estimate_kept_variance(&tree));
     json_number(&json, "percent_of", tree.total);
     put_rows(&json, report, &tree);
     put_sites(&json, report);

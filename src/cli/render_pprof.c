@@ -2,6 +2,7 @@
 #include "render.h"
 
 #include "character.h"
+#include "estimate.h"
 #include "memory.h"
 #include "name_text.h"
 #include "value.h"
@@ -120,10 +121,15 @@ static void put_caption(const struct table *table)
     int64_t shown = 0;
     for (size_t i = 0; i < table->row_count; i++)
         shown = value_sum(shown, table->tree.nodes[table->rows[i]].flat);
+    struct interval_text interval =
+        report_interval(table->report, table->tree.kept, estimate_kept_variance(&table->tree));
     page_format(page, PAINT_PLAIN, "\n%s: nodes shown account for %s, %s of %s\n",
                 name_plain(type->type).text, number_text(shown, &style).text,
                 number_percent(shown, table->tree.total).text,
                 number_text(table->tree.total, &style).text);
+    if (interval.text[0])
+        page_format(page, PAINT_PLAIN, "all nodes: %s%s\n",
+                    number_text(table->tree.kept, &style).text, interval.text);
     if (table->dropped > 0)
         page_format(page, PAINT_DIM, "%zu nodes with cum below %s are left out (--nodefraction)\n",
                     table->dropped, number_text(table->cutoff, &style).text);
@@ -291,6 +297,19 @@ static void put_labels(const struct table *table, const struct sample *sample)
     }
 }
 
+/* In the way of a label. */
+static void put_interval(const struct table *table, const struct sample *sample)
+{
+    struct estimate estimate = estimate_of(table->tree.profile, table->report->type);
+    double variance = estimate_variance(&estimate, sample);
+    struct interval_text interval =
+        report_interval(table->report, sample->values[table->report->type], variance);
+    if (!interval.text[0])
+        return;
+    page_right(table->page, PAINT_DIM, "estimate", table->value_columns);
+    page_format(table->page, PAINT_PLAIN, ": %s\n", interval.text);
+}
+
 static void put_frame(const struct page *page, const struct tree_frame *frame)
 {
     if (!frame->function) {
@@ -310,6 +329,7 @@ static void put_trace(const struct table *table, size_t index)
     const struct sample *sample = &table->tree.profile->samples[index];
     put_rule(table);
     put_labels(table, sample);
+    put_interval(table, sample);
     put_value(table, sample->values[table->report->type]);
     struct tree_walk walk = tree_walk_begin(&table->tree, index);
     bool first = true;

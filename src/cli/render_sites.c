@@ -2,10 +2,12 @@
 
 #include "chain.h"
 #include "character.h"
+#include "estimate.h"
 #include "memory.h"
 #include "name_text.h"
 #include "value.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +24,15 @@ enum {
 static const double SHARE_TOLD =
     0.95; /* a caller below this share of the step before it is marked */
 
-enum column { COLUMN_VALUE, COLUMN_PERCENT, COLUMN_NOW, COLUMN_OBJECTS, COLUMN_KIND, COLUMNS };
+enum column {
+    COLUMN_VALUE,
+    COLUMN_INTERVAL,
+    COLUMN_PERCENT,
+    COLUMN_NOW,
+    COLUMN_OBJECTS,
+    COLUMN_KIND,
+    COLUMNS
+};
 
 struct cell {
     char text[NUMBER_TEXT_BYTES];
@@ -30,6 +40,7 @@ struct cell {
 
 struct row {
     uint32_t node;
+    bool noise; /* a change that may as well be none */
     struct cell cells[COLUMNS];
 };
 
@@ -87,9 +98,12 @@ static struct row row_of(const struct table *table, uint32_t index, bool kinds)
     const struct tree_node *node = &table->tree.nodes[index];
     struct number_style style = report_style(table->report);
     bool compared = table->report->base != NULL;
-    struct row row = {.node = index};
+    double variance = estimate_node_variance(&table->tree, node);
+    struct row row = {.node = index, .noise = compared && estimate_is_noise(node->flat, variance)};
     row.cells[COLUMN_VALUE] = cell_of(compared ? number_text_signed(node->flat, &style)
                                                : number_text(node->flat, &style));
+    if (variance > 0)
+        row.cells[COLUMN_INTERVAL] = cell_of(number_text(estimate_interval(variance), &style));
     row.cells[COLUMN_PERCENT] = cell_of(number_percent(node->flat, table->tree.total));
     if (compared)
         row.cells[COLUMN_NOW] =
@@ -105,7 +119,7 @@ static struct row row_of(const struct table *table, uint32_t index, bool kinds)
 static const char *title_of(const struct table *table, enum column column)
 {
     bool compared = table->report->base != NULL;
-    static const char *const titles[COLUMNS] = {"", "%", "now", "objects", "kind"};
+    static const char *const titles[COLUMNS] = {"", "+-", "%", "now", "objects", "kind"};
     if (column == COLUMN_VALUE)
         return compared ? "growth" : "size";
     return titles[column];
@@ -163,7 +177,9 @@ static void collect_rows(struct table *table)
 static enum paint paint_of(const struct table *table, const struct row *row, enum column column)
 {
     int64_t flat = table->tree.nodes[row->node].flat;
-    if (column == COLUMN_VALUE && table->report->base)
+    if (column == COLUMN_INTERVAL)
+        return PAINT_DIM;
+    if (column == COLUMN_VALUE && table->report->base && !row->noise)
         return flat > 0 ? PAINT_GROWN : PAINT_SHRUNK;
     return PAINT_PLAIN;
 }
@@ -257,14 +273,18 @@ static void step_text(const struct chain_step *step, double share_before, char *
     snprintf(text, room, "< %.200s%s%s", name.text[0] ? name.text : "?", times, percent);
 }
 
-/* Callers, as many as fit into a line under the figures. */
-static void put_callers(const struct table *table, uint32_t node)
+/* Callers, as many as fit into a line under the figures; before them what the row is worth. */
+static void put_callers(const struct table *table, const struct row *row)
 {
+    static const char noise[] = "  within noise"; /* as wide as the callers are set off */
+    static_assert(sizeof noise - 1 == CALLERS_COLUMN, "callers stand in line");
     const struct page *page = table->page;
-    struct chain chain = chain_of(&table->tree, node);
+    struct chain chain = chain_of(&table->tree, row->node);
     size_t column = CALLERS_COLUMN;
     double share = 1;
-    if (chain.count > 0)
+    if (row->noise)
+        page_put(page, PAINT_DIM, noise);
+    else if (chain.count > 0)
         page_spaces(page, CALLERS_COLUMN);
     for (size_t i = 0; i < chain.count; i++) {
         char text[256];
@@ -275,7 +295,7 @@ static void put_callers(const struct table *table, uint32_t node)
             break;
         page_format(page, PAINT_DIM, " %s", text);
     }
-    page_put(page, PAINT_PLAIN, chain.count > 0 ? "\n" : "");
+    page_put(page, PAINT_PLAIN, chain.count > 0 || row->noise ? "\n" : "");
 }
 
 static void put_caption(const struct table *table)
@@ -284,14 +304,16 @@ static void put_caption(const struct table *table)
     const struct report *report = table->report;
     struct number_style style = report_style(report);
     struct name_text type = name_plain(report_type(report)->type);
+    struct interval_text interval =
+        report_interval(report, table->tree.kept, estimate_kept_variance(&table->tree));
     page_put(page, PAINT_PLAIN, "\n");
     if (!report->base || table->tree.total == 0) {
-        page_format(page, PAINT_PLAIN, "%s: %s\n", type.text,
-                    number_text(table->tree.kept, &style).text);
+        page_format(page, PAINT_PLAIN, "%s: %s%s\n", type.text,
+                    number_text(table->tree.kept, &style).text, interval.text);
         return;
     }
-    page_format(page, PAINT_PLAIN, "%s: %s, %% of %s %s\n", type.text,
-                number_text_signed(table->tree.kept, &style).text,
+    page_format(page, PAINT_PLAIN, "%s: %s%s, %% of %s %s\n", type.text,
+                number_text_signed(table->tree.kept, &style).text, interval.text,
                 number_text(table->tree.total, &style).text,
                 report->options->relative ? "in the base" : "that changed");
 }
@@ -334,7 +356,7 @@ void render_sites(const struct page *page, const struct report *report)
     for (size_t i = 0; i < table.row_count; i++) {
         put_cells(&table, &table.rows[i]);
         put_name(&table, &table.tree.nodes[table.rows[i].node]);
-        put_callers(&table, table.rows[i].node);
+        put_callers(&table, &table.rows[i]);
     }
     put_rest(&table);
     free(table.rows);

@@ -1,5 +1,6 @@
 #include "summary.h"
 
+#include "estimate.h"
 #include "format/pprof.h"
 #include "value.h"
 
@@ -58,10 +59,14 @@ struct summary summary_of(const struct profile *profile)
         .own_bytes = fact(profile, PPROF_FACT_OWN),
         .unwind_checked = fact(profile, PPROF_FACT_UNWIND_CHECKED),
         .collection_time_ns = fact(profile, PPROF_FACT_COLLECTION_TIME),
+        .period_bytes = estimate_period(profile),
     };
     if (summary.time_ns == 0)
         summary.time_ns = profile->time_nanos;
     add_live(&summary, profile);
+    if (summary.has_live)
+        summary.live_variance =
+            estimate_profile_variance(profile, profile_type(profile, "inuse_space"));
     return summary;
 }
 
@@ -88,6 +93,7 @@ size_t summary_losses(const struct profile *base, const struct profile *profile,
         {PPROF_FACT_LOST_UNWIND, "outer frames of stacks whose unwind information ends early"},
         {PPROF_FACT_UNWIND_DIFFER, "stacks that differ from libunwind's (unwind=check)"},
         {PPROF_FACT_LOST_SNAPSHOTS, "snapshots that could not be written"},
+        {PPROF_FACT_UNCLEAN_CUTS, "moments at which a busy thread could not be waited for"},
         {PPROF_FACT_SPILLED, "parts of the tables that found no room in the black box"},
     };
     size_t count = 0;

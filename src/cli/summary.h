@@ -19,6 +19,8 @@ struct summary {
     bool has_live, has_kinds;                     /* inuse_space; mem_kind labels */
     int64_t live_bytes, live_objects;             /* objects -1: unknown */
     int64_t malloc_bytes, mmap_bytes;             /* with has_kinds */
+    int64_t period_bytes;                         /* between samples; 0: everything was recorded */
+    double live_variance;                         /* of live_bytes, when sampled */
     int64_t rss_bytes, rss_peak_bytes, own_bytes; /* 0: unknown */
     int64_t unwind_checked;                       /* stacks compared with libunwind's; 0: none */
     int64_t collection_time_ns;                   /* 0: none */
@@ -31,7 +33,7 @@ struct summary_loss {
     const char *key, *text;
     int64_t base, count;
 };
-enum { SUMMARY_LOSSES_MAX = 8 };
+enum { SUMMARY_LOSSES_MAX = 9 };
 
 /* Fills in what is not zero on both sides (`base` NULL: there is one side); returns how many. */
 size_t summary_losses(const struct profile *base, const struct profile *profile,

@@ -19,7 +19,8 @@ FOLDERS = {
     "preload": {"preload", "format", "include"},
     "cli": {"cli", "format"},
 }
-FORMAT_SYSTEM_HEADERS = {"assert.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
+FORMAT_SYSTEM_HEADERS = {"assert.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h",
+                         "cpuid.h", "emmintrin.h", "wmmintrin.h"}  # the last: instructions, no code
 PRELOAD_FORBIDDEN_HEADERS = {"stdio.h", "libunwind.h", "uthash.h", "zlib.h", "threads.h"}
 # The reference that the tests compare with: compiled against libunwind, resolved by dlsym.
 PRELOAD_EXCEPTIONS = {("unwind_reference.c", "libunwind.h")}

@@ -32,6 +32,13 @@ CASES = {
     "addresses.txt": "-top -addresses new.prof",
     "tree.txt": "-tree -base old.prof new.prof",
     "traces.txt": "-traces -top 3 new.prof",
+    "sampled.txt": "sampled_new.prof",
+    "sampled_growth.txt": "--base sampled_old.prof sampled_new.prof",
+    "sampled_from_exact.txt": "--base old.prof sampled_new.prof",
+    "sampled_top.txt": "-top -base sampled_old.prof sampled_new.prof",
+    "sampled_traces.txt": "-traces -top 2 sampled_new.prof",
+    "sampled_objects.txt": "-inuse_objects -normalize -base sampled_old.prof sampled_new.prof",
+    "sampled.json": "--json --base sampled_old.prof sampled_new.prof",
     "report.json": "--json --base old.prof new.prof",
     "size.json": "--json -top -alloc_space new.prof",
 }

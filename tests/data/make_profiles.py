@@ -99,7 +99,7 @@ class Writer:
         return bytes_field(2, bytes_field(1, b"".join(map(varint, ids)))
                            + bytes_field(2, b"".join(map(varint, values))) + bytes_field(3, label))
 
-    def profile(self, samples, facts):
+    def profile(self, samples, facts, period=1):
         out = b"".join(bytes_field(1, number_field(1, self.text(name))
                                    + number_field(2, self.text(unit))) for name, unit in TYPES)
         out += b"".join(self.sample(*sample) for sample in samples)
@@ -112,7 +112,7 @@ class Writer:
         out += number_field(9, facts["snapshot_time_ns"])
         out += bytes_field(11, number_field(1, self.text("space"))
                            + number_field(2, self.text("bytes")))
-        out += number_field(12, 1) + number_field(14, self.text("inuse_space"))
+        out += number_field(12, period) + number_field(14, self.text("inuse_space"))
         return out + b"".join(bytes_field(6, text.encode()) for text in self.texts)
 
 
@@ -147,6 +147,21 @@ NEW = [
     ("xmalloc log_line main", "malloc", 1, 64),
     ("index_reload index_reload index_reload main", "malloc", 1000, 1000),
 ]
+PERIOD = 64 << 10
+SAMPLED_OLD = [
+    ("copy_header|parse_request serve start_thread", "malloc", 4830, 458824),
+    ("pool_open main", "mmap", 1, 8 << 20),
+    ("new push_back cache_put serve start_thread", "malloc", 740, 592000),
+    ("log_line main", "malloc", 2, 65536),
+    ("evict serve start_thread", "malloc", 256, 65664),
+]
+SAMPLED_NEW = [
+    ("copy_header|parse_request serve start_thread", "malloc", 86205, 8189475),
+    ("xmalloc session_new serve start_thread", "malloc", 128, 65792),
+    ("pool_open main", "mmap", 2, 16 << 20),
+    ("new push_back cache_put serve start_thread", "malloc", 493, 394400),
+    ("log_line main", "malloc", 2, 65536),
+]
 
 
 def write(directory, name, data, packed=True):
@@ -160,6 +175,12 @@ def main(directory):
     new = facts(812, 660, 62 << 20, lost_nested_events=3, unwind_ends=0)
     write(directory, "new.prof", Writer("0a" * 20, 0).profile(NEW, new))
     write(directory, "moved.prof", Writer("0a" * 20, 0x1230000).profile(NEW, new), packed=False)
+    # What a sampled run says of the same: copies of the headers were met 125 times, the session once
+
+    sampled_old = Writer("0a" * 20, 0).profile(SAMPLED_OLD, facts(812, 60, 31 << 20), PERIOD)
+    write(directory, "sampled_old.prof", sampled_old)
+    write(directory, "sampled_new.prof", Writer("0a" * 20, 0x40000).profile(
+        SAMPLED_NEW, facts(812, 660, 62 << 20, options="sample=64k"), PERIOD))
     rebuilt = facts(9100, 660, 62 << 20)
     write(directory, "rebuilt.prof", Writer("0b" * 20, 0x1230000).profile(NEW, rebuilt))
 

@@ -32,12 +32,16 @@ static void writes_nested_values(void **state)
     json_open(&json, "b", '[');
     json_real(&json, NULL, 0.5);
     json_text(&json, NULL, "t");
+    json_truth(&json, NULL, true);
+    json_truth(&json, NULL, false);
     json_close(&json, ']');
     json_open(&json, "c", '{');
     json_close(&json, '}');
     json_number(&json, "d", 1);
     json_close(&json, '}');
-    assert_text(&json, "{\n  \"a\": -5,\n  \"b\": [0.5000, \"t\"],\n  \"c\": {},\n  \"d\": 1\n}\n");
+    assert_text(
+        &json,
+        "{\n  \"a\": -5,\n  \"b\": [0.5000, \"t\", true, false],\n  \"c\": {},\n  \"d\": 1\n}\n");
 }
 
 static void escapes_texts(void **state)

@@ -38,6 +38,20 @@ static void tells_what_is_known(void **state)
     profile_free(profile);
 }
 
+static void says_how_far_estimates_may_be_off(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_with("m;a 200 100000 malloc\nm;b 1 4096 mmap\n", NULL, 0);
+    assert_int_equal(summary_of(profile).period_bytes, 0);
+    assert_true(summary_of(profile).live_variance == 0);
+    profile->period_type = (struct value_type){"space", "bytes"};
+    profile->period = 1 << 20;
+    assert_int_equal(summary_of(profile).period_bytes, 1 << 20);
+    double variance = summary_of(profile).live_variance; /* about N m R, objects are so small */
+    assert_true(variance > 1.04e11 && variance < 1.05e11);
+    profile_free(profile);
+}
+
 static void makes_do_with_a_foreign_profile(void **state)
 {
     (void)state;
@@ -82,6 +96,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_what_is_known),
+        cmocka_unit_test(says_how_far_estimates_may_be_off),
         cmocka_unit_test(makes_do_with_a_foreign_profile),
         cmocka_unit_test(lists_losses_that_are_not_zero),
     };
