@@ -56,9 +56,10 @@ enum box_kind { BOX_KIND_MALLOC = 0, BOX_KIND_MMAP = 1, BOX_KINDS = 2 };
 
 /* One allocation site: a stack and a kind. Counters only grow; live = alloc - free. */
 struct box_site {
-    uint32_t node;  /* leaf of its stack in BOX_NODES */
-    uint16_t kind;  /* enum box_kind */
-    uint16_t flags; /* BOX_SITE_* */
+    uint32_t node;      /* leaf of its stack in BOX_NODES */
+    uint8_t kind;       /* enum box_kind */
+    uint8_t large_lots; /* the process's own: lots it has made of blocks of 1 KiB and more */
+    uint16_t flags;     /* BOX_SITE_* */
     uint64_t alloc_objects;
     uint64_t alloc_bytes; /* requested bytes */
     uint64_t free_objects;

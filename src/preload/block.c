@@ -1,333 +1,314 @@
 #include "block.h"
 
-#include "plate.h"
-
 #include <assert.h>
-#include <stddef.h>
-#include <string.h>
 
 /*
- * The shadow is made of plates. The root holds a leaf's address for each 64 MiB of address space. A
- * leaf's words are entries: one for each KiB, then one for each 16 bytes:
+ * Small entries are described in block.h. Large ones, one for each KiB:
  *
- *   bits 0-23 site | 24-27 epoch | 28 first | 29-34 place | 35-63 size code
+ *   bits 0-3 epoch | 4-9 the address's own | 10: 0 | 11-37 lot | 38-63 rest of another block's size
+ *   bits 0-3 epoch | 4-9 the address's own | 10: 1 | 11-34 site | 35 huge | 36-63 size
  *
- * A size code of 0 means no block starts here. Small entries keep size + 1. Large entries keep the
- * block's place in its KiB (in units of 16 bytes) and the size, or, with BLOCK_HUGE set, its low 28 bits;
- * the high ones are then in the next KiB's entry (code 0), which the same block owns.
+ * A size past 28 bits is huge: its high bits are the rest in the next KiB's entry, which the
+ * same block owns. A lot of 0 means that no block starts in this KiB.
  */
 enum {
-    BLOCK_ADDRESS_BITS = 48, /* aarch64; x86_64 has 47. More is for those who ask for it */
-    BLOCK_LEAF_BITS = 26,    /* 64 MiB: 33 MiB of address space a leaf works under `ulimit -v` */
-    BLOCK_SMALL_BITS = 4,
     BLOCK_LARGE_BITS = 10,
+    BLOCK_LARGE_CELLS = PLATE_PAGE_BYTES / 8, /* of a page */
+    BLOCK_LARGE_SHELVES = 1 << (BLOCK_ADDRESS_BITS - BLOCK_LARGE_BITS - 9 - PLATE_SHELF_BITS),
 
-    BLOCK_ROOT_WORDS = 1 << (BLOCK_ADDRESS_BITS - BLOCK_LEAF_BITS),
-    BLOCK_LARGE_WORDS = 1 << (BLOCK_LEAF_BITS - BLOCK_LARGE_BITS),
-    BLOCK_SMALL_WORDS = 1 << (BLOCK_LEAF_BITS - BLOCK_SMALL_BITS),
-    BLOCK_LEAF_WORDS = BLOCK_LARGE_WORDS + BLOCK_SMALL_WORDS,
-
-    BLOCK_TAG_MASK = (1 << 29) - 1,
-    BLOCK_PLACE_AT = 29,
-    BLOCK_CODE_AT = 35
+    LARGE_LOT_AT = 11,
+    LARGE_REST_AT = 38,
+    LARGE_SITE_AT = 11,
+    LARGE_SIZE_AT = 36,
+    LARGE_SIZE_BITS = 28
 };
 
-#define BLOCK_PLACE_MASK ((uint64_t)63)
-#define BLOCK_HUGE       ((uint64_t)1 << 28)
+#define LARGE_PLACE_MASK ((uint64_t)(BLOCK_LARGE_BYTES - BLOCK_ALIGN))
+#define LARGE_DIRECT     ((uint64_t)1 << BLOCK_LARGE_BITS)
+#define LARGE_HUGE       ((uint64_t)1 << 35)
+#define LARGE_REST_MASK  (UINT64_MAX << LARGE_REST_AT)
 
-static_assert(offsetof(struct block, size_bytes) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-              "the fields before the size are one word, the first in its lowest bits");
 static_assert(BLOCK_LARGE_BYTES == 1 << BLOCK_LARGE_BITS, "one large block a KiB");
+static_assert(BLOCK_LARGE_CELLS == 1 << 9 && BLOCK_PAGE_CELLS == 1 << 10,
+              "the shelves reach as far as addresses do");
+static_assert((uint64_t)LOT_MAX << BLOCK_LOT_AT <= UINT32_MAX, "a lot fits into a small entry");
+static_assert((uint64_t)LOT_MAX << LARGE_LOT_AT < (1ull << LARGE_REST_AT), "and into a large one");
+static_assert(BLOCK_EPOCHS <= BLOCK_ALIGN, "an epoch lies below the address's bits");
+
+struct block_shadow block_shadow;
+
+static const struct plate small = {block_shadow.shelves, block_shadow.marks, BLOCK_SMALL_SHELVES};
 
 static struct {
-    uint64_t root;     /* address of the root plate, set once by root_get() */
-    size_t root_words; /* how far `root` may be indexed: 0 until it is there */
-} shadow;
+    struct plate_shelf *shelves[BLOCK_LARGE_SHELVES];
+    uint8_t marks[BLOCK_LARGE_SHELVES / PLATE_MARK_POINTERS];
+} large_shadow;
 
-static uint64_t *root_get(void)
+static const struct plate large = {large_shadow.shelves, large_shadow.marks, BLOCK_LARGE_SHELVES};
+
+void block_init(unsigned granule_bits)
 {
-    uint64_t *root = plate_get(&shadow.root, BLOCK_ROOT_WORDS);
-    if (root)
-        /* pairs: leaf_find() */
-        __atomic_store_n(&shadow.root_words, BLOCK_ROOT_WORDS, __ATOMIC_RELEASE);
-    return root;
+    assert(granule_bits == BLOCK_GRANULE_BITS_GLIBC || granule_bits == BLOCK_GRANULE_BITS_ANY);
+    if (plate_own_bytes() == 0)
+        block_shadow.fold = granule_bits - BLOCK_GRANULE_BITS_ANY;
 }
 
-/* The leaf over `address`, made if need be; NULL when there is no memory, or beyond 48 bits. */
-static uint64_t *leaf_get(uintptr_t address)
+size_t block_bytes_min(void)
 {
-    size_t index = address >> BLOCK_LEAF_BITS;
-    if (index >= BLOCK_ROOT_WORDS)
-        return NULL;
-    uint64_t *root = root_get();
-    if (!root)
-        return NULL;
-    plate_mark(root, BLOCK_ROOT_WORDS, index);
-    return plate_get(&root[index], BLOCK_LEAF_WORDS);
+    return block_shadow.fold ? 0 : BLOCK_ALIGN;
 }
 
-/* The leaf over `address`, or NULL. */
-static inline uint64_t *leaf_find(uintptr_t address)
+static bool is_recordable(uintptr_t address)
 {
-    size_t index = address >> BLOCK_LEAF_BITS;
-    /* pairs: root_get() */
-    if (__builtin_expect(index >= __atomic_load_n(&shadow.root_words, __ATOMIC_ACQUIRE), 0))
-        return NULL;
-    /* pairs: plate_get() */
-    return (uint64_t *)__atomic_load_n(&((uint64_t *)shadow.root)[index], __ATOMIC_ACQUIRE);
+    return address % BLOCK_ALIGN == 0 && address >> BLOCK_ADDRESS_BITS == 0;
 }
 
-static inline size_t large_index(uintptr_t address)
+/* The lot must have said before what it is; so it has, as its number came from lot_intern(). */
+static void block_of_lot(struct block *block, uint32_t lot, uint32_t epoch)
 {
-    return (address >> BLOCK_LARGE_BITS) % BLOCK_LARGE_WORDS;
+    const struct box_lot *found = lot_at(lot);
+    *block = (struct block){found->site, lot, epoch, found->size_bytes};
 }
 
-static inline size_t small_index(uintptr_t address)
+/* Small entries. */
+
+static uint64_t block_granule(uintptr_t address)
 {
-    return BLOCK_LARGE_WORDS + (address >> BLOCK_SMALL_BITS) % BLOCK_SMALL_WORDS;
+    return address >> BLOCK_GRANULE_BITS_ANY >> block_shadow.fold;
 }
 
-/*
- * Entries are relaxed: only the thread that owns an address writes its entry, and the allocator's own
- * hand-over of the address orders one owner after another. They are atomic because a
- * thread that owns one block of a KiB reads the KiB's large entry, which may be another's.
- */
-static inline uint64_t slot_load(const uint64_t *slot)
+static void small_decode(struct block *block, uint32_t entry)
 {
-    return __atomic_load_n(slot, __ATOMIC_RELAXED);
+    block_of_lot(block, entry >> BLOCK_LOT_AT, entry % BLOCK_EPOCHS);
 }
 
-static inline void slot_store(uint64_t *slot, uint64_t entry)
+static bool small_put(uintptr_t address, const struct block *block)
 {
-    __atomic_store_n(slot, entry, __ATOMIC_RELAXED);
-}
-
-/* The first word of a struct block is laid out as an entry's low 29 bits. */
-static inline uint64_t entry_tag(const struct block *block)
-{
-    uint32_t tag;
-    memcpy(&tag, block, sizeof(tag));
-    return tag & BLOCK_TAG_MASK;
-}
-
-static inline uint64_t entry_code(uint64_t entry)
-{
-    return entry >> BLOCK_CODE_AT;
-}
-
-static inline uint64_t entry_place(uintptr_t address)
-{
-    return (address >> BLOCK_SMALL_BITS) & BLOCK_PLACE_MASK;
-}
-
-/* True when a large `entry` belongs to the block that starts at `address`. */
-static inline bool entry_is_at(uint64_t entry, uintptr_t address)
-{
-    return entry_code(entry) != 0 &&
-           ((entry >> BLOCK_PLACE_AT) & BLOCK_PLACE_MASK) == entry_place(address);
-}
-
-static inline bool entry_is_huge(uint64_t entry)
-{
-    return (entry_code(entry) & BLOCK_HUGE) != 0;
-}
-
-static inline void block_untag(struct block *block, uint64_t entry, uint64_t size_bytes)
-{
-    uint32_t tag = (uint32_t)entry & BLOCK_TAG_MASK;
-    memcpy(block, &tag, sizeof(tag));
-    block->size_bytes = size_bytes;
-}
-
-/* The entry that holds the high bits of a huge block's size. */
-static uint64_t *huge_rest(uint64_t *leaf, uintptr_t address)
-{
-    return &leaf[large_index(address + BLOCK_LARGE_BYTES)];
-}
-
-static uint64_t huge_high_bytes(uintptr_t address)
-{
-    uint64_t *leaf = leaf_find(address + BLOCK_LARGE_BYTES);
-    return leaf ? slot_load(huge_rest(leaf, address)) * BLOCK_HUGE : 0;
-}
-
-/* Writes the high bits of a huge size; false when there is no memory for that entry. */
-static bool huge_put(uintptr_t address, uint64_t size_bytes)
-{
-    uint64_t *leaf = leaf_get(address + BLOCK_LARGE_BYTES);
-    if (!leaf)
+    uint32_t lot = block->lot ? block->lot : lot_intern(block->site, block->size_bytes);
+    if (!lot || !plate_page(&small, block_granule(address) / BLOCK_PAGE_CELLS))
         return false;
-    plate_mark(leaf, BLOCK_LEAF_WORDS, large_index(address + BLOCK_LARGE_BYTES));
-    slot_store(huge_rest(leaf, address), size_bytes / BLOCK_HUGE);
+    block_cell_set(block_cell(address), address, lot, block->epoch);
     return true;
+}
+
+/* The entry of the small block that starts at `address`, or NULL. */
+static uint32_t *small_find(uintptr_t address)
+{
+    uint32_t *cell = block_cell(address);
+    return cell && block_cell_is_at(__atomic_load_n(cell, __ATOMIC_RELAXED), address) ? cell : NULL;
+}
+
+static void small_take(uint32_t *cell, struct block *block)
+{
+    small_decode(block, __atomic_exchange_n(cell, 0, __ATOMIC_RELAXED));
+}
+
+/* Large entries. */
+
+static uint64_t large_number(uintptr_t address)
+{
+    return address / BLOCK_LARGE_BYTES / BLOCK_LARGE_CELLS;
+}
+
+/* The entry of the KiB that `address` is in, or NULL. */
+static uint64_t *large_cell(uintptr_t address)
+{
+    if (address >> BLOCK_ADDRESS_BITS != 0)
+        return NULL;
+    uint64_t *page = plate_find(large.shelves, large_number(address));
+    return page ? page + address / BLOCK_LARGE_BYTES % BLOCK_LARGE_CELLS : NULL;
+}
+
+/* Large entries are atomic because who owns one block of a KiB reads the KiB's entry, which may be
+   another's. */
+static uint64_t large_load(uintptr_t address)
+{
+    const uint64_t *cell = large_cell(address);
+    return cell ? __atomic_load_n(cell, __ATOMIC_RELAXED) : 0;
+}
+
+static bool large_store(uintptr_t address, uint64_t entry)
+{
+    if (!plate_page(&large, large_number(address)))
+        return false;
+    /* pairs: the walk of block_each(), which goes on to the lot */
+    __atomic_store_n(large_cell(address), entry, __ATOMIC_RELEASE);
+    return true;
+}
+
+static uint32_t large_lot(uint64_t entry)
+{
+    return (uint32_t)(entry >> LARGE_LOT_AT) & LOT_MAX;
+}
+
+/* True when a block starts in the entry's KiB. */
+static bool large_is_block(uint64_t entry)
+{
+    return (entry & LARGE_DIRECT) != 0 || large_lot(entry) != 0;
+}
+
+static bool large_is_at(uint64_t entry, uintptr_t address)
+{
+    return large_is_block(entry) && address % BLOCK_ALIGN == 0 &&
+           ((entry ^ address) & LARGE_PLACE_MASK) == 0;
+}
+
+/* The high bits of the size of the huge block at `address`. */
+static uint64_t large_rest_bytes(uintptr_t address)
+{
+    uint64_t entry = large_load(address + BLOCK_LARGE_BYTES);
+    return large_is_block(entry) ? 0 : entry >> LARGE_REST_AT << LARGE_SIZE_BITS;
 }
 
 static void large_decode(struct block *block, uintptr_t address, uint64_t entry)
 {
-    uint64_t size_bytes = entry_code(entry);
-    if (entry_is_huge(entry))
-        size_bytes = size_bytes - BLOCK_HUGE + huge_high_bytes(address);
-    block_untag(block, entry, size_bytes);
-}
-
-static bool large_put(uint64_t *leaf, uintptr_t address, const struct block *block)
-{
-    uint64_t code = block->size_bytes;
-    if (code >= BLOCK_HUGE) {
-        if (!huge_put(address, code))
-            return false;
-        code = code % BLOCK_HUGE + BLOCK_HUGE;
+    uint32_t epoch = entry % BLOCK_EPOCHS;
+    if (!(entry & LARGE_DIRECT)) {
+        block_of_lot(block, large_lot(entry), epoch);
+        return;
     }
-    plate_mark(leaf, BLOCK_LEAF_WORDS, large_index(address));
-    slot_store(&leaf[large_index(address)],
-               entry_tag(block) | entry_place(address) << BLOCK_PLACE_AT | code << BLOCK_CODE_AT);
-    return true;
+    uint64_t size_bytes = entry >> LARGE_SIZE_AT;
+    if (entry & LARGE_HUGE)
+        size_bytes += large_rest_bytes(address);
+    *block =
+        (struct block){(uint32_t)(entry >> LARGE_SITE_AT) & BLOCK_SITE_MAX, 0, epoch, size_bytes};
 }
 
-static inline void small_put(uint64_t *slot, const struct block *block)
+/* The entry of a block that has no lot. */
+static uint64_t large_direct(const struct block *block)
 {
-    slot_store(slot, entry_tag(block) | (block->size_bytes + 1) << BLOCK_CODE_AT);
+    uint64_t entry =
+        LARGE_DIRECT | (uint64_t)block->site << LARGE_SITE_AT | block->size_bytes << LARGE_SIZE_AT;
+    return block->size_bytes >> LARGE_SIZE_BITS ? entry | LARGE_HUGE : entry;
 }
 
-static inline void small_decode(struct block *block, uint64_t entry)
+static bool large_put(uintptr_t address, const struct block *block)
 {
-    block_untag(block, entry, entry_code(entry) - 1);
-}
-
-/* All of block_put(): also makes the leaf, marks the page, and drops a stale record. */
-static __attribute__((noinline)) bool block_put_any(uintptr_t address, const struct block *block)
-{
-    uint64_t *leaf = leaf_get(address);
-    if (!leaf)
+    uint64_t rest = block->size_bytes >> LARGE_SIZE_BITS;
+    uint32_t *hiding = block_cell(address);
+    if (hiding && __atomic_load_n(hiding, __ATOMIC_RELAXED) != 0)
+        __atomic_store_n(hiding, 0, __ATOMIC_RELAXED);
+    if (!block->lot && block->site > BLOCK_SITE_MAX)
         return false;
-    size_t index = small_index(address);
-    if (block->size_bytes < BLOCK_LARGE_BYTES) {
-        plate_mark(leaf, BLOCK_LEAF_WORDS, index);
-        small_put(&leaf[index], block);
-        return true;
-    }
-    if (plate_marked(leaf, BLOCK_LEAF_WORDS, index))
-        slot_store(&leaf[index], 0); /* or it would hide the large one */
-    return large_put(leaf, address, block);
+    if (!block->lot && rest && !large_store(address + BLOCK_LARGE_BYTES, rest << LARGE_REST_AT))
+        return false;
+    uint64_t entry = block->lot ? (uint64_t)block->lot << LARGE_LOT_AT : large_direct(block);
+    return large_store(address, entry | (address & LARGE_PLACE_MASK) | block->epoch);
 }
 
-/* The usual case only, free of calls, so that no register need be saved. */
+static void large_take(uintptr_t address, uint64_t entry, struct block *block)
+{
+    large_decode(block, address, entry);
+    /* What is left of a huge size in the next KiB does no harm: it is no block. */
+    __atomic_store_n(large_cell(address), 0, __ATOMIC_RELAXED);
+}
+
+/* Both. */
+
 bool block_put(uintptr_t address, const struct block *block)
 {
-    uint64_t *leaf = leaf_find(address);
-    if (__builtin_expect(!leaf || block->size_bytes >= BLOCK_LARGE_BYTES, 0))
-        return block_put_any(address, block);
-    size_t index = small_index(address);
-    if (__builtin_expect(!plate_marked(leaf, BLOCK_LEAF_WORDS, index), 0))
-        return block_put_any(address, block);
-    small_put(&leaf[index], block);
-    return true;
-}
-
-static __attribute__((noinline)) bool large_take(uint64_t *leaf, uintptr_t address,
-                                                 struct block *block)
-{
-    uint64_t *slot = leaf ? &leaf[large_index(address)] : NULL;
-    *block = (struct block){0};
-    if (!slot || !entry_is_at(slot_load(slot), address))
+    uint64_t size_bytes = block->lot ? lot_at(block->lot)->size_bytes : block->size_bytes;
+    if (!is_recordable(address))
         return false;
-    large_decode(block, address, slot_load(slot));
-    slot_store(slot, 0); /* a huge size's rest may stay: its code is 0 */
-    return true;
-}
-
-/* A small entry that is set can only be its own address's, so it is looked at first. */
-static inline uint64_t *small_find(uint64_t *leaf, uintptr_t address)
-{
-    size_t index = small_index(address);
-    /* Reading an unmarked page would make the kernel map it. */
-    return leaf && plate_marked(leaf, BLOCK_LEAF_WORDS, index) && slot_load(&leaf[index])
-               ? &leaf[index]
-               : NULL;
+    return size_bytes < BLOCK_LARGE_BYTES ? small_put(address, block) : large_put(address, block);
 }
 
 bool block_take(uintptr_t address, struct block *block)
 {
-    uint64_t *leaf = leaf_find(address);
-    uint64_t *slot = small_find(leaf, address);
-    if (!slot)
-        return large_take(leaf, address, block);
-    small_decode(block, slot_load(slot));
-    slot_store(slot, 0);
+    *block = (struct block){0};
+    if (!is_recordable(address))
+        return false;
+    /* A small entry that is set can only be its own address's, so it is looked at first. */
+    uint32_t *cell = small_find(address);
+    uint64_t entry = cell ? 0 : large_load(address);
+    if (cell)
+        small_take(cell, block);
+    else if (large_is_at(entry, address))
+        large_take(address, entry, block);
+    else
+        return false;
+    return true;
+}
+
+bool block_evict(uintptr_t address, uint64_t size_bytes, struct block *block)
+{
+    *block = (struct block){0};
+    if (!is_recordable(address))
+        return false;
+    uint32_t *cell = block_cell(address);
+    uint64_t entry = large_load(address);
+    if (cell && __atomic_load_n(cell, __ATOMIC_RELAXED) != 0)
+        small_take(cell, block);
+    else if (large_is_at(entry, address) ||
+             (size_bytes >= BLOCK_LARGE_BYTES && large_is_block(entry)))
+        large_take(address - address % BLOCK_LARGE_BYTES + (entry & LARGE_PLACE_MASK), entry,
+                   block);
+    else
+        return false;
     return true;
 }
 
 bool block_find(uintptr_t address, struct block *block)
 {
-    uint64_t *leaf = leaf_find(address);
-    uint64_t *slot = small_find(leaf, address);
-    if (slot) {
-        small_decode(block, slot_load(slot));
-        return true;
-    }
-    uint64_t entry = leaf ? slot_load(&leaf[large_index(address)]) : 0;
     *block = (struct block){0};
-    if (!entry_is_at(entry, address))
+    if (!is_recordable(address))
         return false;
-    large_decode(block, address, entry);
+    const uint32_t *cell = small_find(address);
+    uint64_t entry = large_load(address);
+    if (cell)
+        small_decode(block, __atomic_load_n(cell, __ATOMIC_RELAXED));
+    else if (large_is_at(entry, address))
+        large_decode(block, address, entry);
+    else
+        return false;
     return true;
 }
 
-/* A walk: over the root, then over one leaf after another. */
+/* A walk over the pages of one plate. */
 struct walk {
-    void (*visit)(uintptr_t address, const struct block *block, void *context);
+    block_visit_fn visit;
     void *context;
-    uintptr_t base; /* first address under the leaf being walked */
 };
 
-static void small_visit(size_t index, uint64_t entry, void *context)
+static void small_each(uint64_t number, void *page, void *context)
 {
     const struct walk *walk = context;
-    uintptr_t address = walk->base + ((index - BLOCK_LARGE_WORDS) << BLOCK_SMALL_BITS);
-    struct block block;
-    small_decode(&block, entry);
-    walk->visit(address, &block, walk->context);
+    const uint32_t *cells = page;
+    for (uint64_t i = 0; i < BLOCK_PAGE_CELLS; i++) {
+        /* pairs: block_cell_set() */
+        uint32_t entry = __atomic_load_n(&cells[i], __ATOMIC_ACQUIRE);
+        uint64_t granule = number * BLOCK_PAGE_CELLS + i;
+        uintptr_t address = granule << block_shadow.fold << BLOCK_GRANULE_BITS_ANY;
+        struct block block;
+        if (!entry)
+            continue;
+        small_decode(&block, entry);
+        walk->visit(address | (entry & BLOCK_ALIGN), &block, walk->context);
+    }
 }
 
-static void large_visit(size_t index, uint64_t entry, void *context)
+static void large_each(uint64_t number, void *page, void *context)
 {
     const struct walk *walk = context;
-    if (!entry_code(entry))
-        return; /* the rest of a huge block's size */
-    uint64_t place = (entry >> BLOCK_PLACE_AT) & BLOCK_PLACE_MASK;
-    uintptr_t address = walk->base + (index << BLOCK_LARGE_BITS) + (place << BLOCK_SMALL_BITS);
-    struct block block;
-    large_decode(&block, address, entry);
-    walk->visit(address, &block, walk->context);
+    const uint64_t *cells = page;
+    for (uint64_t i = 0; i < BLOCK_LARGE_CELLS; i++) {
+        /* pairs: large_store() */
+        uint64_t entry = __atomic_load_n(&cells[i], __ATOMIC_ACQUIRE);
+        uintptr_t address = (number * BLOCK_LARGE_CELLS + i) * BLOCK_LARGE_BYTES;
+        struct block block;
+        if (!large_is_block(entry))
+            continue;
+        address |= entry & LARGE_PLACE_MASK;
+        large_decode(&block, address, entry);
+        walk->visit(address, &block, walk->context);
+    }
 }
 
-static void leaf_each_small(size_t index, uint64_t leaf, void *context)
+void block_each(block_visit_fn visit, void *context)
 {
-    struct walk *walk = context;
-    struct plate_part part = {(uint64_t *)leaf, BLOCK_LEAF_WORDS, BLOCK_LARGE_WORDS,
-                              BLOCK_LEAF_WORDS};
-    walk->base = index << BLOCK_LEAF_BITS;
-    plate_each(&part, small_visit, walk);
-}
-
-static void leaf_each_large(size_t index, uint64_t leaf, void *context)
-{
-    struct walk *walk = context;
-    struct plate_part part = {(uint64_t *)leaf, BLOCK_LEAF_WORDS, 0, BLOCK_LARGE_WORDS};
-    walk->base = index << BLOCK_LEAF_BITS;
-    plate_each(&part, large_visit, walk);
-}
-
-void block_each(void (*visit)(uintptr_t address, const struct block *block, void *context),
-                void *context)
-{
-    struct walk walk = {visit, context, 0};
-    /* pairs: root_get() */
-    if (!__atomic_load_n(&shadow.root_words, __ATOMIC_ACQUIRE))
-        return;
-    struct plate_part root = {(uint64_t *)shadow.root, BLOCK_ROOT_WORDS, 0, BLOCK_ROOT_WORDS};
-    plate_each(&root, leaf_each_small, &walk);
-    plate_each(&root, leaf_each_large, &walk);
+    struct walk walk = {visit, context};
+    plate_each(&small, small_each, &walk);
+    plate_each(&large, large_each, &walk);
 }
 
 uint64_t block_own_bytes(void)

@@ -1,50 +1,137 @@
 /*
  * block.h - live blocks: which site asked for the block at an address, and for how many bytes.
  *
- * What it is: a two-level shadow of the address space; an entry belongs to the thread that is
- *   allocating or freeing that address, so no event takes a lock. Blocks below BLOCK_LARGE_BYTES
- *   have an entry per 16 bytes of address space, larger ones per KiB.
+ * What it is: a shadow of the address space; an entry belongs to the thread that is allocating or
+ *   freeing that address, so no event takes a lock. Blocks below BLOCK_LARGE_BYTES have four bytes
+ *   for each granule of address space (32 bytes with glibc's malloc), larger ones eight for each KiB.
  * Owns: the shadow (private memory: a forked child has its own copy, as of the fork).
- * Context: hooks. Blocks must be 16-aligned and at least 16 bytes long: hooks see to it.
- * Not here: counting (site.h), mmap records (range.h).
+ * Context: hooks. Two live blocks never start in one granule: block_bytes_min() sees to it.
+ * Not here: counting (delta.h, site.h), lots (lot.h), mmap records (range.h).
  */
 #ifndef HEAPDIFF_PRELOAD_BLOCK_H
 #define HEAPDIFF_PRELOAD_BLOCK_H
+
+#include "lot.h"
+#include "plate.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-    BLOCK_LARGE_BYTES = 1024,  /* two live blocks of this size never start in the same KiB */
-    BLOCK_SITE_MAX = 0xffffff, /* 24 bits: the caller gives no larger one */
-    BLOCK_EPOCHS = 16          /* epochs are kept modulo this */
+    BLOCK_LARGE_BYTES = LOT_SMALL_BYTES, /* two live blocks of this size never start in one KiB */
+    BLOCK_SITE_MAX = 0xffffff,           /* 24 bits: no larger one, for blocks without a lot */
+    BLOCK_EPOCHS = 16,                   /* epochs are kept modulo this */
+    BLOCK_ALIGN = 16,                    /* of every block that can be recorded */
+
+    BLOCK_ADDRESS_BITS = 48,      /* aarch64; x86_64 has 47. More is for those who ask for it */
+    BLOCK_GRANULE_BITS_GLIBC = 5, /* its smallest chunk has 32 bytes */
+    BLOCK_GRANULE_BITS_ANY = 4,   /* any other allocator's, once block_bytes_min() is heeded */
+
+    /* A small entry: epoch, the address's bit 4 at its own place, lot. 0: no block. */
+    BLOCK_LOT_AT = 5,
+    BLOCK_CELL_BITS = 2,
+    BLOCK_PAGE_CELLS = PLATE_PAGE_BYTES >> BLOCK_CELL_BITS,
+    BLOCK_SMALL_SHELVES =
+        1 << (BLOCK_ADDRESS_BITS + BLOCK_CELL_BITS - BLOCK_GRANULE_BITS_ANY - 12 - PLATE_SHELF_BITS)
 };
 
 struct block {
-    uint32_t site : 24; /* index into BOX_SITES; 0: none */
-    uint32_t epoch : 4; /* collections at birth, modulo 16 */
-    uint32_t first : 1; /* belongs to the allocator that was in use before allocator= switched */
-    uint32_t : 3;
+    uint32_t site;       /* index into BOX_SITES; 0: none */
+    uint32_t lot;        /* index into BOX_LOTS: says site and size too; 0: none */
+    uint32_t epoch;      /* collections at birth, modulo BLOCK_EPOCHS */
     uint64_t size_bytes; /* as requested */
 };
 
-/* Records a block that now exists at `address`. A record left there by a free that went unseen is
-   replaced (a large one under a small one: hidden). False when there is no memory for the shadow,
-   or the address is beyond 48 bits. */
+/* Where small entries are. The arrays stand here for block_cell() alone. */
+struct block_shadow {
+    uint32_t fold; /* what a granule's bits are above BLOCK_GRANULE_BITS_ANY */
+    struct plate_shelf *shelves[BLOCK_SMALL_SHELVES];
+    uint8_t marks[BLOCK_SMALL_SHELVES / PLATE_MARK_POINTERS];
+};
+extern struct block_shadow block_shadow;
+
+/* Says which blocks can share a granule: BLOCK_GRANULE_BITS_GLIBC or, as is assumed before, _ANY. To be called
+   before the first block is put; later it does nothing. */
+void block_init(unsigned granule_bits);
+
+/* What a request must be raised to, so that no two blocks start in one granule; 0: nothing. */
+size_t block_bytes_min(void);
+
+/*
+ * Records a block that now exists at `address`: under its lot, where it has one, which then says site
+ * and size; small blocks without are given one. Records in its way are overwritten: block_evict()
+ * comes first. False when there is no memory, or no lot, or the address is not aligned or
+ * beyond 48 bits.
+ */
 bool block_put(uintptr_t address, const struct block *block);
 
 /* Takes the record out, before the address can be reused. False, a zeroed *block: unknown. */
 bool block_take(uintptr_t address, struct block *block);
 
+/* Takes out one record that the block about to be put has proved stale: freed behind our back. To be
+   called until it is false. */
+bool block_evict(uintptr_t address, uint64_t size_bytes, struct block *block);
+
 /* The record, left in place. */
 bool block_find(uintptr_t address, struct block *block);
 
+typedef void (*block_visit_fn)(uintptr_t address, const struct block *block, void *context);
+
 /* Calls visit for every live block, in address order: first all small blocks, then all large ones.
    Other threads may go on; a block put or taken meanwhile is seen or not. */
-void block_each(void (*visit)(uintptr_t address, const struct block *block, void *context),
-                void *context);
+void block_each(block_visit_fn visit, void *context);
 
-/* Bytes of shadow in use so far: touched pages. (Address space reserved is far more.) */
+/* Bytes of shadow in use so far. */
 uint64_t block_own_bytes(void);
+
+/* The entry of the granule that `address` is in, or NULL. */
+static inline uint32_t *block_cell(uintptr_t address)
+{
+    uint64_t granule = address >> BLOCK_GRANULE_BITS_ANY >> block_shadow.fold;
+    uint64_t number = granule / BLOCK_PAGE_CELLS;
+    if (__builtin_expect(number >> PLATE_SHELF_BITS >= BLOCK_SMALL_SHELVES, 0))
+        return NULL;
+    uint32_t *page = plate_find(block_shadow.shelves, number);
+    return __builtin_expect(!page, 0) ? NULL : page + granule % BLOCK_PAGE_CELLS;
+}
+
+/* True when `entry` belongs to the block that starts at `address`, whose granule it is. */
+static inline bool block_cell_is_at(uint32_t entry, uintptr_t address)
+{
+    return entry != 0 && ((entry ^ address) & BLOCK_ALIGN) == 0;
+}
+
+static inline void block_cell_set(uint32_t *cell, uintptr_t address, uint32_t lot, uint32_t epoch)
+{
+    /* pairs: the walk of block_each(), which goes on to the lot */
+    __atomic_store_n(cell, lot << BLOCK_LOT_AT | ((uint32_t)address & BLOCK_ALIGN) | epoch,
+                     __ATOMIC_RELEASE);
+}
+
+/*
+ * block_put() of a small block whose lot (not 0) is known. False, and nothing done, when there is
+ * anything unusual about it: block_evict() and block_put() then.
+ */
+static inline bool block_put_lot(uintptr_t address, uint32_t lot, uint32_t epoch)
+{
+    uint32_t *cell = block_cell(address);
+    if (__builtin_expect(!cell || address % BLOCK_ALIGN != 0, 0) ||
+        __builtin_expect(__atomic_load_n(cell, __ATOMIC_RELAXED) != 0, 0))
+        return false;
+    block_cell_set(cell, address, lot, epoch);
+    return true;
+}
+
+/* block_take() of a small block: its lot. 0: block_take() knows. */
+static inline uint32_t block_take_lot(uintptr_t address)
+{
+    uint32_t *cell = block_cell(address);
+    uint32_t entry =
+        __builtin_expect(cell != NULL, 1) ? __atomic_load_n(cell, __ATOMIC_RELAXED) : 0;
+    if (__builtin_expect(!block_cell_is_at(entry, address), 0))
+        return 0;
+    __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
+    return entry >> BLOCK_LOT_AT;
+}
 
 #endif

@@ -16,12 +16,15 @@
 
 enum {
     LOT_MAX = (1 << 27) - 1, /* what a record of block.h has room for */
+    LOT_SMALL_BYTES = 1024,  /* smaller blocks always get a lot */
+    LOT_LARGE_MAX = 32, /* lots of larger ones a site may have: sizes that never recur end there */
     LOT_CACHE_SLOTS = 512
 };
 
-/* Direct-mapped, by site and size; written by its thread alone. */
+/* Direct-mapped, by site and size; written by its thread alone. Zeroed, it says that site 0 has no lot
+   of 0 bytes, which is so. */
 struct lot_cache {
-    struct {
+    struct lot_cached {
         uint32_t site, size_bytes, lot;
     } slot[LOT_CACHE_SLOTS];
 };
@@ -33,8 +36,24 @@ struct lot_cache {
  */
 uint32_t lot_intern(uint32_t site, uint64_t size_bytes);
 
-/* The same, by way of the cache. */
-uint32_t lot_find(struct lot_cache *cache, uint32_t site, uint64_t size_bytes);
+/* lot_find() past the cache. */
+uint32_t lot_refill(struct lot_cache *cache, uint32_t site, uint64_t size_bytes);
+
+static inline struct lot_cached *lot_slot(struct lot_cache *cache, uint32_t site,
+                                          uint64_t size_bytes)
+{
+    uint32_t hash = site * 0x9e3779b1u + (uint32_t)size_bytes * 0x85ebca6bu;
+    return &cache->slot[hash / (UINT32_MAX / LOT_CACHE_SLOTS + 1)];
+}
+
+/* lot_intern(), by way of the cache. */
+static inline uint32_t lot_find(struct lot_cache *cache, uint32_t site, uint64_t size_bytes)
+{
+    const struct lot_cached *slot = lot_slot(cache, site, size_bytes);
+    if (__builtin_expect(slot->site == site && slot->size_bytes == size_bytes, 1))
+        return slot->lot;
+    return lot_refill(cache, site, size_bytes);
+}
 
 static inline const struct box_lot *lot_at(uint32_t lot)
 {

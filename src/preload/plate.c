@@ -2,72 +2,194 @@
 
 #include "sys.h"
 
+#include <assert.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+enum {
+    /* The pool grows by an eighth, so that what is not yet used is little; at least by so much ... */
+    PLATE_CHUNK_PAGES_MIN = 4,
+    PLATE_CHUNK_SHARE = 8,
+    /* ... and at most by a huge page: fewer faults, and a scattered heap's TLB misses are half. */
+    PLATE_CHUNK_BYTES_MAX = 2 << 20
+};
+
 static struct {
+    uint64_t next;      /* address of the next page | pages left in its chunk; atomic */
     uint64_t own_bytes; /* atomic, relaxed */
-} plates;
+} pool;
 
-static size_t plate_bytes(size_t words)
+static_assert(PLATE_CHUNK_BYTES_MAX / PLATE_PAGE_BYTES < PLATE_PAGE_BYTES, "the count fits in");
+
+static void own_more(uint64_t bytes)
 {
-    return words * sizeof(uint64_t) + words / PLATE_PAGE_WORDS;
+    __atomic_fetch_add(&pool.own_bytes, bytes, __ATOMIC_RELAXED);
 }
 
-static uint64_t *plate_new(size_t words)
+/* Pages of the next chunk. */
+static uint64_t chunk_pages(void)
 {
-    uint64_t *plate = sys_pages(plate_bytes(words));
-    if (plate)
-        /* One entry would otherwise cost 2 MiB where huge pages are always on. */
-        sys_call3(SYS_madvise, (long)plate, (long)plate_bytes(words), MADV_NOHUGEPAGE);
-    return plate;
+    uint64_t pages = plate_own_bytes() / PLATE_CHUNK_SHARE / PLATE_PAGE_BYTES;
+    if (pages < PLATE_CHUNK_PAGES_MIN)
+        return PLATE_CHUNK_PAGES_MIN;
+    return pages < PLATE_CHUNK_BYTES_MAX / PLATE_PAGE_BYTES
+               ? pages
+               : PLATE_CHUNK_BYTES_MAX / PLATE_PAGE_BYTES;
 }
 
-void plate_mark(uint64_t *plate, size_t words, size_t index)
+/* A chunk that one huge page can hold; 0 when there is no memory. */
+static uintptr_t chunk_map_huge(void)
 {
-    uint8_t *touched = plate_touched(plate, words) + index / PLATE_PAGE_WORDS;
-    if (plate_marked(plate, words, index))
-        return;
-    if (!__atomic_exchange_n(touched, 1, __ATOMIC_RELAXED))
-        __atomic_fetch_add(&plates.own_bytes, PLATE_PAGE_BYTES, __ATOMIC_RELAXED);
+    const uintptr_t bytes = PLATE_CHUNK_BYTES_MAX;
+    uintptr_t all = (uintptr_t)sys_pages(2 * bytes);
+    if (!all)
+        return 0;
+    uintptr_t chunk = (all + bytes - 1) & -bytes;
+    if (chunk > all)
+        sys_pages_free((void *)all, chunk - all);
+    sys_pages_free((void *)(chunk + bytes), all + bytes - chunk);
+    sys_call3(SYS_madvise, (long)chunk, (long)bytes, MADV_HUGEPAGE);
+    return chunk;
 }
 
-uint64_t *plate_get(uint64_t *holder, size_t words)
+static uintptr_t chunk_map(uint64_t pages)
 {
-    /* pairs: the release below */
-    uint64_t address = __atomic_load_n(holder, __ATOMIC_ACQUIRE);
-    if (address)
-        return (uint64_t *)address;
-    uint64_t *fresh = plate_new(words);
-    if (!fresh)
-        return NULL;
-    /* pairs: the acquire above and its reader's: the zeroes are there before it is seen */
-    if (__atomic_compare_exchange_n(holder, &address, (uint64_t)fresh, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE))
-        return fresh;
-    sys_pages_free(fresh, plate_bytes(words));
-    return (uint64_t *)address;
+    uint64_t bytes = pages * PLATE_PAGE_BYTES;
+    uintptr_t chunk = bytes == PLATE_CHUNK_BYTES_MAX ? chunk_map_huge() : 0;
+    if (!chunk)
+        chunk = (uintptr_t)sys_pages(bytes);
+    if (chunk)
+        /* All of it is about to be used: one call is cheaper than a fault a page. Best effort. */
+        sys_call3(SYS_madvise, (long)chunk, (long)bytes, MADV_POPULATE_WRITE);
+    return chunk;
 }
 
-static void page_each(const struct plate_part *part, size_t first,
-                      void (*each)(size_t index, uint64_t word, void *context), void *context)
+/* Makes a new chunk the pool's, unless another thread was quicker. False when memory is out. */
+static bool pool_grow(uint64_t next)
 {
-    for (size_t index = first; index < first + PLATE_PAGE_WORDS; index++) {
-        /* pairs: plate_get(), when words are addresses of plates */
-        uint64_t word = __atomic_load_n(&part->plate[index], __ATOMIC_ACQUIRE);
-        if (word)
-            each(index, word, context);
+    uint64_t pages = chunk_pages();
+    uintptr_t chunk = chunk_map(pages);
+    if (!chunk)
+        return false;
+    if (__atomic_compare_exchange_n(&pool.next, &next, chunk | pages, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED))
+        own_more(pages * PLATE_PAGE_BYTES);
+    else
+        sys_pages_free((void *)chunk, pages * PLATE_PAGE_BYTES);
+    return true;
+}
+
+/* The next page of the pool, or NULL. What is handed out never comes back, so no value recurs. */
+static void *pool_take(void)
+{
+    uint64_t next = __atomic_load_n(&pool.next, __ATOMIC_RELAXED);
+    for (;;) {
+        if (next % PLATE_PAGE_BYTES == 0) {
+            if (!pool_grow(next))
+                return NULL;
+            next = __atomic_load_n(&pool.next, __ATOMIC_RELAXED);
+        } else if (__atomic_compare_exchange_n(&pool.next, &next, next + PLATE_PAGE_BYTES - 1,
+                                               false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+            return (void *)(next & -(uint64_t)PLATE_PAGE_BYTES);
+        }
     }
 }
 
-void plate_each(const struct plate_part *part,
-                void (*each)(size_t index, uint64_t word, void *context), void *context)
+/* Writes `fresh` into *holder, unless another thread has: that one's is the answer then. */
+static void *plate_adopt(void **holder, void *fresh)
 {
-    for (size_t index = part->from; index < part->to; index += PLATE_PAGE_WORDS)
-        if (plate_marked(part->plate, part->words, index))
-            page_each(part, index, each, context);
+    void *present = NULL;
+    /* pairs: plate_find(): the zeroes are there before it is seen */
+    return __atomic_compare_exchange_n(holder, &present, fresh, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE)
+               ? fresh
+               : present;
+}
+
+/* Must come before the store of a pointer: an unmarked one is not met by a walk. */
+static void plate_mark(uint8_t *marks, uint64_t pointer)
+{
+    if (!__atomic_exchange_n(&marks[pointer / PLATE_MARK_POINTERS], 1, __ATOMIC_RELAXED))
+        own_more(PLATE_PAGE_BYTES);
+}
+
+static struct plate_shelf *shelf_get(const struct plate *plate, uint64_t at)
+{
+    void **holder = (void **)&plate->shelves[at];
+    struct plate_shelf *shelf = __atomic_load_n(holder, __ATOMIC_ACQUIRE);
+    if (shelf)
+        return shelf;
+    struct plate_shelf *fresh = sys_pages(sizeof(*fresh));
+    if (!fresh)
+        return NULL;
+    /* One pointer would otherwise cost 2 MiB where huge pages are always on. */
+    sys_call3(SYS_madvise, (long)fresh, (long)sizeof(*fresh), MADV_NOHUGEPAGE);
+    plate_mark(plate->marks, at);
+    shelf = plate_adopt(holder, fresh);
+    if (shelf != fresh)
+        sys_pages_free(fresh, sizeof(*fresh));
+    return shelf;
+}
+
+void *plate_page(const struct plate *plate, uint64_t number)
+{
+    uint64_t place = number % PLATE_SHELF_PAGES, at = number >> PLATE_SHELF_BITS;
+    struct plate_shelf *shelf = at < plate->count ? shelf_get(plate, at) : NULL;
+    if (!shelf)
+        return NULL;
+    void *page = __atomic_load_n(&shelf->pages[place], __ATOMIC_ACQUIRE);
+    if (page)
+        return page;
+    void *fresh = pool_take();
+    if (!fresh)
+        return NULL;
+    plate_mark(shelf->marks, place);
+    return plate_adopt(&shelf->pages[place], fresh); /* a page too many is a rare page lost */
+}
+
+/* A walk: over the shelves, then over one shelf after another. */
+struct walk {
+    plate_each_fn each;
+    void *context;
+};
+
+static void pointer_each(const struct walk *walk, void *const *pointers, uint64_t first)
+{
+    for (uint64_t i = 0; i < PLATE_MARK_POINTERS; i++) {
+        /* pairs: plate_adopt() */
+        void *found = __atomic_load_n(&pointers[i], __ATOMIC_ACQUIRE);
+        if (found)
+            walk->each(first + i, found, walk->context);
+    }
+}
+
+/* Calls each() for the pointers that are not NULL; the first has the number `first`. */
+static void marked_each(const struct walk *walk, void *const *pointers, const uint8_t *marks,
+                        uint64_t count, uint64_t first)
+{
+    for (uint64_t i = 0; i < count; i += PLATE_MARK_POINTERS)
+        if (__atomic_load_n(&marks[i / PLATE_MARK_POINTERS], __ATOMIC_RELAXED))
+            pointer_each(walk, pointers + i, first + i);
+}
+
+static void shelf_each(uint64_t at, void *shelf, void *context)
+{
+    const struct plate_shelf *found = shelf;
+    marked_each(context, found->pages, found->marks, PLATE_SHELF_PAGES, at << PLATE_SHELF_BITS);
+}
+
+void plate_each(const struct plate *plate, plate_each_fn each, void *context)
+{
+    struct walk walk = {each, context};
+    struct walk shelves = {shelf_each, &walk};
+    marked_each(&shelves, (void *const *)plate->shelves, plate->marks, plate->count, 0);
 }
 
 uint64_t plate_own_bytes(void)
 {
-    return __atomic_load_n(&plates.own_bytes, __ATOMIC_RELAXED);
+    return __atomic_load_n(&pool.own_bytes, __ATOMIC_RELAXED);
 }

@@ -1,57 +1,60 @@
 /*
- * plate.h - sparse arrays of words.
+ * plate.h - sparse arrays over the address space, page by page.
  *
- * What it is: a plate is a reserved array of 64-bit words in which few pages are ever touched,
- *   followed by one byte for each of its pages that says which. A walk skips the others, as reading
- *   them would make the kernel map them.
- * Owns: the memory of all plates; they are never given back.
+ * What it is: a plate is a numbered row of pages, most of which never come to be. They are found by way
+ *   of shelves: tables of their addresses, which also mark where there is something to find, so that a
+ *   walk reads nothing that the kernel would have to map for it. Pages come from one pool, in the order
+ *   of their making: nothing is reserved that is not about to be used, and what a program has locked
+ *   by mlockall() or may use by `ulimit -v` is spent on real pages only.
+ * Owns: the memory of all plates; it is never given back.
  * Context: hooks, from any thread at once, without a lock.
- * Not here: what the words mean (block.c).
+ * Not here: what is in the pages (block.c).
  */
 #ifndef HEAPDIFF_PRELOAD_PLATE_H
 #define HEAPDIFF_PRELOAD_PLATE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
     PLATE_PAGE_BYTES = 4096, /* a larger page of the kernel's does no harm */
-    PLATE_PAGE_WORDS = PLATE_PAGE_BYTES / 8
+    PLATE_SHELF_BITS = 17,   /* log2 of the pages of a shelf, which is 1 MiB of address space */
+    PLATE_SHELF_PAGES = 1 << PLATE_SHELF_BITS,
+    PLATE_MARK_POINTERS = PLATE_PAGE_BYTES / 8 /* a mark stands for a page of pointers */
 };
 
-/* Words [from, to) of a plate; both are at page borders. */
-struct plate_part {
-    uint64_t *plate;
-    size_t words; /* of the whole plate */
-    size_t from;
-    size_t to;
+struct plate_shelf {
+    void *pages[PLATE_SHELF_PAGES];
+    uint8_t marks[PLATE_SHELF_PAGES / PLATE_MARK_POINTERS];
 };
 
-static inline uint8_t *plate_touched(uint64_t *plate, size_t words)
+/* Shelf i keeps the pages from i << PLATE_SHELF_BITS on. Valid when its arrays are zeroed. */
+struct plate {
+    struct plate_shelf **shelves;
+    uint8_t *marks; /* one for each PLATE_MARK_POINTERS of the shelves */
+    size_t count;   /* of shelves: a multiple of PLATE_MARK_POINTERS */
+};
+
+/* Page `number`, or NULL. The caller knows that the number is not past the last shelf. */
+static inline void *plate_find(struct plate_shelf *const *shelves, uint64_t number)
 {
-    return (uint8_t *)(plate + words);
+    /* pairs: plate_adopt(), here and below */
+    const struct plate_shelf *shelf =
+        __atomic_load_n(&shelves[number >> PLATE_SHELF_BITS], __ATOMIC_ACQUIRE);
+    if (__builtin_expect(!shelf, 0))
+        return NULL;
+    return __atomic_load_n(&shelf->pages[number % PLATE_SHELF_PAGES], __ATOMIC_ACQUIRE);
 }
 
-/* True when the page that holds word `index` was marked. */
-static inline bool plate_marked(uint64_t *plate, size_t words, size_t index)
-{
-    return __atomic_load_n(plate_touched(plate, words) + index / PLATE_PAGE_WORDS,
-                           __ATOMIC_RELAXED);
-}
+/* Page `number`, zeroed if new; NULL when there is no memory, or it is past the last shelf. */
+void *plate_page(const struct plate *plate, uint64_t number);
 
-/* Must come before the first store into a page. */
-void plate_mark(uint64_t *plate, size_t words, size_t index);
+typedef void (*plate_each_fn)(uint64_t number, void *page, void *context);
 
-/* The plate of `words` zeroed words (whole pages) whose address *holder keeps, made if need be; NULL
-   when there is no memory. */
-uint64_t *plate_get(uint64_t *holder, size_t words);
+/* Calls each() for every page there is, in the order of their numbers. */
+void plate_each(const struct plate *plate, plate_each_fn each, void *context);
 
-/* Calls each() for every word of a part that is not zero, read with acquire order. */
-void plate_each(const struct plate_part *part,
-                void (*each)(size_t index, uint64_t word, void *context), void *context);
-
-/* Bytes of the pages marked so far, in all plates. */
+/* Bytes in use, of all plates: what the kernel keeps in memory for them. */
 uint64_t plate_own_bytes(void);
 
 #endif

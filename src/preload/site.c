@@ -38,7 +38,7 @@ static uint32_t site_add(const struct site_key *key, uint64_t hash)
         return BOX_NONE;
     struct box_site *site = site_at(index);
     site->node = node;
-    site->kind = (uint16_t)key->kind;
+    site->kind = (uint8_t)key->kind;
     site->flags = key->capture->cut ? BOX_SITE_CUT : 0;
     arena_publish(BOX_SITES);
     index_add(&state.sites, hash, index); /* when that fails it is made again: double, not wrong */

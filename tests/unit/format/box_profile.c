@@ -297,7 +297,7 @@ static void hostile_mappings_are_survived(void **state)
     struct box_pc *pc = box_sample_at(sample, BOX_PCS, 1);
     pc->mapping = UINT32_MAX;
     struct box_site *site = box_sample_at(sample, BOX_SITES, 1);
-    site->kind = UINT16_MAX;
+    site->kind = UINT8_MAX;
     struct kept *kept = convert(sample);
     assert_int_equal(kept->mappings[1][PPROF_MAPPING_BUILD_ID], 0);
     assert_string_equal(kept->strings[kept->mappings[1][PPROF_MAPPING_FILENAME]], "[unknown]");

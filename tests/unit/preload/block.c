@@ -1,6 +1,6 @@
 #include "preload/block.h"
 
-#include "fake_pages.h"
+#include "plate_pages.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -13,7 +13,9 @@
 #include <cmocka.h>
 
 enum {
-    LEAF_BYTES = 64 << 20,
+    FAR_BYTES = 64 << 20, /* apart enough to share no page of the shadow */
+    PAGE_REACH = BLOCK_PAGE_CELLS << UNIT_GRANULE_BITS,
+    GRANULE = 1 << UNIT_GRANULE_BITS,
     ROUNDS = 200000,
     GRAINS = 4096, /* of the random test's address space, 64 bytes each */
     THREADS = 8
@@ -21,14 +23,23 @@ enum {
 
 static const uintptr_t base = 0x700000000000;
 
+/* Small blocks have a lot, whoever made it. */
+static struct block block_with(uint32_t site, uint32_t epoch, uint64_t size_bytes)
+{
+    return (struct block){.site = site,
+                          .lot = size_bytes < BLOCK_LARGE_BYTES ? lot_intern(site, size_bytes) : 0,
+                          .epoch = epoch,
+                          .size_bytes = size_bytes};
+}
+
 static struct block block_of(uint32_t site, uint64_t size_bytes)
 {
-    return (struct block){.site = site, .size_bytes = size_bytes};
+    return block_with(site, 0, size_bytes);
 }
 
 static void put(uintptr_t address, uint32_t site, uint64_t size_bytes)
 {
-    struct block block = block_of(site, size_bytes);
+    struct block block = {.site = site, .size_bytes = size_bytes};
     assert_true(block_put(address, &block));
 }
 
@@ -36,7 +47,7 @@ static void assert_same(const struct block *a, const struct block *b)
 {
     assert_int_equal(a->site, b->site);
     assert_int_equal(a->epoch, b->epoch);
-    assert_int_equal(a->first, b->first);
+    assert_int_equal(a->lot, b->lot);
     assert_int_equal(a->size_bytes, b->size_bytes);
 }
 
@@ -85,39 +96,132 @@ static void test_unknown_addresses(void **state)
     assert_unknown(0);
     assert_unknown(16);
     assert_unknown((uintptr_t)1 << 48);
+    assert_unknown(((uintptr_t)1 << 63) + 16);
     assert_unknown(UINTPTR_MAX - 15);
+    assert_int_equal(block_take_lot((uintptr_t)1 << 49), 0);
+    assert_int_equal(block_take_lot(UINTPTR_MAX - 15), 0);
 }
+
+static const uint64_t sizes[] = {0,
+                                 1,
+                                 1022,
+                                 1023,
+                                 1024,
+                                 1025,
+                                 (1ull << 28) - 1,
+                                 1ull << 28,
+                                 (1ull << 28) + 1,
+                                 (1ull << 32) - 1,
+                                 1ull << 32,
+                                 (1ull << 34) + 12345,
+                                 (1ull << 47) - 16,
+                                 (1ull << 48) - 1};
+enum { SIZES = sizeof(sizes) / sizeof(*sizes) };
 
 static void test_every_field_at_its_limits(void **state)
 {
     (void)state;
-    const uint64_t sizes[] = {0,
-                              1,
-                              1023,
-                              1024,
-                              1025,
-                              (1ull << 28) - 1,
-                              1ull << 28,
-                              (1ull << 28) + 1,
-                              (1ull << 34) + 12345,
-                              (1ull << 47) - 16,
-                              (1ull << 48) - 1};
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-        round_trip(base + 0x3f0, &(struct block){1, 0, 0, sizes[i]});
-        round_trip(base, &(struct block){BLOCK_SITE_MAX, 15, 1, sizes[i]});
-        round_trip(16, &(struct block){0, 0, 1, sizes[i]});
-        round_trip(base, &(struct block){0, 0, 0, sizes[i]});
+    for (size_t i = 0; i < SIZES; i++) {
+        struct block block = block_with(1, 0, sizes[i]);
+        round_trip(base + 0x3f0, &block);
+        round_trip(16, &block);
+        block = block_with(BLOCK_SITE_MAX, 15, sizes[i]);
+        round_trip(base, &block);
+        block = block_with(0, 0, sizes[i]);
+        round_trip(base, &block);
+    }
+}
+
+/* A large block of a lot; the lot says all, whatever else the caller has filled in. */
+static void test_lots_of_every_size(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SIZES && sizes[i] <= UINT32_MAX; i++) {
+        struct block want = {1, lot_intern(1, sizes[i]), 9, sizes[i]};
+        assert_int_not_equal(want.lot, 0);
+        round_trip(base + 0x3f0, &want);
+        struct block bare = {.lot = want.lot, .epoch = 9}, got;
+        assert_true(block_put(base, &bare));
+        assert_true(block_take(base, &got));
+        assert_same(&got, &want);
+    }
+}
+
+static void test_largest_lot(void **state)
+{
+    (void)state;
+    assert_true(block_put_lot(base, lot_intern(1, 8), 0) ||
+                block_put(base, &(struct block){.lot = lot_intern(1, 8)}));
+    assert_int_equal(block_take_lot(base), lot_intern(1, 8));
+    assert_true(block_put_lot(base + 16, LOT_MAX, 15));
+    assert_int_equal(block_take_lot(base + 16), LOT_MAX);
+    assert_true(block_put_lot(base, LOT_MAX, 15));
+    assert_int_equal(block_take_lot(base), LOT_MAX);
+    assert_unknown(base);
+}
+
+static void test_fast_and_slow_are_one(void **state)
+{
+    (void)state;
+    uint32_t lot = lot_intern(6, 60);
+    uintptr_t address = base + 11ul * FAR_BYTES;
+    struct block want = {6, lot, 3, 60}, got;
+    assert_int_equal(block_take_lot(address), 0);
+    assert_false(block_put_lot(address, lot, 3)); /* no page yet */
+    assert_true(block_put(address, &want));
+    assert_false(block_put_lot(address, lot, 3)); /* taken */
+    assert_int_equal(block_take_lot(address), lot);
+    assert_int_equal(block_take_lot(address), 0);
+    assert_true(block_put_lot(address, lot, 3));
+    assert_true(block_take(address, &got));
+    assert_same(&got, &want);
+    assert_unknown(address);
+}
+
+static void test_unaligned_is_refused(void **state)
+{
+    (void)state;
+    put(base, 1, 16);
+    assert_false(block_put(base + 8, &(struct block){.site = 1, .size_bytes = 8}));
+    assert_false(block_put_lot(base + 40, lot_intern(1, 8), 0));
+    assert_unknown(base + 8);
+    assert_taken(base, 1, 16);
+}
+
+static void test_granules(void **state)
+{
+    (void)state;
+    assert_int_equal(block_bytes_min(), GRANULE == 16 ? 16 : 0);
+    for (uintptr_t at = 0; at < 3ul * PAGE_REACH; at += GRANULE)
+        put(base + at, 1 + (at / GRANULE) % 5, at % 1000);
+    for (uintptr_t at = 0; at < 3ul * PAGE_REACH; at += GRANULE) {
+        if (GRANULE == 32)
+            assert_unknown(base + at + 16);
+        assert_taken(base + at, 1 + (at / GRANULE) % 5, at % 1000);
+    }
+}
+
+/* glibc's blocks begin at odd multiples of 16 too. */
+static void test_either_half_of_a_granule(void **state)
+{
+    (void)state;
+    for (uintptr_t at = 16; at < 4096; at += 48)
+        put(base + at, 2, at % 1000);
+    for (uintptr_t at = 16; at < 4096; at += 48) {
+        assert_int_equal(block_take_lot((base + at) ^ 16), 0);
+        assert_taken(base + at, 2, at % 1000);
     }
 }
 
 static void test_beyond_48_bits_is_refused(void **state)
 {
     (void)state;
-    struct block block = block_of(1, 16);
-    assert_true(block_put(((uintptr_t)1 << 48) - 16, &block));
-    assert_taken(((uintptr_t)1 << 48) - 16, 1, 16);
+    struct block block = block_of(1, 16), huge = block_of(1, 1ull << 40);
+    assert_true(block_put(((uintptr_t)1 << 48) - 32, &block));
+    assert_taken(((uintptr_t)1 << 48) - 32, 1, 16);
     assert_false(block_put((uintptr_t)1 << 48, &block));
     assert_false(block_put(UINTPTR_MAX - 15, &block));
+    assert_false(block_put((uintptr_t)1 << 48, &huge));
 }
 
 /* A large block starts in the same KiB as small ones, before and after it. */
@@ -125,14 +229,14 @@ static void test_one_kib_shared(void **state)
 {
     (void)state;
     put(base, 1, 16);
-    put(base + 0x3e0, 2, 16);
+    put(base + 0x3f0 - GRANULE, 2, 16);
     put(base + 0x3f0, 3, 5000);
     assert_found(base, 1, 16);
-    assert_found(base + 0x3e0, 2, 16);
+    assert_found(base + 0x3f0 - GRANULE, 2, 16);
     assert_found(base + 0x3f0, 3, 5000);
     assert_unknown(base + 0x10);
     assert_taken(base + 0x3f0, 3, 5000);
-    assert_taken(base + 0x3e0, 2, 16);
+    assert_taken(base + 0x3f0 - GRANULE, 2, 16);
     assert_taken(base, 1, 16);
 }
 
@@ -149,11 +253,43 @@ static void test_unseen_free_is_replaced(void **state)
     assert_taken(base, 5, 4000);
 }
 
-/* The rest of a huge size lies in the next leaf, which does not exist yet. */
-static void test_huge_size_across_leaves(void **state)
+static void assert_evicted(uintptr_t address, uint64_t size_bytes, uint32_t site, uint64_t had)
+{
+    struct block want = block_of(site, had), got;
+    assert_true(block_evict(address, size_bytes, &got));
+    assert_same(&got, &want);
+}
+
+static void test_evict(void **state)
 {
     (void)state;
-    uintptr_t address = base + 9ul * LEAF_BYTES - 1024;
+    const struct block none = {0};
+    struct block got;
+    assert_false(block_evict(base, 16, &got));
+    assert_same(&got, &none);
+    put(base + 16, 2, 2000);
+    put(base + 16, 1, 100); /* hides the large one */
+    assert_evicted(base + 16, 16, 1, 100);
+    assert_evicted(base + 16, 16, 2, 2000);
+    put(base + 16, 2, 1ull << 41);
+    assert_false(block_evict(base, 16, &got)); /* may live, as far as a small one can tell */
+    assert_evicted(base, 5000, 2, 1ull << 41);
+    put(base + 16, 3, 33);
+    if (GRANULE == 32)
+        assert_evicted(base, 16, 3, 33);
+    else
+        assert_taken(base + 16, 3, 33);
+    assert_false(block_evict(base, 5000, &got));
+    assert_false(block_evict(UINTPTR_MAX - 15, 5000, &got));
+    assert_unknown(base);
+    assert_unknown(base + 16);
+}
+
+/* The rest of a huge size lies on the next page, which does not exist yet. */
+static void test_huge_size_across_pages(void **state)
+{
+    (void)state;
+    uintptr_t address = base + 9ul * FAR_BYTES - 1024;
     put(address, 7, (1ull << 35) + 77);
     assert_unknown(address + 1024);
     assert_found(address, 7, (1ull << 35) + 77);
@@ -177,15 +313,15 @@ static void see(uintptr_t address, const struct block *block, void *context)
 static void test_each_in_order(void **state)
 {
     (void)state;
-    put(base + 3ul * LEAF_BYTES, 4, 1024);
-    put(base + 3ul * LEAF_BYTES + 1024, 2, 1);
-    put(base + LEAF_BYTES - 16, 1, 15);
+    put(base + 3ul * FAR_BYTES, 4, 1024);
+    put(base + 3ul * FAR_BYTES + 1024, 2, 1);
+    put(base + FAR_BYTES - 16, 1, 15);
     put(base + 0x3f0, 3, 1ull << 36);
     put(0x10, 9, 0);
     struct seen seen = {.count = 0};
     block_each(see, &seen);
-    const uintptr_t order[] = {0x10, base + LEAF_BYTES - 16, base + 3ul * LEAF_BYTES + 1024,
-                               base + 0x3f0, base + 3ul * LEAF_BYTES};
+    const uintptr_t order[] = {0x10, base + FAR_BYTES - 16, base + 3ul * FAR_BYTES + 1024,
+                               base + 0x3f0, base + 3ul * FAR_BYTES};
     const struct block blocks[] = {block_of(9, 0), block_of(1, 15), block_of(2, 1),
                                    block_of(3, 1ull << 36), block_of(4, 1024)};
     assert_int_equal(seen.count, 5);
@@ -196,21 +332,21 @@ static void test_each_in_order(void **state)
     }
 }
 
-static void test_own_bytes_grow_by_page(void **state)
+static void test_own_bytes(void **state)
 {
     (void)state;
-    uintptr_t address = base + 20ul * LEAF_BYTES;
+    uintptr_t address = base + 20ul * FAR_BYTES;
     uint64_t before = block_own_bytes();
-    put(address, 1, 16);
-    uint64_t first = block_own_bytes();
-    assert_in_range(first - before, 4096, 2 * 4096); /* the root's page may be there already */
-    put(address + 8176, 1, 16);                      /* 512 entries later: the same page */
-    assert_int_equal(block_own_bytes(), first);
-    put(address + 8192, 1, 16);
-    assert_int_equal(block_own_bytes(), first + 4096);
-    for (uintptr_t at = 0; at <= 8192; at += 16)
+    for (uintptr_t at = 0; at < FAR_BYTES; at += GRANULE)
+        put(address + at, 1, 16);
+    uint64_t dense = block_own_bytes() - before;
+    uint64_t exact = FAR_BYTES / GRANULE * 4;
+    assert_in_range(dense, exact - exact / 8, exact + exact / 6);
+    for (uintptr_t at = 0; at < FAR_BYTES; at += GRANULE)
         block_take(address + at, &(struct block){0});
-    assert_int_equal(block_own_bytes(), first + 4096);
+    assert_int_equal(block_own_bytes() - before, dense);
+    block_init(GRANULE == 16 ? 5 : 4); /* too late */
+    assert_int_equal(block_bytes_min(), GRANULE == 16 ? 16 : 0);
 }
 
 /* The naive model: what lives at each grain; size 0 with site 0 is nothing. */
@@ -261,10 +397,8 @@ static void model_step(void)
         model[grain] = (struct block){0};
     } else if (!model_covered(grain)) {
         assert_false(block_take(base + grain * 64, &block));
-        model[grain] = (struct block){.site = 1 + (uint32_t)rand() % BLOCK_SITE_MAX,
-                                      .epoch = (uint32_t)rand() % 16,
-                                      .first = rand() % 2,
-                                      .size_bytes = model_size(grain)};
+        model[grain] =
+            block_with(1 + (uint32_t)rand() % 99, (uint32_t)rand() % 16, model_size(grain));
         assert_true(block_put(base + grain * 64, &model[grain]));
     }
 }
@@ -287,36 +421,48 @@ static void test_random_against_model(void **state)
 
 static void put_neighbour(void)
 {
-    put(base + 30ul * LEAF_BYTES + 16, 2, 20);
+    put(base + ((uintptr_t)1 << 40) + 32, 2, 20);
 }
 
-static void test_another_thread_makes_the_leaf_first(void **state)
+/* Both of them make the shelf and the page. */
+static void test_another_thread_makes_the_page_first(void **state)
 {
     (void)state;
-    fake_pages_meanwhile = put_neighbour;
-    put(base + 30ul * LEAF_BYTES, 1, 10);
-    assert_taken(base + 30ul * LEAF_BYTES, 1, 10);
-    assert_taken(base + 30ul * LEAF_BYTES + 16, 2, 20);
+    lot_intern(1, 10);
+    lot_intern(2, 20);
+    plate_pages_meanwhile = put_neighbour;
+    put(base + ((uintptr_t)1 << 40), 1, 10);
+    assert_null(plate_pages_meanwhile);
+    assert_taken(base + ((uintptr_t)1 << 40), 1, 10);
+    assert_taken(base + ((uintptr_t)1 << 40) + 32, 2, 20);
 }
 
 /* Every eighth slot of 32 bytes is a thread's own; a few of its blocks are large. */
 static void *worker(void *argument)
 {
-    uintptr_t mine = base + 40ul * LEAF_BYTES + (uintptr_t)argument * 32;
+    uintptr_t mine = base + 40ul * FAR_BYTES + (uintptr_t)argument * 32;
     uint32_t site = 1 + (uint32_t)(uintptr_t)argument;
     size_t wrong = 0;
     for (int round = 0; round < 20; round++) {
-        for (uintptr_t at = 0; at < 4ul * LEAF_BYTES; at += LEAF_BYTES / 256) {
-            bool large = site == 1 && at % (LEAF_BYTES / 64) == 0;
-            struct block block = block_of(site, large ? 2048 : 24);
-            wrong += !block_put(mine + at, &block);
+        for (uintptr_t at = 0; at < 4ul * FAR_BYTES; at += FAR_BYTES / 256) {
+            bool big = site == 1 && at % (FAR_BYTES / 64) == 0;
+            struct block block = {.site = site, .size_bytes = big ? 2048 : at / (FAR_BYTES / 256)};
+            wrong +=
+                !block_put_lot(mine + at, lot_intern(site, 24), 1) && !block_put(mine + at, &block);
         }
-        for (uintptr_t at = 0; at < 4ul * LEAF_BYTES; at += LEAF_BYTES / 256) {
+        for (uintptr_t at = 0; at < 4ul * FAR_BYTES; at += FAR_BYTES / 256) {
             struct block block;
-            wrong += !block_take(mine + at, &block) || block.site != site;
+            wrong += block_take_lot(mine + at) == 0 &&
+                     (!block_take(mine + at, &block) || block.site != site);
         }
     }
     return (void *)wrong;
+}
+
+static void see_sane(uintptr_t address, const struct block *block, void *context)
+{
+    uintptr_t slot = (address - base) / 32 % 8;
+    *(size_t *)context += block->site != 1 + slot || block->epoch > 1 || block->size_bytes > 2048;
 }
 
 static void test_threads_on_disjoint_addresses(void **state)
@@ -325,6 +471,10 @@ static void test_threads_on_disjoint_addresses(void **state)
     pthread_t threads[THREADS];
     for (uintptr_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, worker, (void *)i), 0);
+    size_t insane = 0;
+    for (int i = 0; i < 50; i++)
+        block_each(see_sane, &insane);
+    assert_int_equal(insane, 0);
     for (int i = 0; i < THREADS; i++) {
         void *wrong;
         pthread_join(threads[i], &wrong);
@@ -337,7 +487,7 @@ static int child_of_fork(void)
     struct block block;
     if (!block_take(base, &block) || block.site != 5 || block.size_bytes != 50)
         return 1;
-    block = block_of(6, 6000);
+    block = (struct block){.site = 6, .size_bytes = 6000};
     return block_put(base + 4096, &block) ? 0 : 2;
 }
 
@@ -355,22 +505,52 @@ static void test_fork_copies(void **state)
     assert_unknown(base + 4096);
 }
 
-/* Must be the first: the root is not there yet. */
+/* Must be the first: no shelf is there yet. */
 static void test_no_memory(void **state)
 {
     (void)state;
     struct block block = block_of(1, 16), huge = block_of(1, 1ull << 40);
-    fake_pages_left = 0;
+    uintptr_t end = base + (1ul << 19) - 1024; /* of what a page of large entries reaches */
+    plate_pages_left = 0;
+    assert_false(block_put(base, &block));
+    assert_false(block_put(base, &huge));
+    assert_unknown(base);
+    plate_pages_left = 1; /* a shelf and no page */
     assert_false(block_put(base, &block));
     assert_unknown(base);
-    fake_pages_left = 1;
-    assert_false(block_put(base, &block));
-    fake_pages_left = 1;
-    assert_true(block_put(base + LEAF_BYTES - 1024, &block));
-    assert_taken(base + LEAF_BYTES - 1024, 1, 16);
-    assert_false(block_put(base + LEAF_BYTES - 1024, &huge));
-    assert_unknown(base + LEAF_BYTES - 1024);
-    fake_pages_left = -1;
+    plate_pages_left = 1;
+    assert_true(block_put(base, &block));
+    assert_taken(base, 1, 16);
+    plate_pages_left = 1; /* the pool still has pages: the shelf is what it takes */
+    assert_true(block_put(end, &(struct block){.site = 1, .size_bytes = 1024}));
+    plate_pages_left = 0;
+    assert_false(block_put(base + (1ul << 40), &huge));
+    while (block_put(end, &huge)) /* uses the pool up, two pages at most each */
+        end += 1ul << 19;
+    assert_int_equal(block_find(end, &block), end == base + (1ul << 19) - 1024);
+    plate_pages_left = -1;
+    for (; end > base; end -= 1ul << 19)
+        block_take(end, &block);
+}
+
+/* The small block's lot cannot be made: the block is not recorded, nor the one before it lost. */
+static void test_no_lot(void **state)
+{
+    (void)state;
+    uint32_t count = arena.tables[BOX_LOTS].count;
+    arena.tables[BOX_LOTS].count = LOT_MAX + 1u;
+    assert_false(block_put(base, &(struct block){.site = 12345, .size_bytes = 1}));
+    assert_true(block_put(base, &(struct block){.site = 12345, .size_bytes = 1024}));
+    assert_taken(base, 12345, 1024);
+    arena.tables[BOX_LOTS].count = count;
+}
+
+static int set_up(void **state)
+{
+    long error;
+    (void)state;
+    block_init(UNIT_GRANULE_BITS);
+    return arena_open(NULL, "unit", 1, &error) ? 0 : -1;
 }
 
 int main(void)
@@ -379,16 +559,24 @@ int main(void)
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_unknown_addresses),
         cmocka_unit_test(test_every_field_at_its_limits),
+        cmocka_unit_test(test_lots_of_every_size),
+        cmocka_unit_test(test_largest_lot),
+        cmocka_unit_test(test_fast_and_slow_are_one),
+        cmocka_unit_test(test_unaligned_is_refused),
+        cmocka_unit_test(test_granules),
+        cmocka_unit_test(test_either_half_of_a_granule),
         cmocka_unit_test(test_beyond_48_bits_is_refused),
         cmocka_unit_test(test_one_kib_shared),
         cmocka_unit_test(test_unseen_free_is_replaced),
-        cmocka_unit_test(test_huge_size_across_leaves),
+        cmocka_unit_test(test_evict),
+        cmocka_unit_test(test_no_lot),
+        cmocka_unit_test(test_huge_size_across_pages),
         cmocka_unit_test(test_each_in_order),
-        cmocka_unit_test(test_own_bytes_grow_by_page),
+        cmocka_unit_test(test_own_bytes),
         cmocka_unit_test(test_random_against_model),
-        cmocka_unit_test(test_another_thread_makes_the_leaf_first),
+        cmocka_unit_test(test_another_thread_makes_the_page_first),
         cmocka_unit_test(test_threads_on_disjoint_addresses),
         cmocka_unit_test(test_fork_copies),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, NULL);
 }
