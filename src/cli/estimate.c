@@ -73,27 +73,6 @@ double estimate_profile_variance(const struct profile *profile, int type)
     return sum;
 }
 
-double estimate_node_variance(const struct tree *tree, const struct tree_node *node)
-{
-    struct estimate estimate = estimate_of(tree->profile, tree->options.type);
-    double sum = 0;
-    for (uint32_t i = node->first_sample; i != TREE_NONE; i = tree->next_sample[i])
-        sum += estimate_variance(&estimate, &tree->profile->samples[i]);
-    return sum;
-}
-
-double estimate_kept_variance(const struct tree *tree)
-{
-    struct estimate estimate = estimate_of(tree->profile, tree->options.type);
-    double sum = 0;
-    for (size_t i = 0; i < tree->profile->sample_count; i++) {
-        const struct sample *sample = &tree->profile->samples[i];
-        if (!tree->options.filter || filter_keeps(tree->options.filter, sample))
-            sum += estimate_variance(&estimate, sample);
-    }
-    return sum;
-}
-
 int64_t estimate_interval(double variance)
 {
     double half = DEVIATIONS * sqrt(variance);

@@ -11,7 +11,6 @@
 #define HEAPDIFF_CLI_ESTIMATE_H
 
 #include "profile.h"
-#include "tree.h"
 
 /* Mean bytes from sample to sample; 0: the profile has everything. */
 int64_t estimate_period(const struct profile *profile);
@@ -31,10 +30,8 @@ double estimate_variance_of(const struct estimate *estimate, int64_t objects, in
    together. */
 double estimate_variance(const struct estimate *estimate, const struct sample *sample);
 
-/* The same of a whole profile, of a row's flat value, and of all that a tree keeps. */
+/* The same of a whole profile; of parts of it, see tree.h. */
 double estimate_profile_variance(const struct profile *profile, int type);
-double estimate_node_variance(const struct tree *tree, const struct tree_node *node);
-double estimate_kept_variance(const struct tree *tree);
 
 /* Half the width of the interval that the truth lies in 95 times of 100. */
 int64_t estimate_interval(double variance);

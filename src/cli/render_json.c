@@ -125,7 +125,7 @@ static void put_row(struct json *json, const struct report *report, const struct
                     uint32_t index)
 {
     const struct tree_node *node = &tree->nodes[index];
-    double variance = estimate_node_variance(tree, node);
+    double variance = tree_node_variance(tree, node);
     json_open(json, NULL, '{');
     put_place(json, tree, node);
     json_text(json, "kind", node->kind);
@@ -353,7 +353,7 @@ void render_json(FILE *out, const struct report *report)
         json_text(&json, "matched_by", match_name(report->match));
     }
     json_number(&json, "total", tree.kept);
-    put_interval(&json, "total_interval", estimate_kept_variance(&tree));
+    put_interval(&json, "total_interval", tree_kept_variance(&tree));
     json_number(&json, "percent_of", tree.total);
     put_rows(&json, report, &tree);
     put_sites(&json, report);

@@ -122,7 +122,7 @@ static void put_caption(const struct table *table)
     for (size_t i = 0; i < table->row_count; i++)
         shown = value_sum(shown, table->tree.nodes[table->rows[i]].flat);
     struct interval_text interval =
-        report_interval(table->report, table->tree.kept, estimate_kept_variance(&table->tree));
+        report_interval(table->report, table->tree.kept, tree_kept_variance(&table->tree));
     page_format(page, PAINT_PLAIN, "\n%s: nodes shown account for %s, %s of %s\n",
                 name_plain(type->type).text, number_text(shown, &style).text,
                 number_percent(shown, table->tree.total).text,

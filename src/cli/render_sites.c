@@ -98,7 +98,7 @@ static struct row row_of(const struct table *table, uint32_t index, bool kinds)
     const struct tree_node *node = &table->tree.nodes[index];
     struct number_style style = report_style(table->report);
     bool compared = table->report->base != NULL;
-    double variance = estimate_node_variance(&table->tree, node);
+    double variance = tree_node_variance(&table->tree, node);
     struct row row = {.node = index, .noise = compared && estimate_is_noise(node->flat, variance)};
     row.cells[COLUMN_VALUE] = cell_of(compared ? number_text_signed(node->flat, &style)
                                                : number_text(node->flat, &style));
@@ -305,7 +305,7 @@ static void put_caption(const struct table *table)
     struct number_style style = report_style(report);
     struct name_text type = name_plain(report_type(report)->type);
     struct interval_text interval =
-        report_interval(report, table->tree.kept, estimate_kept_variance(&table->tree));
+        report_interval(report, table->tree.kept, tree_kept_variance(&table->tree));
     page_put(page, PAINT_PLAIN, "\n");
     if (!report->base || table->tree.total == 0) {
         page_format(page, PAINT_PLAIN, "%s: %s%s\n", type.text,

@@ -1,5 +1,6 @@
 #include "tree.h"
 
+#include "estimate.h"
 #include "format/pprof.h"
 #include "memory.h"
 #include "token_table.h"
@@ -346,4 +347,25 @@ uint32_t *tree_sorted(const struct tree *tree, enum tree_order order, size_t *co
     struct order context = {tree, order};
     qsort_r(sorted, *count, sizeof *sorted, compare_indexes, &context);
     return sorted;
+}
+
+double tree_node_variance(const struct tree *tree, const struct tree_node *node)
+{
+    struct estimate estimate = estimate_of(tree->profile, tree->options.type);
+    double sum = 0;
+    for (uint32_t i = node->first_sample; i != TREE_NONE; i = tree->next_sample[i])
+        sum += estimate_variance(&estimate, &tree->profile->samples[i]);
+    return sum;
+}
+
+double tree_kept_variance(const struct tree *tree)
+{
+    struct estimate estimate = estimate_of(tree->profile, tree->options.type);
+    double sum = 0;
+    for (size_t i = 0; i < tree->profile->sample_count; i++) {
+        const struct sample *sample = &tree->profile->samples[i];
+        if (!tree->options.filter || filter_keeps(tree->options.filter, sample))
+            sum += estimate_variance(&estimate, sample);
+    }
+    return sum;
 }

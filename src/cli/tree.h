@@ -84,6 +84,10 @@ enum tree_order { TREE_BY_FLAT, TREE_BY_CUM };
 /* Indexes of all nodes with a value, largest magnitude first; malloc'd, *count of them. */
 uint32_t *tree_sorted(const struct tree *tree, enum tree_order order, size_t *count);
 
+/* Variances (see estimate.h) of a node's flat value and of `kept`. */
+double tree_node_variance(const struct tree *tree, const struct tree_node *node);
+double tree_kept_variance(const struct tree *tree);
+
 /* Innermost first, the frames of sample `index`, its folded part left out. */
 struct tree_walk {
     const struct profile *profile;
