@@ -294,6 +294,20 @@ static void take_stack(struct conversion *conversion, uint32_t node)
     box_stack_take(&conversion->stack, node);
 }
 
+/* Objects of a sampled run are counted in parts, but for mappings, which are exact. */
+static void round_objects(const struct box_header *header, unsigned kind,
+                          int64_t values[PPROF_HEAP_VALUES])
+{
+    static const enum pprof_heap_value counts[] = {PPROF_ALLOC_OBJECTS, PPROF_COLLECTED_OBJECTS,
+                                                   PPROF_INUSE_OBJECTS};
+    if (!(header->flags & BOX_FLAG_SAMPLED) || kind == BOX_KIND_MMAP)
+        return;
+    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        int64_t parts = values[counts[i]], rest = parts % BOX_OBJECT_PARTS;
+        values[counts[i]] = parts / BOX_OBJECT_PARTS + (rest >= BOX_OBJECT_PARTS / 2);
+    }
+}
+
 /* A site's values by sample type; false when all are zero. */
 static bool read_values(const struct box_site *site, int64_t values[PPROF_HEAP_VALUES])
 {
@@ -318,6 +332,7 @@ static void put_sample(struct conversion *conversion, const struct box_site *sit
     if (!read_values(site, values))
         return;
     unsigned kind = site->kind < BOX_KINDS ? site->kind : BOX_KIND_MALLOC;
+    round_objects(conversion->view->header, kind, values);
     struct pprof_label label = {.key = conversion->kind_key, .text = conversion->kinds[kind]};
     struct pprof_sample sample = {
         .values = values, .value_count = PPROF_HEAP_VALUES, .labels = &label, .label_count = 1};

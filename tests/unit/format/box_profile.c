@@ -197,6 +197,24 @@ static void samples_are_the_counted_sites(void **state)
     free(kept);
 }
 
+/* Objects in parts of 1 / BOX_OBJECT_PARTS, but for mappings. */
+static void sampled_objects_are_rounded(void **state)
+{
+    struct box_sample *sample = *state;
+    struct box_site *site = box_sample_at(sample, BOX_SITES, 1);
+    sample->header->flags |= BOX_FLAG_SAMPLED;
+    sample->header->sample_period_bytes = 512 << 10;
+    site->alloc_objects = 10 * BOX_OBJECT_PARTS + BOX_OBJECT_PARTS / 2;
+    site->free_objects = 4 * BOX_OBJECT_PARTS + BOX_OBJECT_PARTS / 2 - 1;
+    site->collected_objects = 3 * BOX_OBJECT_PARTS - 1;
+    struct kept *kept = convert(sample);
+    static const uint64_t values[] = {11, 1000, 3, 0, 0, 6, 600}, mapped[] = {1, 4096};
+    assert_memory_equal(kept->samples[0].values, values, sizeof(values));
+    assert_memory_equal(kept->samples[1].values, mapped, sizeof(mapped));
+    assert_int_equal(kept->numbers[PPROF_PERIOD], 512 << 10);
+    free(kept);
+}
+
 static void live_is_never_negative(void **state)
 {
     struct box_sample *sample = *state;
@@ -325,6 +343,7 @@ int main(void)
         TEST(program_is_the_first_mapping),
         TEST(locations_point_into_the_call),
         TEST(samples_are_the_counted_sites),
+        TEST(sampled_objects_are_rounded),
         TEST(live_is_never_negative),
         TEST(facts_are_comments),
         TEST(cycles_end_at_the_depth_limit),
