@@ -18,7 +18,7 @@ LAP = os.path.join(BENCH, "lap")
 RECORDERS = ("LD_PRELOAD", "HEAPDIFF", "MALLOC_CONF", "HEAPPROFILE", "DUMP_HEAPTRACK_OUTPUT",
              "TCMALLOC_SAMPLE_PARAMETER")
 SAMPLING = "sample=512k"
-SLOW_ROUNDS = 2  # of recorders that take many times as long as the program
+SLOW_ROUNDS = 1  # of recorders that take ten to a hundred times as long as the program
 
 Contestant = collections.namedtuple("Contestant", "name base variables slow", defaults=(False,))
 Run = collections.namedtuple("Run", "output cpu_ns peak_bytes wall_ns profile_bytes")
@@ -46,10 +46,13 @@ def jemalloc_profiles(path):
     return b"config.prof: true" in done.stderr
 
 
-def own(notes):
+def own(notes, other_build=None):
     """Plain, and heapdiff's ways of recording, as a user has them: with every default."""
     found = [Contestant("plain", None, {}),
              Contestant("heapdiff", "plain", {"LD_PRELOAD": PRELOAD})]
+    if other_build:
+        found.append(Contestant("heapdiff before", "plain",
+                                {"LD_PRELOAD": os.path.abspath(other_build)}))
     if knows_sampling():
         found.append(Contestant("heapdiff 512k", "plain",
                                 {"LD_PRELOAD": PRELOAD, "HEAPDIFF": SAMPLING}))

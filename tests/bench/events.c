@@ -156,7 +156,8 @@ static bool is(const char *kind)
 
 static bool plan_read(int count, char **arguments)
 {
-    if (count != 3 && count != 4)
+    static const char kinds[] = " bare same leaves shuffled tall random ";
+    if ((count != 3 && count != 4) || !strstr(kinds, arguments[1]))
         return false;
     plan.kind = arguments[1];
     plan.turns = is("bare") ? bare : is("tall") ? tall : turns;

@@ -28,6 +28,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="of small benchmarks")
     parser.add_argument("--program-rounds", type=int, help="of real programs")
     parser.add_argument("--live-most", type=int, default=10000000, help="up to 100000000 blocks")
+    parser.add_argument("--against", metavar="LIBRARY", help="another libheapdiff.so takes part")
     parser.add_argument("--tsv", metavar="FILE", help="every figure goes there too")
     parser.add_argument("--markdown", action="store_true", help="the README's tables, at the end")
     options = parser.parse_args()
@@ -39,7 +40,7 @@ def arguments():
 
 
 def measure(options, result, notes):
-    own = contest.own(notes)
+    own = contest.own(notes, options.against)
     peers = [] if options.quick or options.no_peers else contest.peers(notes)
     small = micro.Micro(result, own, peers, options)
     if options.rounds:
