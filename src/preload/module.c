@@ -1,14 +1,28 @@
 #include "module.h"
+#include "module_list.h"
 
-#include <dlfcn.h>
 #include <string.h>
 #include <sys/auxv.h>
 
-/* glibc 2.35 and later; elsewhere objects stay unnamed. */
-extern int _dl_find_object(void *address, struct dl_find_object *found) __attribute__((weak));
+#ifndef HEAPDIFF_LOADER_LOOKUP
+#define HEAPDIFF_LOADER_LOOKUP "_dl_find_object"
+#endif
 
-/* Widens [start, end) to all that the segments cover. */
-static void module_stretch(struct module *module)
+/* Weak: NULL before glibc 2.35. By name, not by dlsym: the first events come before any init. */
+extern int loader_find(void *address, struct module_lookup *found) __asm__(HEAPDIFF_LOADER_LOOKUP)
+    __attribute__((weak));
+
+bool module_can_look_up(void)
+{
+    return loader_find != NULL;
+}
+
+bool module_look_up(uint64_t address, struct module_lookup *found)
+{
+    return loader_find != NULL && loader_find((void *)address, found) == 0;
+}
+
+void module_stretch(struct module *module)
 {
     for (unsigned i = 0; i < module->segment_count; i++) {
         const ElfW(Phdr) *segment = &module->segments[i];
@@ -31,15 +45,29 @@ static bool program_headers(struct module *module)
     return module->segments != NULL;
 }
 
+bool module_program(struct module *module)
+{
+    *module = (struct module){.name = "", .start = UINT64_MAX};
+    if (!program_headers(module))
+        return false;
+    for (unsigned i = 0; i < module->segment_count; i++)
+        if (module->segments[i].p_type == PT_PHDR)
+            module->bias = (uint64_t)module->segments - module->segments[i].p_vaddr;
+    module->start = UINT64_MAX;
+    module->end = 0;
+    module_stretch(module);
+    return true;
+}
+
 /* The first page of a library holds its ELF header and, as every linker lays it out, its program
    headers. */
-static bool module_headers(struct module *module)
+bool module_read_headers(struct module *module)
 {
     if (module->name[0] == '\0')
         return program_headers(module);
     const ElfW(Ehdr) *header = (const void *)module->start;
     if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
-        header->e_phentsize != sizeof(ElfW(Phdr)) ||
+        header->e_phentsize != sizeof(ElfW(Phdr)) || header->e_phoff > 4096 ||
         header->e_phoff + (uint64_t)header->e_phnum * sizeof(ElfW(Phdr)) > 4096)
         return false;
     module->segments = (const void *)(module->start + header->e_phoff);
@@ -49,14 +77,24 @@ static bool module_headers(struct module *module)
 
 bool module_find(uint64_t address, struct module *module)
 {
-    struct dl_find_object found;
-    if (!_dl_find_object || _dl_find_object((void *)address, &found) != 0)
+    struct module_lookup found;
+    if (!module_can_look_up())
+        return module_list_find(address, module);
+    if (!module_look_up(address, &found))
         return false;
-    *module = (struct module){.name = found.dlfo_link_map->l_name,
-                              .bias = found.dlfo_link_map->l_addr,
-                              .start = (uint64_t)found.dlfo_map_start,
-                              .end = (uint64_t)found.dlfo_map_end};
-    return module_headers(module);
+    *module = (struct module){.name = found.map->l_name,
+                              .bias = found.map->l_addr,
+                              .start = (uint64_t)found.map_start,
+                              .end = (uint64_t)found.map_end};
+    return module_read_headers(module);
+}
+
+void module_name_as_glibc(struct module *module)
+{
+    if ((uint64_t)module->segments == getauxval(AT_PHDR))
+        module->name = "";
+    else if (module->start == getauxval(AT_SYSINFO_EHDR))
+        module->name = "linux-vdso.so.1";
 }
 
 /* Who is told by module_each(). */
@@ -75,6 +113,7 @@ static int visit_listed(struct dl_phdr_info *info, size_t size, void *context)
                             .segments = info->dlpi_phdr,
                             .segment_count = info->dlpi_phnum};
     module_stretch(&module);
+    module_name_as_glibc(&module);
     if (module.start < module.end)
         visitor->visit(&module, visitor->context);
     return 0;
@@ -127,4 +166,60 @@ unsigned module_build_id(const struct module *module, uint8_t *id, size_t room_b
             return bytes;
     }
     return 0;
+}
+
+const ElfW(Dyn) * module_dynamic(const struct module *module, int64_t tag)
+{
+    for (unsigned i = 0; i < module->segment_count; i++) {
+        const ElfW(Phdr) *segment = &module->segments[i];
+        if (segment->p_type != PT_DYNAMIC)
+            continue;
+        const ElfW(Dyn) *entry = (const void *)(module->bias + segment->p_vaddr);
+        for (; entry->d_tag != DT_NULL; entry++)
+            if (entry->d_tag == tag)
+                return entry;
+    }
+    return NULL;
+}
+
+/* Where an entry points to; NULL without it. glibc's loader has added the bias, musl's has not. */
+static const void *dynamic_table(const struct module *module, int64_t tag)
+{
+    const ElfW(Dyn) *entry = module_dynamic(module, tag);
+    if (!entry)
+        return NULL;
+    uint64_t at = entry->d_un.d_ptr;
+    return (const void *)(at < module->bias ? at + module->bias : at);
+}
+
+/* The index of the last symbol + 1, from the hash tables: nothing else tells it. */
+static uint32_t symbol_count(const struct module *module)
+{
+    const uint32_t *plain = dynamic_table(module, DT_HASH);
+    if (plain)
+        return plain[1];
+    const uint32_t *hash = dynamic_table(module, DT_GNU_HASH);
+    if (!hash)
+        return 0;
+    uint32_t buckets = hash[0], first = hash[1], last = 0;
+    const uint32_t *bucket = hash + 4 + hash[2] * (sizeof(ElfW(Addr)) / sizeof(*hash));
+    const uint32_t *chain = bucket + buckets;
+    for (uint32_t i = 0; i < buckets; i++)
+        last = bucket[i] > last ? bucket[i] : last;
+    if (last < first)
+        return first;
+    while (!(chain[last - first] & 1)) /* the end of a chain */
+        last++;
+    return last + 1;
+}
+
+bool module_defines(const struct module *module, const char *name)
+{
+    const ElfW(Sym) *symbols = dynamic_table(module, DT_SYMTAB);
+    const char *names = dynamic_table(module, DT_STRTAB);
+    uint32_t count = symbols && names ? symbol_count(module) : 0;
+    for (uint32_t i = 1; i < count; i++)
+        if (symbols[i].st_shndx != SHN_UNDEF && strcmp(names + symbols[i].st_name, name) == 0)
+            return true;
+    return false;
 }

@@ -54,6 +54,9 @@ static inline long sys_call4(long number, long a, long b, long c, long d)
 void *sys_pages(size_t size_bytes);
 void sys_pages_free(void *pages, size_t size_bytes);
 
+/* Whether the aligned word around `address` can be read: asked of the kernel, now. */
+bool sys_readable(uintptr_t address);
+
 long sys_open(const char *path, int flags, int mode);
 long sys_read(int fd, void *buffer, size_t size_bytes);
 /* Writes everything, continuing after short writes and EINTR; 0 or -errno. */

@@ -1,16 +1,11 @@
 #include "unwind_memory.h"
 #include "sys.h"
 
-#include <errno.h>
 #include <string.h>
 
 bool memory_readable(uintptr_t address)
 {
-    /* The kernel copies the new mask in before it finds that `how` makes no sense, and every
-       seccomp filter lets this call pass. */
-    enum { HOW_INVALID = 0x7fff, KERNEL_MASK_BYTES = 8 };
-    uintptr_t word = address & ~(uintptr_t)7;
-    return sys_call4(SYS_rt_sigprocmask, HOW_INVALID, (long)word, 0, KERNEL_MASK_BYTES) != -EFAULT;
+    return sys_readable(address);
 }
 
 bool memory_check(struct memory *memory, uintptr_t address, uintptr_t size_bytes)

@@ -28,6 +28,8 @@ bool unwind_reference_open(void)
     if (library == NULL)
         return false;
     *(void **)&reference.context = dlsym(library, REFERENCE_NAME(unw_tdep_getcontext));
+    if (reference.context == NULL) /* aarch64: a macro, on what libc fills in just as well */
+        *(void **)&reference.context = dlsym(RTLD_DEFAULT, "getcontext");
     *(void **)&reference.init = dlsym(library, REFERENCE_NAME(unw_init_local));
     *(void **)&reference.step = dlsym(library, REFERENCE_NAME(unw_step));
     *(void **)&reference.get = dlsym(library, REFERENCE_NAME(unw_get_reg));
@@ -68,6 +70,11 @@ static bool reference_find(unw_cursor_t *cursor, const struct unwind_start *star
     return false;
 }
 
+static bool reference_repeats(const struct capture *capture, uint64_t pc, bool same_stack)
+{
+    return same_stack && capture->depth > 0 && capture->pcs[capture->depth - 1] == pc;
+}
+
 __attribute__((noinline)) bool unwind_reference(struct capture *capture,
                                                 const struct unwind_start *start)
 {
@@ -78,12 +85,22 @@ __attribute__((noinline)) bool unwind_reference(struct capture *capture,
         reference.init(&cursor, &context) != 0 || !reference_find(&cursor, start))
         return false;
     int stepped;
+    bool is_signal = false;
+    unw_word_t last_sp = 0;
     do {
-        unw_word_t pc = 0;
-        uint64_t mark = reference.is_signal(&cursor) > 0 ? UNWIND_EXACT : 0;
+        unw_word_t pc = 0, sp = 0;
+        /* On aarch64 it is told of the code that returns from the handler: one frame before. */
+        bool was_signal = is_signal;
+        is_signal = reference.is_signal(&cursor) > 0;
+        uint64_t mark = (ARCH_LINK < 0 ? is_signal : was_signal) ? UNWIND_EXACT : 0;
         reference.get(&cursor, UNW_REG_IP, &pc);
-        if (pc == 0 || !capture_push(capture, arch_strip(pc) | mark))
+        reference.get(&cursor, UNW_REG_SP, &sp);
+        pc = arch_strip(pc);
+        /* On aarch64 an outermost frame without a return address comes twice. */
+        if (pc == 0 || reference_repeats(capture, pc, sp == last_sp) ||
+            !capture_push(capture, pc | mark))
             return true;
+        last_sp = sp;
         stepped = reference.step(&cursor);
     } while (stepped > 0);
     capture->ended = stepped < 0;

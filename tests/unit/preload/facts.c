@@ -19,6 +19,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "emulator.h"
+
 enum { GROWTH_BYTES = 64 << 20, MORE_THREADS = 3, GROUPS = 3000 };
 
 static struct box_header header;
@@ -133,6 +135,8 @@ static const char *told_by(const char *path, bool by_descriptor)
 static void test_name_and_command_line(void **state)
 {
     (void)state;
+    if (emulator_lacks("exec of what it emulates"))
+        skip();
     char own[SCRATCH_PATH_BYTES_MAX], link[SCRATCH_PATH_BYTES_MAX];
     char want[3 * SCRATCH_PATH_BYTES_MAX];
     own_path(own);
@@ -192,6 +196,8 @@ static void test_threads(void **state)
 static void test_sizes(void **state)
 {
     (void)state;
+    if (emulator_lacks("MAP_POPULATE"))
+        skip();
     uint64_t start = facts_rss_bytes();
     assert_in_range(start, 256 << 10, 1ull << 40);
     void *pages = mmap(NULL, GROWTH_BYTES, PROT_READ | PROT_WRITE,

@@ -19,6 +19,8 @@
 #include <time.h>
 #include <cmocka.h>
 
+#include "emulator.h"
+
 enum { MEBIBYTE = 1 << 20, INTERVAL_MS = 200, PID = 4711 };
 
 static uint32_t site;
@@ -198,6 +200,8 @@ static void test_large_numbers(void **state)
 static void test_growth_of_rss(void **state)
 {
     (void)state;
+    if (emulator_lacks("MAP_POPULATE"))
+        skip();
     size_t bytes = 64 * MEBIBYTE;
     options.every_percent = 20;
     growth_restart();

@@ -16,6 +16,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "emulator.h"
+
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
@@ -190,6 +192,8 @@ static bool grandchild_tells(void)
 static void test_fork(void **state)
 {
     (void)state;
+    if (emulator_lacks("pages that are wiped on fork"))
+        skip();
     need_wiping();
     assert_true(child_run(grandchild_tells));
     assert_non_null(guard_enter()); /* nothing of it is seen in the parent */
@@ -202,6 +206,8 @@ static void test_fork(void **state)
 static void test_raw_clone(void **state)
 {
     (void)state;
+    if (emulator_lacks("pages that are wiped on fork"))
+        skip();
     need_wiping();
     int status = -1;
     long child = sys_call6(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
@@ -224,6 +230,8 @@ static int enter_on_shared_memory(void *entered)
 static void test_vfork_is_not_a_fork(void **state)
 {
     (void)state;
+    if (emulator_lacks("children on shared memory"))
+        skip();
     static unsigned char stack[256 << 10] __attribute__((aligned(16)));
     bool entered = false;
     int status = -1;

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "plugin.h"
+#include "emulator.h"
 
 enum { RANDOM_STACKS = 20000, RANDOM_DEPTH = 12, RANDOM_PCS = 6 };
 
@@ -237,6 +238,8 @@ static bool intern_without_memory(void)
 static void test_no_memory(void **state)
 {
     (void)state;
+    if (emulator_lacks("limit of address space"))
+        skip();
     if (SANITIZER_ADDRESS || SANITIZER_THREAD) {
         print_message("a sanitizer's runtime needs address space itself\n");
         skip();
