@@ -45,7 +45,7 @@ struct arena {
     uint64_t device, inode;               /* of the file: checked before it grows */
 };
 
-extern struct arena arena;
+extern struct arena arena __attribute__((visibility("hidden"))); /* no detour by the GOT */
 
 /*
  * Lays the box out in `directory`/NAME.PID.heapdiff, or in private memory when `directory` is NULL.

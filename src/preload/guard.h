@@ -54,7 +54,8 @@ struct guard_process {
 /* NULL before the thread's first event. */
 extern __thread struct guard_thread *guard_own;
 extern __thread struct guard_thread guard_spare; /* stands in until then */
-extern struct guard_process guard_process;
+extern struct guard_process guard_process
+    __attribute__((visibility("hidden"))); /* no detour by the GOT */
 
 /* Sets the callbacks that the core has and makes the wiped page; false: no memory for it. */
 bool guard_init(void (*forked)(void), void (*serve)(uint32_t wanted));
@@ -95,9 +96,10 @@ static inline enum guard_state guard_state(void)
 
 static inline void guard_set_of(struct guard_thread *own, uint64_t word)
 {
-    /* Ordered for this thread's own handlers; the gate orders it for others (membarrier). */
+    /* Ordered for this thread's own handlers. pairs: the gate, which has what was recorded be seen
+       with the state that follows it; the other direction is membarrier's. */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    __atomic_store_n(&own->word, word, __ATOMIC_RELAXED);
+    __atomic_store_n(&own->word, word, __ATOMIC_RELEASE);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 

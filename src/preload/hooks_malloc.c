@@ -21,59 +21,70 @@ static size_t at_least(size_t size_bytes)
     return size_bytes < BLOCK_BYTES_MIN ? BLOCK_BYTES_MIN : size_bytes;
 }
 
-/* Calls `allocate` and records what it returns, for the function this expands in. */
-#define RECORD_ALLOC(size_bytes, allocate)                        \
-    ({                                                            \
-        struct guard_thread *own_ = hook_enter();                 \
-        bool recorded_ = own_ && !sample_passes_over(size_bytes); \
-        void *address_ = (allocate);                              \
-        if (recorded_) {                                          \
-            const struct unwind_start start_ = UNWIND_HERE();     \
-            tracker_alloc(own_, address_, (size_bytes), &start_); \
-        } else if (!own_ && address_) {                           \
-            tracker_missed();                                     \
-        }                                                         \
-        if (own_)                                                 \
-            guard_leave(own_);                                    \
-        address_;                                                 \
+/*
+ * Calls `allocate` and records what it returns, for the hook that this expands in. Without anybody to
+ * ask yet, the outcome is `boot`.
+ */
+#define RECORD_ALLOC(size_bytes, allocate, boot)                      \
+    ({                                                                \
+        struct guard_thread *own_ = hook_enter();                     \
+        void *address_;                                               \
+        if (__builtin_expect(!own_, false)) {                         \
+            address_ = real_resolve() ? (allocate) : (boot);          \
+            if (address_)                                             \
+                tracker_missed();                                     \
+        } else {                                                      \
+            bool recorded_ = !sample_passes_over(size_bytes);         \
+            const struct unwind_start start_ = UNWIND_HERE();         \
+            address_ = (allocate);                                    \
+            if (__builtin_expect(recorded_, true))                    \
+                tracker_alloc(own_, address_, (size_bytes), &start_); \
+            guard_leave(own_);                                        \
+        }                                                             \
+        address_;                                                     \
     })
+
+HOOK_HALF void *malloc_recorded(size_t size)
+{
+    return RECORD_ALLOC(size, real.malloc(at_least(size)), boot_alloc(size));
+}
 
 HOOK void *malloc(size_t size)
 {
-    if (sample_skips(size))
-        return real.malloc(size);
-    if (!real_resolve())
-        return boot_alloc(size);
-    return RECORD_ALLOC(size, real.malloc(at_least(size)));
+    return sample_skips(size) ? real.malloc(size) : malloc_recorded(size);
+}
+
+HOOK_HALF void *calloc_recorded(size_t count, size_t each)
+{
+    size_t size = count * each;
+    return RECORD_ALLOC(
+        size, size < BLOCK_BYTES_MIN ? real.calloc(1, BLOCK_BYTES_MIN) : real.calloc(count, each),
+        boot_alloc(size));
 }
 
 HOOK void *calloc(size_t count, size_t each)
 {
     size_t size;
-    bool fits = !__builtin_mul_overflow(count, each, &size);
-    if (fits && sample_skips(size))
-        return real.calloc(count, each);
-    if (!real_resolve())
-        return fits ? boot_alloc(size) : NULL;
-    if (!fits)
-        return real.calloc(count, each); /* refused in the allocator's own way */
-    return RECORD_ALLOC(size, size < BLOCK_BYTES_MIN ? real.calloc(1, BLOCK_BYTES_MIN)
-                                                     : real.calloc(count, each));
+    if (__builtin_mul_overflow(count, each, &size)) /* refused in the allocator's own way */
+        return real_resolve() ? real.calloc(count, each) : NULL;
+    return sample_skips(size) ? real.calloc(count, each) : calloc_recorded(count, each);
 }
 
-/* The long way: everything but frees that pass by. */
-static void free_hooked(void *address)
+/* Everything but frees that pass by. */
+HOOK_HALF void free_recorded(void *address)
 {
-    if (!address || boot_owns(address) || !real_resolve())
+    if (!address || boot_owns(address))
         return;
     struct guard_thread *own = hook_enter();
-    if (own)
+    if (__builtin_expect(own != NULL, true)) {
         tracker_free(own, address);
-    else if (guard_process.recording)
-        tracker_free_nested(address);
-    real.free(address);
-    if (own)
+        real.free(address);
         guard_leave(own);
+    } else if (real_resolve()) {
+        if (guard_process.recording)
+            tracker_free_nested(address);
+        real.free(address);
+    }
 }
 
 HOOK void free(void *address)
@@ -81,26 +92,26 @@ HOOK void free(void *address)
     if (sample_ignores(address))
         real.free(address);
     else
-        free_hooked(address);
+        free_recorded(address);
 }
 
 HOOK void cfree(void *address)
 {
-    free_hooked(address);
+    free_recorded(address);
 }
 
 /* Sizes are not passed on: a block of less than 16 bytes has grown, and to free is enough. */
 HOOK void free_sized(void *address, size_t size)
 {
     (void)size;
-    free_hooked(address);
+    free_recorded(address);
 }
 
 HOOK void free_aligned_sized(void *address, size_t alignment, size_t size)
 {
     (void)alignment;
     (void)size;
-    free_hooked(address);
+    free_recorded(address);
 }
 
 static void *realloc_boot(void *address, size_t size)
@@ -118,23 +129,24 @@ static size_t realloc_bytes(const void *address, size_t size)
     return address && size == 0 ? 0 : at_least(size);
 }
 
-static void *realloc_hooked(void *address, size_t size, const struct unwind_start *start)
+HOOK_HALF void *realloc_recorded(void *address, size_t size)
 {
     struct block old;
+    const struct unwind_start start = UNWIND_HERE();
     if (boot_owns(address))
         return realloc_boot(address, size);
-    if (!real_resolve())
-        return boot_alloc(size);
     struct guard_thread *own = hook_enter();
-    bool passed_over = !own || sample_passes_over(size);
+    if (!own && !real_resolve())
+        return boot_alloc(size);
+    bool recorded = own && !sample_passes_over(size);
     bool known = guard_process.recording && address && tracker_take(own, address, &old);
     void *fresh = real.realloc(address, realloc_bytes(address, size));
     if (known && !fresh && size > 0)
         tracker_restore(address, &old);
     else if (known)
         tracker_freed(own, &old);
-    if (!passed_over)
-        tracker_alloc(own, fresh, size, start);
+    if (recorded)
+        tracker_alloc(own, fresh, size, &start);
     else if (!own && fresh)
         tracker_missed();
     if (own)
@@ -144,62 +156,53 @@ static void *realloc_hooked(void *address, size_t size, const struct unwind_star
 
 HOOK void *realloc(void *address, size_t size)
 {
-    const struct unwind_start start = UNWIND_HERE();
-    return realloc_hooked(address, size, &start);
+    if (sample_ignores(address) && sample_skips(size))
+        return real.realloc(address, size);
+    return realloc_recorded(address, size);
 }
 
 HOOK void *reallocarray(void *address, size_t count, size_t each)
 {
-    const struct unwind_start start = UNWIND_HERE();
     size_t size;
     if (__builtin_mul_overflow(count, each, &size)) {
         errno = ENOMEM;
         return NULL;
     }
-    return realloc_hooked(address, size, &start);
+    return realloc_recorded(address, size);
 }
 
 HOOK int posix_memalign(void **address, size_t alignment, size_t size)
 {
     int result = ENOMEM;
-    if (!real_resolve())
-        return result;
     RECORD_ALLOC(size, ({
                      void *made = NULL;
                      result = real.posix_memalign(&made, alignment, at_least(size));
                      if (result == 0)
                          *address = made;
                      result == 0 ? made : NULL;
-                 }));
+                 }),
+                 NULL);
     return result;
 }
 
 HOOK void *aligned_alloc(size_t alignment, size_t size)
 {
-    if (!real_resolve())
-        return NULL;
-    return RECORD_ALLOC(size, real.aligned_alloc(alignment, at_least(size)));
+    return RECORD_ALLOC(size, real.aligned_alloc(alignment, at_least(size)), NULL);
 }
 
 HOOK void *memalign(size_t alignment, size_t size)
 {
-    if (!real_resolve())
-        return NULL;
-    return RECORD_ALLOC(size, real.memalign(alignment, at_least(size)));
+    return RECORD_ALLOC(size, real.memalign(alignment, at_least(size)), NULL);
 }
 
 HOOK void *valloc(size_t size)
 {
-    if (!real_resolve())
-        return NULL;
-    return RECORD_ALLOC(size, real.valloc(at_least(size)));
+    return RECORD_ALLOC(size, real.valloc(at_least(size)), NULL);
 }
 
 HOOK void *pvalloc(size_t size)
 {
-    if (!real_resolve())
-        return NULL;
-    return RECORD_ALLOC(size, real.pvalloc(at_least(size)));
+    return RECORD_ALLOC(size, real.pvalloc(at_least(size)), NULL);
 }
 
 HOOK size_t malloc_usable_size(void *address)

@@ -97,21 +97,21 @@ static void fill_header(void)
     __atomic_store_n(&header->state, BOX_STATE_RUNNING, __ATOMIC_RELEASE);
 }
 
-/* free() looks twice at what it sees sampled blocks near, and at our boot memory. */
-static bool start_sampling(void)
+/* free() looks twice at our boot memory and at what lies near sampled blocks; else at everything. */
+static void start_sampling(void)
 {
-    if (!sample_init(options.sample_bytes, options.seed))
-        return false;
+    sample_init();
+    if (options.sample_bytes <= 1)
+        return;
+    sample_start(options.sample_bytes, options.seed);
     boot_watch(sample_watch);
-    return true;
 }
 
 static bool start_tables(void)
 {
     if (!open_box() || !snapshot_init() || !guard_init(process_forked, serve))
         return false;
-    if (options.sample_bytes > 1 && !start_sampling())
-        return false;
+    start_sampling();
     fill_header();
     mapping_init(state.facts.executable, state.directory);
     tracker_init();

@@ -15,8 +15,8 @@
 enum {
     OPTIONS_TEXT_BYTES_MAX = 1024, /* longest HEAPDIFF variable */
     OPTIONS_VALUE_BYTES_MAX = 512, /* longest value of one key */
-    OPTIONS_SIZE_MAX = 1 << 30,    /* of one sample in so many bytes: a GiB is a profile of nothing */
-    OPTIONS_KEEP_MAX = 1000        /* names of written snapshots are kept to delete the oldest */
+    OPTIONS_SIZE_MAX = 1 << 30, /* of one sample in so many bytes: a GiB is a profile of nothing */
+    OPTIONS_KEEP_MAX = 1000     /* names of written snapshots are kept to delete the oldest */
 };
 
 enum options_unwind { OPTIONS_UNWIND_RULES, OPTIONS_UNWIND_LIBUNWIND, OPTIONS_UNWIND_CHECK };
@@ -30,15 +30,15 @@ struct options {
     int signal;                             /* snapshot signal; 0: none */
     bool children;                          /* forked and exec'd children are recorded too */
     bool final;                             /* write a profile at exit and exec */
-    uint64_t sample_bytes;                  /* mean distance of samples; 0: everything is recorded */
-    uint64_t seed;                          /* of the samples; 0: any */
-    uint32_t every_percent;                 /* 0: off */
-    uint64_t interval_ns;                   /* 0: off */
-    uint32_t keep;                          /* 0: all */
-    char text[OPTIONS_TEXT_BYTES_MAX];      /* the variable as given */
+    uint64_t sample_bytes;             /* mean distance of samples; 0: everything is recorded */
+    uint64_t seed;                     /* of the samples; 0: any */
+    uint32_t every_percent;            /* 0: off */
+    uint64_t interval_ns;              /* 0: off */
+    uint32_t keep;                     /* 0: all */
+    char text[OPTIONS_TEXT_BYTES_MAX]; /* the variable as given */
 };
 
-extern struct options options;
+extern struct options options __attribute__((visibility("hidden"))); /* no detour by the GOT */
 
 enum options_result { OPTIONS_OK, OPTIONS_HELP, OPTIONS_BAD };
 

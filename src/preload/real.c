@@ -7,7 +7,9 @@
 
 enum { BOOT_BYTES = 16 << 10 }; /* glibc's dlsym asks for at most a few hundred */
 
-struct real real;
+static void boot_free(void *address);
+
+struct real real = {.free = boot_free}; /* a free that comes before anything is recorded */
 
 static struct {
     bool resolving;
@@ -56,6 +58,12 @@ static bool same_object(const void *a, const void *b)
     struct module of_a, of_b;
     return module_find((uint64_t)a, &of_a) && module_find((uint64_t)b, &of_b) &&
            of_a.start == of_b.start;
+}
+
+static void boot_free(void *address)
+{
+    if (!boot_owns(address) && real_resolve())
+        real.free(address);
 }
 
 bool real_resolve(void)

@@ -73,7 +73,7 @@ struct real {
     bool cxx_own;  /* ... and that library is the allocator itself: new is malloc there */
 };
 
-extern struct real real;
+extern struct real real __attribute__((visibility("hidden"))); /* no detour by the GOT */
 
 /* Fills the table in; cheap when it stands. Returns false while it is being filled in, further down
    the stack: use boot memory then. */

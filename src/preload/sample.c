@@ -5,9 +5,8 @@
 
 enum { SAMPLE_FULL = 255, SAMPLE_FRACTION_BITS = 53 };
 
-static unsigned char everything[1] = {1};
-
-struct sample sample = {.filter = everything};
+struct sample sample;
+unsigned char sample_filter[SAMPLE_FILTER_BYTES];
 __thread size_t sample_left_bytes;
 static __thread uint64_t random_state;
 static uint64_t seeds; /* handed out to threads; atomic */
@@ -63,22 +62,21 @@ static size_t draw(void)
     return (size_t)((double)sample.period_bytes * minus_log(uniform)) + 1;
 }
 
-bool sample_init(uint64_t period_bytes, uint64_t seed)
+void sample_init(void)
 {
-    unsigned char *filter = sys_pages(SAMPLE_FILTER_BYTES);
-    if (!filter)
-        return false;
-    seeds = seed ? seed : sys_time_ns();
-    sample.period_bytes = period_bytes;
-    sample.filter = filter;
-    sample.filter_mask = SAMPLE_FILTER_BYTES - 1;
-    return true;
+    sample_filter[0] = SAMPLE_FULL;
 }
 
-bool sample_passes_over(size_t size_bytes)
+void sample_start(uint64_t period_bytes, uint64_t seed)
 {
-    if (sample.period_bytes == 0)
-        return false;
+    seeds = seed ? seed : sys_time_ns();
+    sample_filter[0] = 0;
+    sample.period_bytes = period_bytes;
+    sample.filter_mask = SAMPLE_FILTER_BYTES - 1;
+}
+
+bool sample_decides(size_t size_bytes)
+{
     if (sample_left_bytes == 0) { /* the thread's first */
         random_state = __atomic_add_fetch(&seeds, 1, __ATOMIC_RELAXED) * 0xd1342543de82ef95ull;
         sample_left_bytes = draw();
@@ -91,7 +89,7 @@ bool sample_passes_over(size_t size_bytes)
 
 static unsigned char *watched(uintptr_t address)
 {
-    return &sample.filter[(address >> SAMPLE_PAGE_SHIFT) & sample.filter_mask];
+    return &sample_filter[(address >> SAMPLE_PAGE_SHIFT) & sample.filter_mask];
 }
 
 void sample_watch(uintptr_t address)
@@ -105,8 +103,6 @@ void sample_watch(uintptr_t address)
 void sample_unwatch(uintptr_t address)
 {
     unsigned char *count = watched(address), now = __atomic_load_n(count, __ATOMIC_RELAXED);
-    if (sample.filter_mask == 0)
-        return;
     /* A full count has lost track, and stays. */
     while (now < SAMPLE_FULL && now > 0 &&
            !__atomic_compare_exchange_n(count, &now, now - 1, true, __ATOMIC_RELAXED,

@@ -20,20 +20,25 @@ enum { SAMPLE_PAGE_SHIFT = 12, SAMPLE_FILTER_BYTES = 1 << 20 };
 
 struct sample {
     uint64_t period_bytes; /* mean distance of samples; 0: everything is recorded */
-    unsigned char *filter; /* sampled blocks that begin in a page, modulo its size; 255 stays */
-    uintptr_t filter_mask; /* 0 when everything is recorded: filter[0] says so */
+    uintptr_t filter_mask; /* 0 when everything is recorded: sample_filter[0] says so */
 };
 
-extern struct sample sample;
+extern struct sample sample __attribute__((visibility("hidden"))); /* no detour by the GOT */
+
+/* Sampled blocks that begin in a page of the program, modulo the filter's size; 255 stays. */
+extern unsigned char sample_filter[SAMPLE_FILTER_BYTES] __attribute__((visibility("hidden")));
 
 /* Bytes to this thread's next sample; 0 while it has none: everything goes the long way. */
 extern __thread size_t sample_left_bytes;
 
-/* Starts sampling; false when there is no memory for the filter. `seed` 0: a different one each time. */
-bool sample_init(uint64_t period_bytes, uint64_t seed);
+/* From now on free() passes nothing by: blocks are recorded, or will be. At start-up. */
+void sample_init(void);
 
-/* The long way: true when an allocation of `size_bytes` is not to be recorded. */
-bool sample_passes_over(size_t size_bytes);
+/* Starts sampling. `seed` 0: a different one each time. */
+void sample_start(uint64_t period_bytes, uint64_t seed);
+
+/* The slow half of sample_passes_over(). */
+bool sample_decides(size_t size_bytes);
 
 /* Blocks of ours that free() must look at come from these pages. */
 void sample_watch(uintptr_t address);
@@ -48,17 +53,24 @@ void sample_weigh(uint64_t size_bytes, uint64_t count, uint64_t *objects, uint64
 /* Most allocations of a sampled run: counted down, and passed on. */
 static inline bool sample_skips(size_t size_bytes)
 {
-    size_t left_bytes = sample_left_bytes;
-    if (__builtin_expect(size_bytes >= left_bytes, true))
+    /* What no allocator could give may pass: one too large changes the rest by next to nothing. */
+    intptr_t rest_bytes = (intptr_t)(sample_left_bytes - size_bytes);
+    if (__builtin_expect(rest_bytes <= 0, false))
         return false;
-    sample_left_bytes = left_bytes - size_bytes;
+    sample_left_bytes = (size_t)rest_bytes;
     return true;
+}
+
+/* What sample_skips() left open: true when an allocation of `size_bytes` is not to be recorded. */
+static inline bool sample_passes_over(size_t size_bytes)
+{
+    return __builtin_expect(sample.period_bytes != 0, false) && sample_decides(size_bytes);
 }
 
 /* Most frees of a sampled run: no sampled block lies near. */
 static inline bool sample_ignores(const void *address)
 {
-    return sample.filter[((uintptr_t)address >> SAMPLE_PAGE_SHIFT) & sample.filter_mask] == 0;
+    return sample_filter[((uintptr_t)address >> SAMPLE_PAGE_SHIFT) & sample.filter_mask] == 0;
 }
 
 #endif
