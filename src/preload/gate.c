@@ -10,8 +10,10 @@
 
 enum {
     GATE_WAIT_NS =
-        20000000,      /* a thread that lost its processor while recording has it again by then */
-    GATE_ROUNDS = 200, /* a recording takes less than this many pauses, unless preempted */
+        20000000,   /* a thread that lost its processor while recording has it again by then */
+    GATE_TRIES = 5, /* ... and on a machine that is busy, not much later */
+    GATE_AGAIN_NS = 1000000, /* the others go on in between */
+    GATE_ROUNDS = 200,       /* a recording takes less than this many pauses, unless preempted */
     GATE_YIELDS = 20,
     GATE_NAP_NS = 50000,
     GATE_BARRIER_NS = 1000000, /* without membarrier: no store stays unseen for so long */
@@ -147,7 +149,7 @@ static bool wait_for_all(void)
     return whole;
 }
 
-bool gate_close(void)
+static bool close_once(void)
 {
     uint32_t nobody = 0, self = (uint32_t)sys_tid();
     /* pairs: gate_is_closed(), by way of the generation */
@@ -158,10 +160,21 @@ bool gate_close(void)
     }
     guard_bump();
     barrier();
-    bool whole = wait_for_all();
-    if (!whole)
-        __atomic_fetch_add(&arena.header->lost.cuts, 1, __ATOMIC_RELAXED);
-    return whole;
+    return wait_for_all();
+}
+
+bool gate_close(void)
+{
+    int tries = guard_state() == GUARD_RECORDING ? 1 : GATE_TRIES;
+    while (!close_once())
+        if (--tries > 0) {
+            gate_open();
+            nap(GATE_AGAIN_NS);
+        } else {
+            __atomic_fetch_add(&arena.header->lost.cuts, 1, __ATOMIC_RELAXED);
+            return false;
+        }
+    return true;
 }
 
 void gate_open(void)

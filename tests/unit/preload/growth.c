@@ -1,6 +1,8 @@
 #include "preload/growth.h"
 
 #include "preload/arena.h"
+#include "preload/delta.h"
+#include "preload/guard.h"
 #include "preload/mapping.h"
 #include "preload/options.h"
 #include "preload/site.h"
@@ -31,7 +33,7 @@ static int before_all(void **state)
     long error;
     struct capture capture = {.depth = 1, .pcs = {0x1001}};
     mapping_init("/opt/app", "/");
-    if (!arena_open(NULL, "app", PID, &error) || !snapshot_init())
+    if (!arena_open(NULL, "app", PID, &error) || !snapshot_init() || !guard_init(NULL, NULL))
         return 1;
     arena.header->pid = PID;
     strcpy(arena.header->name, "app");
@@ -228,6 +230,29 @@ static void test_looks_are_rare(void **state)
     assert_in_range(scratch_count(".prof"), 1, 1 + (uptime_ms() - start_ms) / 10);
 }
 
+/* What threads have counted and not yet added to the sites. */
+static void test_deltas_grow_too(void **state)
+{
+    (void)state;
+    struct delta delta;
+    uint32_t lot = arena_append(BOX_LOTS, 1);
+    *(struct box_lot *)arena_entry(BOX_LOTS, lot) = (struct box_lot){site, MEBIBYTE};
+    arena_publish(BOX_LOTS);
+    options.every_percent = 10;
+    allocate(100 * MEBIBYTE);
+    delta_init(&delta);
+    growth_restart();
+    for (int i = 0; i < 9; i++)
+        delta_alloc(&delta, lot);
+    assert_int_equal(look(), 0);
+    for (int i = 0; i < 9; i++)
+        delta_free(&delta, lot);
+    for (int i = 0; i < 10; i++)
+        delta_alloc(&delta, lot);
+    assert_int_equal(look(), 1);
+    delta_reset();
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, before_each, after_each)
 
 int main(void)
@@ -236,6 +261,7 @@ int main(void)
         TEST(test_nothing_was_asked_for),
         TEST(test_interval),
         TEST(test_growth_of_live_bytes),
+        TEST(test_deltas_grow_too),
         TEST(test_any_snapshot_counts),
         TEST(test_shrinking),
         TEST(test_small_programs_are_left_alone),

@@ -1,6 +1,7 @@
 #include "snapshot_scene.h"
 
 #include "preload/arena.h"
+#include "preload/guard.h"
 #include "preload/mapping.h"
 #include "preload/options.h"
 #include "preload/site.h"
@@ -37,7 +38,7 @@ int snapshot_scene_start(void **state)
     (void)state;
     long error;
     mapping_init("/opt/app", "/");
-    if (!arena_open(NULL, "app", PID, &error) || !snapshot_init())
+    if (!arena_open(NULL, "app", PID, &error) || !snapshot_init() || !guard_init(NULL, NULL))
         return 1;
     arena.header->pid = PID;
     arena.header->sample_period_bytes = 1;

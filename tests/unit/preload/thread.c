@@ -1,0 +1,257 @@
+#include "preload/thread.h"
+
+#include "preload/arena.h"
+#include "preload/sys.h"
+
+#include "child.h"
+#include "recorder.h"
+#include "sanitizer.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+enum {
+    ALIVE = SANITIZER_THREAD ? 100 : 1000,
+    SEQUENCE = SANITIZER_THREAD ? 500 : 20000,
+    UNSEEN = 300, /* that end without a destructor */
+    KEYS = 40
+};
+
+static uint32_t lot;
+static pthread_barrier_t barrier;
+static pthread_key_t late;
+
+static void run(void *(*body)(void *))
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, body, NULL) != 0)
+        abort();
+    pthread_join(thread, NULL);
+}
+
+static void *record(void *unused)
+{
+    if (!recorder_alloc(lot))
+        abort();
+    return unused;
+}
+
+static uint64_t counted(void)
+{
+    for (struct thread *thread = thread_first(); thread; thread = thread->next)
+        delta_fold(&thread->delta);
+    const struct box_site *site = arena_entry(BOX_SITES, lot_at(lot)->site);
+    return site->alloc_objects;
+}
+
+static void test_one_after_another_share_one(void **state)
+{
+    (void)state;
+    run(record);
+    uint64_t bytes = thread_own_bytes(), before = counted();
+    unsigned threads = recorder_threads();
+    for (int i = 0; i < SEQUENCE; i++)
+        run(record);
+    assert_int_equal(recorder_threads(), threads);
+    assert_int_equal(thread_own_bytes(), bytes);
+    assert_int_equal(counted(), before + SEQUENCE);
+}
+
+static void *record_late(void *unused)
+{
+    record(NULL);
+    pthread_setspecific(late, &late);
+    return unused;
+}
+
+static void record_again(void *unused)
+{
+    record(unused);
+}
+
+/* Destructors that allocate after ours has given the struct back. */
+static void test_events_of_destructors_count(void **state)
+{
+    (void)state;
+    assert_int_equal(pthread_key_create(&late, record_again), 0);
+    run(record_late);
+    uint64_t before = counted();
+    unsigned threads = recorder_threads();
+    for (int i = 0; i < UNSEEN; i++)
+        run(record_late);
+    assert_int_equal(recorder_threads(), threads);
+    assert_int_equal(counted(), before + 2ull * UNSEEN);
+    pthread_key_delete(late);
+}
+
+static void *record_together(void *unused)
+{
+    record(NULL);
+    pthread_barrier_wait(&barrier);
+    return unused;
+}
+
+static void test_many_at_once(void **state)
+{
+    (void)state;
+    static pthread_t threads[ALIVE];
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 64 << 10);
+    uint64_t before = counted();
+    pthread_barrier_init(&barrier, NULL, ALIVE);
+    for (int i = 0; i < ALIVE; i++)
+        assert_int_equal(pthread_create(&threads[i], &attributes, record_together, NULL), 0);
+    for (int i = 0; i < ALIVE; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(counted(), before + ALIVE);
+    unsigned made = recorder_threads();
+    assert_in_range(made, ALIVE, ALIVE + 10);
+    assert_true(thread_own_bytes() / made < 40 << 10);
+    run(record);
+    assert_int_equal(recorder_threads(), made);
+    pthread_barrier_destroy(&barrier);
+}
+
+/* With so many keys before ours, glibc would allocate to keep a value for it. */
+static bool end_unseen(void)
+{
+    pthread_key_t key;
+    for (int i = 0; i < KEYS; i++)
+        if (pthread_key_create(&key, NULL) != 0)
+            return false;
+    thread_init();
+    recorder_alloc(lot);
+    run(record);
+    unsigned before = recorder_threads();
+    for (int i = 0; i < UNSEEN; i++)
+        run(record);
+    return child_expect(recorder_threads() <= before + 1);
+}
+
+static void test_threads_that_end_unseen_are_found(void **state)
+{
+    (void)state;
+    assert_true(child_run(end_unseen));
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    recorder_alloc(lot); /* nested, or not: it must come back */
+}
+
+static bool stop;
+
+static void *begin_often(void *unused)
+{
+    while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE))
+        run(record);
+    return unused;
+}
+
+/* Handlers that allocate, in threads that are taking or giving back their struct. */
+static void test_handlers_come_in_anywhere(void **state)
+{
+    (void)state;
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGALRM, &action, NULL);
+    const struct itimerspec often = {{0, 100000}, {0, 100000}};
+    timer_t timer;
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+    timer_settime(timer, 0, &often, NULL);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, begin_often, NULL), 0);
+    for (int i = 0; i < 500; i++)
+        run(record);
+    __atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+    pthread_join(thread, NULL);
+    timer_delete(timer);
+}
+
+static bool count_in_child(void)
+{
+    unsigned before = recorder_threads();
+    recorder_alloc(lot); /* notices the fork */
+    unsigned taken = 0;
+    for (struct thread *thread = thread_first(); thread; thread = thread->next)
+        taken += thread->tid != 0;
+    bool good = child_expect(taken == 1) && child_expect(thread_of(guard_own)->tid == sys_tid());
+    for (int i = 0; i < (SANITIZER_THREAD ? 0 : 10); i++) /* TSan: no threads in a child */
+        run(record);
+    return good && child_expect(recorder_threads() <= before + 1);
+}
+
+static void *fork_here(void *result)
+{
+    recorder_alloc(lot);
+    *(bool *)result = child_run(count_in_child);
+    return NULL;
+}
+
+/* The child has but the thread that forked, here not the first one. */
+static void test_a_child_has_one_thread(void **state)
+{
+    (void)state;
+    pthread_t thread, idle;
+    bool good = false;
+    pthread_barrier_init(&barrier, NULL, 2);
+    assert_int_equal(pthread_create(&idle, NULL, record_together, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, fork_here, &good), 0);
+    pthread_join(thread, NULL);
+    pthread_barrier_wait(&barrier);
+    pthread_join(idle, NULL);
+    assert_true(good);
+}
+
+/* A thread without a struct forks, while others take and give back theirs. */
+static bool begin_in_child(void)
+{
+    return child_expect(recorder_alloc(lot));
+}
+
+static void *fork_untouched(void *result)
+{
+    *(bool *)result = true;
+    for (int i = 0; i < 50 && *(bool *)result; i++)
+        *(bool *)result = child_run(begin_in_child);
+    return NULL;
+}
+
+static void test_forks_before_the_first_event(void **state)
+{
+    (void)state;
+    pthread_t thread, busy;
+    bool good = false;
+    stop = false;
+    assert_int_equal(pthread_create(&busy, NULL, begin_often, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, fork_untouched, &good), 0);
+    pthread_join(thread, NULL);
+    __atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+    pthread_join(busy, NULL);
+    assert_true(good);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_after_another_share_one),
+        cmocka_unit_test(test_events_of_destructors_count),
+        cmocka_unit_test(test_threads_that_end_unseen_are_found),
+        cmocka_unit_test(test_handlers_come_in_anywhere),
+        cmocka_unit_test(test_a_child_has_one_thread),
+        cmocka_unit_test(test_forks_before_the_first_event),
+        cmocka_unit_test(test_many_at_once),
+    };
+    if (!recorder_start())
+        return 1;
+    lot = recorder_lots(1, 100);
+    record(NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
