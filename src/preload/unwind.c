@@ -33,6 +33,14 @@ bool unwind_unregister(const void *entries)
     return registry_remove(entries);
 }
 
+bool unwind_has_rules(uint64_t pc)
+{
+    struct object object;
+    struct cfi_frame frame;
+    uintptr_t address = pc & UNWIND_EXACT ? pc & ~UNWIND_EXACT : pc - 1;
+    return object_find(address, &object) && cfi_find(&object.section, address, &frame);
+}
+
 uint64_t unwind_full_count(void)
 {
     return full_count();

@@ -67,6 +67,9 @@ void unwind_refresh(void);
 bool unwind_register(const void *entries);
 bool unwind_unregister(const void *entries);
 
+/* Whether a loaded object has rules for the code at `pc`, as captured: libunwind knows them, too. */
+bool unwind_has_rules(uint64_t pc);
+
 /* Captures so far that had to be walked with all registers. */
 uint64_t unwind_full_count(void);
 

@@ -41,6 +41,14 @@ class Oracle(harness.Case):
     def test_perl(self):
         self.check(1000, "perl", "-e", "print join ',', map { $_ * 2 } 1 .. 1000")
 
+    def test_forks(self):
+        """A child does not wait for what its parent's other threads were doing in libunwind."""
+        self.check(1000, harness.helper("family"), "threads")
+
+    def test_node(self):
+        """Frames of generated code, which no rules describe."""
+        self.check(50000, "node", "-e", "JSON.parse(JSON.stringify(process.versions))")
+
     def test_same_sites(self):
         """unwind=libunwind alone finds the same stacks as the rules do."""
         found = []
