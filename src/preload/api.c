@@ -2,6 +2,7 @@
 #include "collection.h"
 #include "growth.h"
 #include "hook.h"
+#include "permit.h"
 #include "process.h"
 
 #include "heapdiff.h"
@@ -42,6 +43,8 @@ HOOK int heapdiff_preload_mark_collection(const char *reason)
         return ENOSYS;
     if (guard_state() == GUARD_RECORDING)
         return EAGAIN;
+    if (!permit_has(PERMIT_FILES))
+        return EPERM;
     collection_mark();
     return 0;
 }

@@ -10,6 +10,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+enum {
+    ARENA_AHEAD_CHUNKS = 3,         /* a small program's tables may grow 15 times as large */
+    ARENA_AHEAD_BYTES_MAX = 1 << 20 /* of one chunk */
+};
+
 struct arena arena;
 
 static void arena_complain(const char *what, long error)
@@ -118,6 +123,19 @@ uint32_t arena_append(enum box_table_id id, uint32_t entries)
         return 0;
     table->count = first + entries;
     return first;
+}
+
+void arena_reserve_ahead(void)
+{
+    for (int id = 0; id < BOX_TABLES; id++) {
+        struct arena_table *table = &arena.tables[id];
+        unsigned used = box_chunk_of(table->count - 1, table->shift);
+        for (unsigned chunk = used + 1; chunk <= used + ARENA_AHEAD_CHUNKS; chunk++) {
+            uint64_t bytes = box_chunk_entries(table->shift, chunk) * table->entry_bytes;
+            if (chunk < BOX_CHUNKS_MAX && bytes <= ARENA_AHEAD_BYTES_MAX && !table->chunks[chunk])
+                arena_add_chunk((enum box_table_id)id, chunk);
+        }
+    }
 }
 
 void arena_publish(enum box_table_id id)
@@ -258,13 +276,16 @@ static bool arena_replace_all(int fd)
     return ok;
 }
 
-/* Zeroes the entries of the last chunk that do not count. */
+/* Zeroes the entries that do not count: of the last chunk, and of those made ahead. */
 static void arena_clear_rest(const struct arena_table *table)
 {
     unsigned chunk = box_chunk_of(table->count - 1, table->shift);
     uint64_t used = box_place_of(table->count - 1, table->shift, chunk) + 1;
     uint64_t rest = box_chunk_entries(table->shift, chunk) - used;
     memset(table->chunks[chunk] + used * table->entry_bytes, 0, rest * table->entry_bytes);
+    while (++chunk < BOX_CHUNKS_MAX && table->chunks[chunk])
+        memset(table->chunks[chunk], 0,
+               box_chunk_entries(table->shift, chunk) * table->entry_bytes);
 }
 
 /* The tables as of the fork: the parent may have gone on in the memory that was shared until now. */

@@ -60,6 +60,9 @@ bool arena_open(const char *directory, const char *name, int pid, long *error);
 uint32_t arena_append(enum box_table_id table, uint32_t entries);
 void arena_publish(enum box_table_id table);
 
+/* Room for the tables to grow in the file, as it may not grow later. The caller holds the intern lock. */
+void arena_reserve_ahead(void);
+
 /*
  * A new file, laid out alike, takes the place of the one the tables are in (private memory when
  * there can be none): for a forked child, whose parent goes on writing

@@ -4,6 +4,7 @@
 #include "delta.h"
 #include "gate.h"
 #include "guard.h"
+#include "permit.h"
 #include "site.h"
 #include "sys.h"
 
@@ -22,6 +23,8 @@ static void mark(void)
 
 void collection_mark(void)
 {
+    if (!permit_has(PERMIT_FILES))
+        return;
     uint64_t all = ~0ull, signals;
     enum guard_state before = guard_state();
     sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&signals, sizeof(all));

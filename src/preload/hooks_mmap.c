@@ -1,6 +1,7 @@
 /* The mmap family: record, call the real function, return. */
 #include "hook.h"
 
+#include "permit.h"
 #include "range.h"
 #include "sys.h"
 
@@ -138,7 +139,8 @@ HOOK void *sbrk(intptr_t increment)
 static size_t segment_bytes(int id)
 {
     struct shmid_ds segment;
-    long result = sys_call3(SYS_shmctl, id, IPC_STAT, (long)&segment);
+    long result =
+        !permit_has(PERMIT_FILES) ? -EPERM : sys_call3(SYS_shmctl, id, IPC_STAT, (long)&segment);
     return sys_failed(result) ? 0 : whole_pages(segment.shm_segsz);
 }
 

@@ -4,6 +4,7 @@
 #include "growth.h"
 #include "guard.h"
 #include "options.h"
+#include "permit.h"
 #include "process.h"
 #include "real.h"
 #include "spin.h"
@@ -31,13 +32,15 @@ bool listener_owns(int signal)
 static uint64_t block_all(void)
 {
     uint64_t all = ~0ull, before = 0;
-    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, sizeof(all));
+    if (permit_has(PERMIT_SIGNALS))
+        sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, sizeof(all));
     return before;
 }
 
 static void restore(uint64_t before)
 {
-    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before));
+    if (permit_has(PERMIT_SIGNALS))
+        sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before));
 }
 
 static bool is_handler(const struct sigaction *action)
@@ -64,7 +67,8 @@ static void call_program(const struct sigaction *action, int signal, siginfo_t *
 {
     uint64_t mask;
     __builtin_memcpy(&mask, &action->sa_mask, sizeof(mask));
-    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, 0, sizeof(mask));
+    if (permit_has(PERMIT_SIGNALS))
+        sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, 0, sizeof(mask));
     if (action->sa_flags & SA_SIGINFO)
         action->sa_sigaction(signal, info, context);
     else
@@ -119,10 +123,10 @@ void listener_snapshot(void)
 
 static void snapshot_here(void)
 {
-    if (!guard_process.recording)
+    if (!guard_process.recording || !permit_has(PERMIT_FILES))
         return;
     if (!guard_counts())
-        guard_notice(); /* a forked child's first event */
+        guard_notice();                 /* a forked child's first event */
     if (sys_pid() != arena.header->pid) /* a vfork child, on its parent's memory */
         return;
     if (guard_state() == GUARD_RECORDING)
@@ -224,12 +228,18 @@ void listener_spawned(void)
     restore(before);
 }
 
+void listener_listens(void)
+{
+    if (state.signal != 0)
+        __atomic_fetch_or(&arena.header->flags, BOX_FLAG_LISTENS, __ATOMIC_RELAXED);
+}
+
 void listener_init(void)
 {
     if (options.signal == 0 || real.sigaction(options.signal, NULL, &state.program) != 0)
         return;
     state.signal = options.signal;
     arena.header->signal = options.signal;
-    __atomic_fetch_or(&arena.header->flags, BOX_FLAG_LISTENS, __ATOMIC_RELAXED);
+    listener_listens();
     install();
 }

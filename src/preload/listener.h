@@ -17,6 +17,9 @@
 /* Installs the handler for options.signal, if any. */
 void listener_init(void);
 
+/* Has the box say that the signal is answered, if it is. */
+void listener_listens(void);
+
 /* Whether `signal` is the one we share. */
 bool listener_owns(int signal);
 

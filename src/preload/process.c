@@ -3,10 +3,12 @@
 #include "arena.h"
 #include "collection.h"
 #include "facts.h"
+#include "gate.h"
 #include "growth.h"
 #include "guard.h"
 #include "listener.h"
 #include "options.h"
+#include "permit.h"
 #include "range.h"
 #include "site.h"
 #include "snapshot.h"
@@ -93,7 +95,8 @@ void process_forked(void)
     listener_fork();
     state.finished = false;
     state.finisher = 0;
-    guard_process.recording = options.children && child_begin(arena.header->pid);
+    guard_process.recording =
+        options.children && permit_has(PERMIT_FILES) && child_begin(arena.header->pid);
     if (!guard_process.recording)
         arena.path[0] = '\0'; /* the parent's file is not ours to delete */
     guard_fork_done();
@@ -125,9 +128,10 @@ static void wait_for_finisher(void)
 /* Whether the last profile is this thread's to write; if another thread is at it, waits for that. */
 static bool begin_finish(void)
 {
-    uint32_t none = 0, self = (uint32_t)sys_tid();
-    if (!process_is_ours())
+    uint32_t none = 0;
+    if (!permit_has(PERMIT_FILES) || !process_is_ours()) /* the black box stays */
         return false;
+    uint32_t self = (uint32_t)sys_tid();
     if (__atomic_compare_exchange_n(&state.finisher, &none, self, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE))
         return true;
@@ -142,22 +146,26 @@ void process_finish(const char *source)
         finish(source);
 }
 
-/* Keeps the tables from growing, unless this very thread was interrupted while it made them grow. */
-static bool hold_tables(uint32_t *before)
+/* Has nobody record and nothing grow; not if this very thread was interrupted while it did so. */
+static bool hold_tables(enum guard_state *before)
 {
     *before = guard_state();
     if (*before == GUARD_RECORDING)
         return false;
+    guard_set(GUARD_CALLING);
+    gate_close();
     guard_set(GUARD_RECORDING);
     site_lock();
     return true;
 }
 
-static void release_tables(bool held, uint32_t before)
+static void release_tables(bool held, enum guard_state before)
 {
     if (!held)
         return;
     site_unlock();
+    guard_set(GUARD_CALLING);
+    gate_open();
     guard_set(before);
     if (before == GUARD_OUTSIDE)
         guard_leave(guard_self());
@@ -165,7 +173,7 @@ static void release_tables(bool held, uint32_t before)
 
 void process_exec(void)
 {
-    uint32_t before;
+    enum guard_state before;
     if (!begin_finish())
         return;
     if (!options.final || snapshot_take(exec_source, NULL) == 0) {
@@ -180,8 +188,8 @@ void process_exec(void)
 
 void process_exec_failed(void)
 {
-    uint32_t before;
-    if (!process_is_ours() || state.finisher != (uint32_t)sys_tid())
+    enum guard_state before;
+    if (!permit_has(PERMIT_FILES) || !process_is_ours() || state.finisher != (uint32_t)sys_tid())
         return; /* a vfork child, or another thread has ended the process meanwhile */
     snapshot_retract(exec_source);
     bool held = hold_tables(&before);
@@ -191,4 +199,27 @@ void process_exec_failed(void)
     state.finished = false;
     state.finisher = 0;
     release_tables(held, before);
+}
+
+void process_reserve(void)
+{
+    enum guard_state before;
+    if (!hold_tables(&before))
+        return;
+    arena_reserve_ahead();
+    release_tables(true, before);
+}
+
+void process_settle(void)
+{
+    enum guard_state before = guard_state();
+    if (before == GUARD_RECORDING) /* a handler: it would wait for what it has interrupted */
+        return;
+    snapshot_settle();
+    guard_set(GUARD_RECORDING);
+    site_lock();
+    site_unlock();
+    guard_set(before);
+    if (before == GUARD_OUTSIDE)
+        guard_leave(guard_self());
 }

@@ -27,6 +27,12 @@ void process_after_fork_child(void);
 /* Writes the final profile, deletes the black box, stops recording. Once; later calls do nothing. */
 void process_finish(const char *source);
 
+/* Enlarges the black box while that can be done. */
+void process_reserve(void);
+
+/* Returns when no thread is writing, or making the black box larger, that was at it before the call. */
+void process_settle(void);
+
 /* Before exec: the last profile is written and the black box deleted, as exec does not come back. */
 void process_exec(void);
 

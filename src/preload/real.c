@@ -53,6 +53,11 @@ void *real_next(const char *name)
     return dlsym(RTLD_NEXT, name);
 }
 
+void real_found_all(void)
+{
+    real_next("malloc");
+}
+
 static bool same_object(const void *a, const void *b)
 {
     struct module of_a, of_b;

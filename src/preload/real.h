@@ -63,7 +63,9 @@ struct _IO_FILE; /* stdio's FILE, by the name that glibc and musl share */
     X(int, posix_spawn, REAL_SPAWN)                                          \
     X(int, posix_spawnp, REAL_SPAWN)                                         \
     X(int, system, (const char *))                                           \
-    X(struct _IO_FILE *, popen, (const char *, const char *))
+    X(struct _IO_FILE *, popen, (const char *, const char *))                \
+    X(int, prctl, (int, long, long, long, long))                             \
+    X(long, syscall, (long, long, long, long, long, long, long))
 
 struct real {
 #define REAL_FIELD(result, name, parameters) result(*name) parameters;
@@ -81,6 +83,10 @@ bool real_resolve(void);
 
 /* The next definition of `name`, or NULL. */
 void *real_next(const char *name);
+
+/* What was not found has left words for dlerror(), which would be taken for the program's: a name that
+   is found clears them. Constructor only. */
+void real_found_all(void);
 
 /* The allocator's name by its library: "glibc", "jemalloc", "tcmalloc", "mimalloc", "other". */
 const char *real_allocator(void);

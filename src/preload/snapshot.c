@@ -7,6 +7,7 @@
 #include "guard.h"
 #include "options.h"
 #include "pattern.h"
+#include "permit.h"
 #include "range.h"
 #include "site.h"
 #include "spin.h"
@@ -259,15 +260,26 @@ static void free_lock(const struct hold *hold)
 
 int snapshot_take(const char *source, const char *path)
 {
-    struct request request = {.source = source, .path = path};
+    struct request request = {.source = source, .path = path, .result = EPERM};
+    if (!permit_has(PERMIT_FILES))
+        return request.result;
     struct hold hold = hold_lock();
-    sys_on_stack(state.memory->stack + SNAPSHOT_STACK_BYTES, write_request, &request);
+    if (permit_has(PERMIT_FILES)) /* still */
+        sys_on_stack(state.memory->stack + SNAPSHOT_STACK_BYTES, write_request, &request);
     free_lock(&hold);
     return request.result;
 }
 
+void snapshot_settle(void)
+{
+    struct hold hold = hold_lock();
+    free_lock(&hold);
+}
+
 void snapshot_retract(const char *source)
 {
+    if (!permit_has(PERMIT_FILES))
+        return;
     struct hold hold = hold_lock();
     if (state.source == source) {
         sys_call3(SYS_unlinkat, AT_FDCWD, (long)state.memory->path, 0);

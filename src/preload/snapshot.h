@@ -26,6 +26,9 @@ int snapshot_take(const char *source, const char *path);
    free again. Not where one file's name serves them all: what it held before is gone. */
 void snapshot_retract(const char *source);
 
+/* Returns when nobody is writing who was at it before the call. */
+void snapshot_settle(void);
+
 /* A forked child: nobody holds the lock, nothing has been written yet. */
 void snapshot_fork(void);
 

@@ -1,5 +1,6 @@
 #include "spin.h"
 
+#include "permit.h"
 #include "sys.h"
 
 #include <time.h>
@@ -18,6 +19,8 @@ static void spin_rest(const struct spin *spin, uint32_t turn)
             return;
         sys_relax();
     }
+    if (!permit_has(PERMIT_WAITING))
+        return;
     if (turn < SPIN_YIELDS) {
         sys_call1(SYS_sched_yield, 0);
         return;

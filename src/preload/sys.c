@@ -1,5 +1,7 @@
 #include "sys.h"
 
+#include "permit.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,6 +21,8 @@ static struct {
 
 void *sys_pages(size_t size_bytes)
 {
+    if (!permit_has(PERMIT_PAGES))
+        return NULL;
     long at = sys_call6(SYS_mmap, 0, (long)size_bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return sys_failed(at) ? NULL : (void *)at;
@@ -41,15 +45,26 @@ static long above_standard(long fd)
 
 bool sys_readable(uintptr_t address)
 {
+<<<<<<< HEAD
     /* The kernel copies the new mask in before it finds that `how` makes no sense, and every
        seccomp filter lets this call pass. */
     enum { HOW_INVALID = 0x7fff, KERNEL_MASK_BYTES = 8 };
     uintptr_t word = address & ~(uintptr_t)7;
+=======
+    /* The kernel copies the new mask in before it finds that `how` makes no sense, and nearly every
+       seccomp filter lets this call pass. */
+    enum { HOW_INVALID = 0x7fff, KERNEL_MASK_BYTES = 8 };
+    uintptr_t word = address & ~(uintptr_t)7;
+    if (!permit_has(PERMIT_SIGNALS))
+        return false;
+>>>>>>> 9bcb3d9 (mine)
     return sys_call4(SYS_rt_sigprocmask, HOW_INVALID, (long)word, 0, KERNEL_MASK_BYTES) != -EFAULT;
 }
 
 long sys_open(const char *path, int flags, int mode)
 {
+    if (!permit_has(PERMIT_FILES))
+        return -EPERM;
     return above_standard(sys_call4(SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, mode));
 }
 
@@ -116,13 +131,22 @@ uint64_t sys_uptime_ns(void)
     return sys_clock_ns(CLOCK_MONOTONIC);
 }
 
+static int kept_pid;
+
+void sys_keep_pid(void)
+{
+    kept_pid = sys_pid();
+}
+
 int sys_pid(void)
 {
-    return (int)sys_call1(SYS_getpid, 0);
+    return permit_has(PERMIT_NUMBERS) ? (int)sys_call1(SYS_getpid, 0) : kept_pid;
 }
 
 int sys_tid(void)
 {
+    if (!permit_has(PERMIT_NUMBERS)) /* unlike any number that the kernel gives */
+        return (int)((uint32_t)((uintptr_t)__builtin_thread_pointer() >> 6) | 1u << 31);
     return (int)sys_call1(SYS_gettid, 0);
 }
 
@@ -174,7 +198,7 @@ void sys_say(const char *text)
 {
     char line[512];
     size_t length = strnlen(text, sizeof(line) - 11);
-    if (!may_say())
+    if (!permit_has(PERMIT_LINES) || !may_say())
         return;
     memcpy(line, "heapdiff: ", 10);
     memcpy(line + 10, text, length);

@@ -17,7 +17,8 @@ PARAMETERS_MAX = 5
 NESTING_MAX = 3
 
 # Not ours to choose: the kernel's, functions we stand in for, and a test of arguments on the stack.
-FOREIGN_SIGNATURES = {"sys_call6", "mmap", "mmap64", "mremap", "many_arguments"}
+FOREIGN_SIGNATURES = {"sys_call6", "mmap", "mmap64", "mremap", "many_arguments", "posix_spawn", "posix_spawnp",
+                      "pass_call", "ask_kernel"}
 
 BRANCH = re.compile(r" +(?:if|for|while|do|switch)\b")
 
