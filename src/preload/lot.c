@@ -47,7 +47,7 @@ uint32_t lot_intern(uint32_t site, uint64_t size_bytes)
 {
     struct box_lot wanted = {site, (uint32_t)size_bytes};
     uint64_t hash = index_mix((uint64_t)site << 32 | wanted.size_bytes);
-    if (size_bytes > UINT32_MAX)
+    if (site == BOX_NONE || size_bytes > UINT32_MAX)
         return BOX_NONE;
     uint32_t lot = index_find(&state.lots, hash, lot_equal, &wanted);
     if (lot != BOX_NONE)

@@ -21,8 +21,8 @@ enum {
     LOT_CACHE_SLOTS = 512
 };
 
-/* Direct-mapped, by site and size; written by its thread alone. Zeroed, it says that site 0 has no lot
-   of 0 bytes, which is so. */
+/* Direct-mapped, by site and size; written by its thread alone. Zeroed, it says that site 0 has no
+   lot, which is so. */
 struct lot_cache {
     struct lot_cached {
         uint32_t site, size_bytes, lot;
@@ -30,7 +30,7 @@ struct lot_cache {
 };
 
 /*
- * The lot of this site and requested size, made if new. 0: none can be had: the size is 4 GiB or more,
+ * The lot of this site and requested size, made if new. 0: there is none: no site, a size of 4 GiB or more,
  * the site has too many different sizes of 1 KiB or more, or a table is full; such blocks are
  * counted on their site directly.
  */

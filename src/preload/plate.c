@@ -1,6 +1,5 @@
 #include "plate.h"
 
-#include "permit.h"
 #include "sys.h"
 
 #include <assert.h>
@@ -34,20 +33,12 @@ static void own_more(uint64_t bytes)
 /* Pages of the next chunk. */
 static uint64_t chunk_pages(void)
 {
-<<<<<<< HEAD
     uint64_t pages = plate_own_bytes() / PLATE_CHUNK_SHARE / PLATE_PAGE_BYTES;
     if (pages < PLATE_CHUNK_PAGES_MIN)
         return PLATE_CHUNK_PAGES_MIN;
     return pages < PLATE_CHUNK_BYTES_MAX / PLATE_PAGE_BYTES
                ? pages
                : PLATE_CHUNK_BYTES_MAX / PLATE_PAGE_BYTES;
-=======
-    uint64_t *plate = sys_pages(plate_bytes(words));
-    if (plate && permit_has(PERMIT_ADVICE))
-        /* One entry would otherwise cost 2 MiB where huge pages are always on. */
-        sys_call3(SYS_madvise, (long)plate, (long)plate_bytes(words), MADV_NOHUGEPAGE);
-    return plate;
->>>>>>> 9bcb3d9 (mine)
 }
 
 /* A chunk that one huge page can hold; 0 when there is no memory. */

@@ -1,97 +1,154 @@
-/* ns for block_put() + block_take(), by the number of live blocks: `block [LIVE]`. */
+/* What a live block's record costs: ns to put and take it, by the number of live blocks and by how
+   they are visited, and bytes, for blocks of glibc's malloc: `block [LIVE]`. */
 #include "preload/block.h"
+
+#include "measure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
-    BENCH_PAIRS = 4000000,
-    BENCH_ROUNDS = 5,  /* the minimum counts: the machine is not ours alone */
-    BENCH_STRIDE = 48, /* of small blocks: glibc's chunk for 32 bytes and more */
-    BENCH_LARGE = 4096 /* size and stride of the large ones */
+    BENCH_SMALL = 64, /* bytes; glibc's chunk has BENCH_STRIDE */
+    BENCH_STRIDE = 80,
+    BENCH_LARGE = 4096,     /* and stride */
+    BENCH_VISITS = 1 << 18, /* of a batch */
+    BENCH_BYTES = 64 << 20  /* of heap, to measure bytes a block */
 };
 
 static const uintptr_t bench_base = 0x500000000000;
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
+static struct lot_cache bench_lots;
 
+/* Blocks that are visited one after the other, or as scattered as can be. */
 struct load {
     uintptr_t base;
     uint64_t live;
     uint64_t stride_bytes;
-    uint32_t size_bytes;
+    uint64_t size_bytes;
+    uint64_t at;
+    uint64_t step;
 };
 
-static uintptr_t load_address(const struct load *load, uint64_t at)
+static uintptr_t load_next(struct load *load)
 {
-    return load->base + at * load->stride_bytes;
+    load->at += load->step;
+    load->at -= load->at >= load->live ? load->live : 0;
+    return load->base + load->at * load->stride_bytes;
 }
 
-static void load_fill(const struct load *load)
+static __attribute__((noinline)) void put_slowly(uintptr_t address, uint64_t size_bytes)
 {
-    struct block block = {.site = 7, .size_bytes = load->size_bytes};
-    for (uint64_t i = 0; i < load->live; i++)
-        if (!block_put(load_address(load, i), &block))
-            exit(1);
-}
-
-/* Takes one of the live blocks and puts it back, over and over; ns a pair. */
-static double load_pairs(const struct load *load, bool scattered)
-{
-    uint64_t at = 0, sites = 0;
-    uint64_t step = scattered ? 0x9e3779b97f4a7c15u % load->live | 1 : 1;
-    uint64_t start_ns = now_ns();
-    for (int i = 0; i < BENCH_PAIRS; i++) {
-        struct block block;
-        block_take(load_address(load, at), &block);
-        sites += block.site;
-        block_put(load_address(load, at), &block);
-        at += step;
-        at -= at >= load->live ? load->live : 0;
-    }
-    uint64_t spent_ns = now_ns() - start_ns;
-    if (sites != 7ull * BENCH_PAIRS)
+    struct block block;
+    while (block_evict(address, size_bytes, &block))
+        ;
+    block = (struct block){.site = 7, .size_bytes = size_bytes};
+    block.lot = lot_find(&bench_lots, block.site, size_bytes);
+    if (!block_put(address, &block))
         exit(1);
-    return (double)spent_ns / BENCH_PAIRS;
 }
 
-static double load_best(const struct load *load, bool scattered)
+/* As a hook does. */
+static inline void put(uintptr_t address, uint64_t size_bytes)
 {
-    double best = 1e9;
-    for (int round = 0; round < BENCH_ROUNDS; round++) {
-        double ns = load_pairs(load, scattered);
-        best = ns < best ? ns : best;
+    uint32_t lot = lot_find(&bench_lots, 7, size_bytes);
+    if (size_bytes >= BLOCK_LARGE_BYTES || !lot || !block_put_lot(address, lot, 0))
+        put_slowly(address, size_bytes);
+}
+
+static inline uint32_t take(uintptr_t address)
+{
+    struct block block;
+    uint32_t lot = block_take_lot(address);
+    if (lot)
+        return lot;
+    return block_take(address, &block) ? block.lot : 0;
+}
+
+/* Takes a live block and puts it back. */
+static void work_pairs(void *argument, long count)
+{
+    struct load *load = argument;
+    uint64_t sum = 0;
+    for (long i = 0; i < count; i++) {
+        uintptr_t address = load_next(load);
+        sum += take(address);
+        put(address, load->size_bytes);
     }
-    return best;
+    if (sum < (uint64_t)count)
+        exit(1);
 }
 
-static void report(uint64_t live)
+/* The same without the record: what the visiting costs. */
+static void work_visits(void *argument, long count)
 {
-    struct load small = {bench_base, live, BENCH_STRIDE, 32};
-    struct load large = {bench_base << 1 >> 2, live, BENCH_LARGE, BENCH_LARGE};
-    load_fill(&small);
-    load_fill(&large);
-    printf("%10llu %10.1f %10.1f %10.1f %10.1f\n", (unsigned long long)live,
-           load_best(&small, false), load_best(&small, true), load_best(&large, false),
-           load_best(&large, true));
+    struct load *load = argument;
+    for (long i = 0; i < count; i++)
+        __asm__ volatile("" ::"r"(load_next(load)));
+}
+
+static void work_fill(void *argument, long count)
+{
+    struct load *load = argument;
+    for (long i = 0; i < count; i++)
+        put(load_next(load), load->size_bytes);
+}
+
+static double load_ns(struct load *load, bool scattered)
+{
+    load->step = scattered ? 0x9e3779b97f4a7c15u % load->live | 1 : 1;
+    return measure_least_ns(work_pairs, load, BENCH_VISITS) -
+           measure_least_ns(work_visits, load, BENCH_VISITS);
+}
+
+/* CPU ns of the first put of each block: the pages of the shadow come to be. */
+static double fill_ns(struct load *load)
+{
+    uint64_t start_ns = measure_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    work_fill(load, (long)load->live);
+    return (double)(measure_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns) / (double)load->live;
+}
+
+static void report_ns(uint64_t live)
+{
+    static uintptr_t apart; /* every row has addresses of its own */
+    apart += (uintptr_t)1 << 37;
+    struct load small = {bench_base + apart, live, BENCH_STRIDE, BENCH_SMALL, 0, 1};
+    struct load large = {bench_base - apart, live, BENCH_LARGE, BENCH_LARGE, 0, 1};
+    double small_fill = fill_ns(&small), large_fill = fill_ns(&large);
+    printf("%10llu %8.1f %8.1f %8.1f %8.1f %8.1f %8.1f\n", (unsigned long long)live, small_fill,
+           load_ns(&small, false), load_ns(&small, true), large_fill, load_ns(&large, false),
+           load_ns(&large, true));
+}
+
+/* Shadow bytes for one more block of malloc's. */
+static void report_bytes(size_t size_bytes)
+{
+    size_t count = BENCH_BYTES / (size_bytes + 16);
+    uint64_t before = block_own_bytes();
+    for (size_t i = 0; i < count; i++) {
+        void *block = malloc(size_bytes); /* stays: the program ends soon */
+        put((uintptr_t)block, size_bytes);
+    }
+    double bytes = (double)(block_own_bytes() - before) / (double)count;
+    printf("%10zu %8.1f bytes %6.2f %%\n", size_bytes, bytes, 100 * bytes / (double)size_bytes);
 }
 
 int main(int count, char **arguments)
 {
-    printf("ns a pair\n%10s %10s %10s %10s %10s\n", "live", "small", "scattered", "large",
-           "scattered");
-    if (count > 1) {
-        report(strtoull(arguments[1], NULL, 0));
-        return 0;
-    }
-    for (uint64_t live = 1000; live <= 10000000; live *= 10)
-        report(live);
-    printf("own bytes %llu\n", (unsigned long long)block_own_bytes());
+    static const size_t sizes[] = {16, 24, 32, 64, 256, 1000, 4096, 65536, 1 << 20};
+    long error;
+    if (!arena_open(NULL, "bench", 1, &error) || arena_append(BOX_SITES, 8) == 0)
+        return 1;
+    block_init(BLOCK_GRANULE_BITS_GLIBC);
+    printf("ns a pair; the first: ns a put\n%10s %8s %8s %8s %8s %8s %8s\n", "live", "64 first",
+           "in turn", "scatter", "4k first", "in turn", "scatter");
+    if (count > 1)
+        report_ns(strtoull(arguments[1], NULL, 0));
+    else
+        for (uint64_t live = 1000; live <= 10000000; live *= 10)
+            report_ns(live);
+    printf("shadow of malloc's blocks\n");
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        report_bytes(sizes[i]);
     return 0;
 }
