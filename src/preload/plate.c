@@ -62,7 +62,7 @@ static uintptr_t chunk_map(uint64_t pages)
     uintptr_t chunk = bytes == PLATE_CHUNK_BYTES_MAX ? chunk_map_huge() : 0;
     if (!chunk)
         chunk = (uintptr_t)sys_pages(bytes);
-    if (chunk)
+    if (chunk && permit_has(PERMIT_ADVICE))
         /* All of it is about to be used: one call is cheaper than a fault a page. Best effort. */
         sys_call3(SYS_madvise, (long)chunk, (long)bytes, MADV_POPULATE_WRITE);
     return chunk;

@@ -45,19 +45,12 @@ static long above_standard(long fd)
 
 bool sys_readable(uintptr_t address)
 {
-<<<<<<< HEAD
-    /* The kernel copies the new mask in before it finds that `how` makes no sense, and every
-       seccomp filter lets this call pass. */
-    enum { HOW_INVALID = 0x7fff, KERNEL_MASK_BYTES = 8 };
-    uintptr_t word = address & ~(uintptr_t)7;
-=======
     /* The kernel copies the new mask in before it finds that `how` makes no sense, and nearly every
        seccomp filter lets this call pass. */
     enum { HOW_INVALID = 0x7fff, KERNEL_MASK_BYTES = 8 };
     uintptr_t word = address & ~(uintptr_t)7;
     if (!permit_has(PERMIT_SIGNALS))
         return false;
->>>>>>> 9bcb3d9 (mine)
     return sys_call4(SYS_rt_sigprocmask, HOW_INVALID, (long)word, 0, KERNEL_MASK_BYTES) != -EFAULT;
 }
 
