@@ -1,5 +1,6 @@
 #include "plate.h"
 
+#include "permit.h"
 #include "sys.h"
 
 #include <assert.h>
@@ -30,6 +31,13 @@ static void own_more(uint64_t bytes)
     __atomic_fetch_add(&pool.own_bytes, bytes, __ATOMIC_RELAXED);
 }
 
+/* Best effort: an older kernel, or a program's own filter, may have none of it. */
+static void advise(const void *pages, uint64_t bytes, int advice)
+{
+    if (permit_has(PERMIT_ADVICE))
+        sys_call3(SYS_madvise, (long)pages, (long)bytes, advice);
+}
+
 /* Pages of the next chunk. */
 static uint64_t chunk_pages(void)
 {
@@ -52,7 +60,7 @@ static uintptr_t chunk_map_huge(void)
     if (chunk > all)
         sys_pages_free((void *)all, chunk - all);
     sys_pages_free((void *)(chunk + bytes), all + bytes - chunk);
-    sys_call3(SYS_madvise, (long)chunk, (long)bytes, MADV_HUGEPAGE);
+    advise((void *)chunk, bytes, MADV_HUGEPAGE);
     return chunk;
 }
 
@@ -62,9 +70,9 @@ static uintptr_t chunk_map(uint64_t pages)
     uintptr_t chunk = bytes == PLATE_CHUNK_BYTES_MAX ? chunk_map_huge() : 0;
     if (!chunk)
         chunk = (uintptr_t)sys_pages(bytes);
-    if (chunk && permit_has(PERMIT_ADVICE))
-        /* All of it is about to be used: one call is cheaper than a fault a page. Best effort. */
-        sys_call3(SYS_madvise, (long)chunk, (long)bytes, MADV_POPULATE_WRITE);
+    if (chunk)
+        /* All of it is about to be used: one call is cheaper than a fault a page. */
+        advise((void *)chunk, bytes, MADV_POPULATE_WRITE);
     return chunk;
 }
 
@@ -127,7 +135,7 @@ static struct plate_shelf *shelf_get(const struct plate *plate, uint64_t at)
     if (!fresh)
         return NULL;
     /* One pointer would otherwise cost 2 MiB where huge pages are always on. */
-    sys_call3(SYS_madvise, (long)fresh, (long)sizeof(*fresh), MADV_NOHUGEPAGE);
+    advise(fresh, sizeof(*fresh), MADV_NOHUGEPAGE);
     plate_mark(plate->marks, at);
     shelf = plate_adopt(holder, fresh);
     if (shelf != fresh)
