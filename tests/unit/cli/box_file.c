@@ -21,12 +21,24 @@ static void write_box(const char *path, int pid, uint64_t start_time_ns, const c
     struct box_sample sample;
     box_sample_open(&sample);
     box_sample_fill(&sample);
+    /* What its threads had counted when it was killed. */
+    struct box_lot lot = {.site = 3, .size_bytes = 50};
+    struct box_delta delta = {.lot = box_sample_add(&sample, BOX_LOTS, &lot), .allocs = 2};
+    box_sample_add(&sample, BOX_DELTAS, &delta);
     sample.header->pid = pid;
     sample.header->start_ticks = 1;
     sample.header->start_time_ns = start_time_ns;
     strcpy(sample.header->name, name);
     scratch_write(path, sample.bytes, sample.size_bytes);
     box_sample_free(&sample);
+}
+
+static int64_t value_sum(const struct profile *profile, const char *type)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < profile->sample_count; i++)
+        sum += profile->samples[i].values[profile_type(profile, type)];
+    return sum;
 }
 
 static void profile_is_made(void **state)
@@ -43,7 +55,9 @@ static void profile_is_made(void **state)
     assert_string_equal(path, "app.77.1.prof");
     struct profile *profile = profile_load(path, &reason);
     assert_non_null(profile);
-    assert_int_equal(profile->sample_count, 2);
+    assert_int_equal(profile->sample_count, 3);
+    assert_int_equal(value_sum(profile, "alloc_space"), 1000 + 4096 + 2 * 50);
+    assert_int_equal(value_sum(profile, "inuse_space"), 600 + 4096 + 2 * 50);
     assert_string_equal(profile_fact(profile, "source"), "black box");
     profile_free(profile);
     free(path);
