@@ -28,24 +28,31 @@ static void *next_of(void **cache, const char *name)
     return found;
 }
 
+/* Threads that remember a stack through this code have walked it by what is no longer true. */
+static void changed(bool known)
+{
+    if (known && guard_process.recording)
+        guard_forget();
+}
+
 static void add_one(const void *entries)
 {
-    unwind_register(entries);
+    changed(unwind_register(entries));
 }
 
 static void add_table(const void *table)
 {
     for (const void *const *at = table; *at; at++)
-        unwind_register(*at);
+        add_one(*at);
 }
 
 /* What was registered as a table is not found by its own address. */
 static void remove_any(const void *entries)
 {
-    if (unwind_unregister(entries))
-        return;
-    for (const void *const *at = entries; unwind_unregister(*at);)
-        at++;
+    bool known = unwind_unregister(entries);
+    for (const void *const *at = entries; !known && unwind_unregister(*at); at++)
+        changed(true);
+    changed(known);
 }
 
 /* X(function, remember): libgcc reads as many of the four arguments as each has. */
