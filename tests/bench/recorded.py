@@ -8,6 +8,7 @@ called wall. --markdown prints the README's tables at the end.
 """
 
 import argparse
+import os
 import sys
 
 import contest
@@ -33,6 +34,8 @@ def arguments():
     parser.add_argument("--markdown", action="store_true", help="the README's tables, at the end")
     options = parser.parse_args()
     options.only = options.only.split(",")
+    if not os.path.exists(contest.LAP):
+        parser.error("no benchmarks in %s: compile first, and set HEAPDIFF_BUILD" % contest.BUILD)
     unknown = set(options.only) - set(SECTIONS)
     if unknown:
         parser.error("no section is called " + ", ".join(sorted(unknown)))
