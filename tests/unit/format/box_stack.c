@@ -106,6 +106,24 @@ static void cuts_at_the_root(void **state)
     box_sample_free(&scene.sample);
 }
 
+/* A node that is its own parent, after the deepest stack that is whole: there is no room beside it. */
+static void survives_a_loop_beside_a_full_stack(void **state)
+{
+    (void)state;
+    struct scene scene;
+    uint32_t node = 0;
+    scene_open(&scene);
+    for (uint32_t i = 0; i < BOX_DEPTH_MAX; i++)
+        node = add_node(&scene, node, i + 1);
+    uint32_t loop = add_node(&scene, node + 1, 7);
+    assert_int_equal(loop, node + 1);
+    scene_ready(&scene, BOX_DEPTH_MAX);
+    assert_same(&scene, node);
+    assert_same(&scene, loop);
+    assert_same(&scene, node);
+    box_sample_free(&scene.sample);
+}
+
 /* Parents at random: older ones, as they should be, and, where `damaged`, any. */
 static void agrees_with_a_plain_walk(bool damaged)
 {
