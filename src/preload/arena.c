@@ -283,9 +283,10 @@ static void arena_clear_rest(const struct arena_table *table)
     uint64_t used = box_place_of(table->count - 1, table->shift, chunk) + 1;
     uint64_t rest = box_chunk_entries(table->shift, chunk) - used;
     memset(table->chunks[chunk] + used * table->entry_bytes, 0, rest * table->entry_bytes);
-    while (++chunk < BOX_CHUNKS_MAX && table->chunks[chunk])
-        memset(table->chunks[chunk], 0,
-               box_chunk_entries(table->shift, chunk) * table->entry_bytes);
+    while (++chunk < BOX_CHUNKS_MAX)
+        if (table->chunks[chunk])
+            memset(table->chunks[chunk], 0,
+                   box_chunk_entries(table->shift, chunk) * table->entry_bytes);
 }
 
 /* The tables as of the fork: the parent may have gone on in the memory that was shared until now. */

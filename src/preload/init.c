@@ -201,8 +201,8 @@ __attribute__((constructor)) static void start_up(void)
 {
     real_resolve();
     hooks_cxx_init();
-    real_found_all();
     init_first_event();
+    real_found_all();
     if (options.only[0] != '\0' && is_wanted())
         start();
     if (!guard_process.recording)

@@ -1,6 +1,7 @@
 #include "real.h"
 
 #include "module.h"
+#include "sample.h"
 
 #include <dlfcn.h>
 #include <string.h>
@@ -78,6 +79,7 @@ bool real_resolve(void)
     if (state.resolving)
         return false;
     state.resolving = true;
+    sample_init(); /* also where recording never starts: our boot memory is not the allocator's */
 #define REAL_RESOLVE(result, name, parameters) *(void **)&real.name = real_next(#name);
     REAL_FUNCTIONS(REAL_RESOLVE)
 #undef REAL_RESOLVE
