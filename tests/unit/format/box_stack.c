@@ -175,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_what_it_can),
         cmocka_unit_test(cuts_at_the_root),
+        cmocka_unit_test(survives_a_loop_beside_a_full_stack),
         cmocka_unit_test(agrees),
         cmocka_unit_test(agrees_on_a_damaged_trie),
         cmocka_unit_test(asks_for_a_lost_location),
