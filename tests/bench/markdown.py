@@ -18,6 +18,13 @@ def processor():
     return os.uname().machine
 
 
+def short(measure, value):
+    """As in the tables that are not about the targets."""
+    if measure == "profile bytes":
+        return "%.0f KiB" % (value / 1024) if value < 10 << 20 else "%.0f MiB" % (value / (1 << 20))
+    return "%.2f" % value if value < 10 else "%.1f" % value
+
+
 def row(out, cells):
     out.write("| " + " | ".join(cells) + " |\n")
 
@@ -42,7 +49,7 @@ def matrix(out, result, cases, measure):
     for case in cases:
         figures = [result.find(*case, name, measure) for name in present]
         if any(figures):
-            row(out, [case[1]] + [outcome.number(measure, figure.median) if figure else "-"
+            row(out, [case[1]] + [short(measure, figure.median) if figure else "-"
                                   for figure in figures])
 
 

@@ -10,7 +10,7 @@ import contest
 KINDS = ("same", "leaves", "shuffled", "tall", "random")
 DEPTHS = (5, 10, 20, 40, 60, 80, 100)
 THREADS = (1, 2, 8, 32, 128, 256)
-LIVE = (1000, 10000, 100000, 1000000, 10000000)
+LIVE = (1000, 10000, 100000, 1000000, 10000000, 100000000)
 ONCE = (1000000, 10000000)
 ONE_MILLION = ("1000000", "50000")
 SPAWNS = 200
@@ -62,23 +62,22 @@ class Micro:
             self.measure("depth", ("events", "bare", depth), 3 if self.quick else 5)
 
     def threads(self):
-        """Also how the added time of a pair grows from one thread to eight."""
-        added = {}
-        for count in (1, 8, 256) if self.quick else THREADS:
-            added[count] = self.measure("threads", ("threads", "pairs", count), self.rounds)
-        if 8 in added:
-            self.thread_growth(added[1], added[8])
+        """Also how the added time of a pair grows from one thread to many."""
+        added = {count: self.measure("threads", ("threads", "pairs", count), self.rounds)
+                 for count in ((1, 8, 256) if self.quick else THREADS)}
+        for count in (8, 256):
+            self.growth(("threads", "pairs %d / 1" % count), added[1], added[count])
         self.measure("threads", ("threads", "cross", 1), self.rounds)
         self.measure("threads", ("threads", "storm", 64), self.rounds)
 
-    def thread_growth(self, one, eight):
+    def growth(self, place, before, after):
+        """By how much the added time of `after` exceeds that of `before`, round by round."""
         for contestant in self.own:
             if contestant.base:
                 values = [[ADDED[1](mine) - ADDED[1](base)
-                           for mine, base in zip(results[contestant.name], results["plain"])]
-                          for results in (one, eight)]
-                self.outcome.add(("threads", "pairs 8 / 1"), contestant.name, "ratio",
-                                 list(map(operator.truediv, values[1], values[0])))
+                           for mine, base in zip(results[contestant.name], results[contestant.base])]
+                          for results in (after, before)]
+                self.outcome.add(place, contestant.name, "ratio", list(map(operator.truediv, *values)))
 
     def calls(self):
         for kind in ("realloc", "calloc", "aligned", "mmap"):
@@ -87,10 +86,14 @@ class Micro:
     def live(self):
         """Cost by the number of live blocks; their memory and CPU as a whole."""
         most = 1000000 if self.quick else self.live_most
-        sizes = [size for size in LIVE + (100000000,) if size <= most]
+        sizes = [size for size in LIVE if size <= most]
         for kind in ("random",) if self.quick else ("chain", "random"):
-            for size in sizes[::3] if self.quick else sizes:
-                self.measure("live", ("live", kind, size), 3)
+            results = {size: self.measure("live", ("live", kind, size), 3)
+                       for size in (sizes[::3] if self.quick else sizes)}
+            for size in results:
+                if size >= 10000000:
+                    self.growth(("live", "%s %d / 1000" % (kind, size)), results[LIVE[0]],
+                                results[size])
         for size in ONCE:
             if size <= most:
                 self.measure("live", ("live", "once", size), 3 if size > 1000000 else 5,

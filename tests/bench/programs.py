@@ -189,7 +189,7 @@ def measure(outcome, contestants, count):
         add(outcome, "redis-server", contestants, results)
     for contestant in contestants:
         for ratio in ("CPU ratio", "RSS ratio"):
-            mean = outcome.geometric_mean(contestant.name, ratio)
-            if mean:
-                outcome.add(("programs", "geometric mean"), contestant.name, ratio, [mean])
+            means = outcome.geometric_means(contestant.name, ratio)
+            if means:
+                outcome.add(("programs", "geometric mean"), contestant.name, ratio, means)
     sys.stdout.flush()
