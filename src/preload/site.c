@@ -7,11 +7,11 @@
 
 static struct {
     struct spin intern; /* one writer of all interned tables; readers take no lock */
-    struct index sites; /* by stack hash and kind */
+    struct index sites; /* by node and kind */
 } state;
 
 struct site_key {
-    const struct capture *capture;
+    uint32_t node;
     enum box_kind kind;
 };
 
@@ -24,41 +24,56 @@ static bool site_equal(uint32_t item, const void *key)
 {
     const struct site_key *wanted = key;
     const struct box_site *site = site_at(item);
-    return site->kind == wanted->kind && stack_equal(site->node, wanted->capture);
+    return site->node == wanted->node && site->kind == wanted->kind;
+}
+
+static uint64_t site_hash(const struct site_key *key)
+{
+    return index_mix((uint64_t)key->node << 1 | key->kind);
 }
 
 /* Under the intern lock. */
-static uint32_t site_add(const struct site_key *key, uint64_t hash)
+static uint32_t site_add(const struct site_key *key, bool cut)
 {
-    uint32_t node = stack_intern(key->capture);
-    if (node == BOX_NONE)
-        return BOX_NONE;
     uint32_t index = arena_append(BOX_SITES, 1);
     if (index == BOX_NONE)
         return BOX_NONE;
     struct box_site *site = site_at(index);
-    site->node = node;
+    site->node = key->node;
     site->kind = (uint8_t)key->kind;
-    site->flags = key->capture->cut ? BOX_SITE_CUT : 0;
+    site->flags = cut ? BOX_SITE_CUT : 0;
     arena_publish(BOX_SITES);
-    index_add(&state.sites, hash, index); /* when that fails it is made again: double, not wrong */
+    /* when that fails it is made again: double, not wrong */
+    index_add(&state.sites, site_hash(key), index);
     return index;
+}
+
+uint32_t site_of_node(uint32_t node, enum box_kind kind, bool cut)
+{
+    struct site_key key = {.node = node, .kind = kind};
+    if (node == BOX_NONE)
+        return BOX_NONE;
+    uint32_t site = index_find(&state.sites, site_hash(&key), site_equal, &key);
+    if (site != BOX_NONE)
+        return site;
+    spin_lock(&state.intern);
+    /* another thread may have been first */
+    site = index_find(&state.sites, site_hash(&key), site_equal, &key);
+    if (site == BOX_NONE)
+        site = site_add(&key, cut);
+    spin_unlock(&state.intern);
+    return site;
 }
 
 uint32_t site_intern(const struct capture *capture, enum box_kind kind)
 {
-    struct site_key key = {.capture = capture, .kind = kind};
-    uint64_t hash = stack_hash(capture) + kind * 0x9e3779b97f4a7c15ull;
-    uint32_t site = index_find(&state.sites, hash, site_equal, &key);
-    if (site != BOX_NONE)
-        return site;
-    spin_lock(&state.intern);
-    site =
-        index_find(&state.sites, hash, site_equal, &key); /* another thread may have been first */
-    if (site == BOX_NONE)
-        site = site_add(&key, hash);
-    spin_unlock(&state.intern);
-    return site;
+    uint32_t node = stack_find_all(capture);
+    if (node == BOX_NONE) {
+        spin_lock(&state.intern);
+        node = stack_intern(capture);
+        spin_unlock(&state.intern);
+    }
+    return site_of_node(node, kind, capture->cut);
 }
 
 /* Live now; frees are read first so that a free in between cannot make it negative. */

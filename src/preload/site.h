@@ -2,7 +2,7 @@
  * site.h - allocation sites and their counters.
  *
  * What it is: a site is a stack and a kind (malloc or mmap); BOX_SITES holds its counters, which only
- *   grow. Found by the stack's hash with a comparison of every frame.
+ *   grow. Found by the stack's node.
  * Owns: BOX_SITES, their index, and the intern lock (which also covers stacks and mappings).
  * Context: hooks, with the guard held. A found site costs no lock.
  * Not here: capturing (unwind.h); which block is whose (block.h, range.h).
@@ -16,7 +16,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The site of this stack and kind, made if new; 0 when a table is full. */
+/*
+ * The site of the stack that `node` is the leaf of, and of this kind, made if new. `cut`: its root side
+ * is missing. 0 when a table is full, or for node 0.
+ */
+uint32_t site_of_node(uint32_t node, enum box_kind kind, bool cut);
+
+/* The same for a captured stack, which is interned if new. */
 uint32_t site_intern(const struct capture *capture, enum box_kind kind);
 
 /* Objects and requested bytes that came to, or went from, a site. Relaxed: sums matter, not order. */

@@ -32,10 +32,14 @@ static bool pc_equal(uint32_t item, const void *key)
     return pc_is(pc_at(item), *(const uint64_t *)key);
 }
 
+static uint32_t pc_find(uint64_t captured)
+{
+    return index_find(&state.pcs, index_mix(captured), pc_equal, &captured);
+}
+
 static uint32_t pc_intern(uint64_t captured)
 {
-    uint64_t hash = index_mix(captured);
-    uint32_t index = index_find(&state.pcs, hash, pc_equal, &captured);
+    uint32_t index = pc_find(captured);
     if (index != BOX_NONE)
         return index;
     index = arena_append(BOX_PCS, 1);
@@ -46,7 +50,8 @@ static uint32_t pc_intern(uint64_t captured)
     pc->flags = captured & UNWIND_EXACT ? BOX_PC_EXACT : 0;
     pc->mapping = mapping_intern(pc->flags ? pc->address : pc->address - 1);
     arena_publish(BOX_PCS);
-    index_add(&state.pcs, hash, index); /* when that fails it is made again: double, not wrong */
+    index_add(&state.pcs, index_mix(captured),
+              index); /* when that fails it is made again: double, not wrong */
     return index;
 }
 
@@ -56,40 +61,60 @@ static bool node_equal(uint32_t item, const void *key)
     return node->parent == wanted->parent && node->pc == wanted->pc;
 }
 
-static uint32_t node_intern(uint32_t parent, uint32_t pc)
+static uint64_t node_hash(uint32_t parent, uint32_t pc)
+{
+    return index_mix((uint64_t)parent << 32 | pc);
+}
+
+static uint32_t node_find(uint32_t parent, uint32_t pc)
 {
     struct box_node wanted = {.parent = parent, .pc = pc};
-    uint64_t hash = index_mix((uint64_t)parent << 32 | pc);
-    uint32_t index = index_find(&state.nodes, hash, node_equal, &wanted);
+    return index_find(&state.nodes, node_hash(parent, pc), node_equal, &wanted);
+}
+
+uint32_t stack_find(uint32_t parent, uint64_t captured)
+{
+    uint32_t pc = pc_find(captured);
+    return pc != BOX_NONE ? node_find(parent, pc) : BOX_NONE;
+}
+
+uint32_t stack_add(uint32_t parent, uint64_t captured)
+{
+    uint32_t pc = pc_intern(captured);
+    if (pc == BOX_NONE)
+        return BOX_NONE;
+    uint32_t index = node_find(parent, pc);
     if (index != BOX_NONE)
         return index;
     index = arena_append(BOX_NODES, 1);
     if (index == BOX_NONE)
         return BOX_NONE;
-    *node_at(index) = wanted;
+    *node_at(index) = (struct box_node){.parent = parent, .pc = pc};
     arena_publish(BOX_NODES);
-    index_add(&state.nodes, hash, index);
+    index_add(&state.nodes, node_hash(parent, pc), index);
     return index;
 }
 
-uint64_t stack_hash(const struct capture *capture)
-{
-    uint64_t hash = capture->depth;
-    for (uint32_t i = 0; i < capture->depth; i++)
-        hash = (hash << 7 | hash >> 57) ^ capture->pcs[i] * 0x9e3779b97f4a7c15ull;
-    return index_mix(hash);
-}
-
-uint32_t stack_intern(const struct capture *capture)
+static uint32_t stack_climb(const struct capture *capture,
+                            uint32_t (*step)(uint32_t parent, uint64_t captured))
 {
     uint32_t node = BOX_NONE;
     for (uint32_t i = capture->depth; i-- > 0;) {
-        uint32_t pc = pc_intern(capture->pcs[i]);
-        node = pc != BOX_NONE ? node_intern(node, pc) : BOX_NONE;
+        node = step(node, capture->pcs[i]);
         if (node == BOX_NONE)
             return BOX_NONE;
     }
     return node;
+}
+
+uint32_t stack_find_all(const struct capture *capture)
+{
+    return stack_climb(capture, stack_find);
+}
+
+uint32_t stack_intern(const struct capture *capture)
+{
+    return stack_climb(capture, stack_add);
 }
 
 /*

@@ -4,7 +4,7 @@
  * What it is: return addresses interned in BOX_PCS, stacks as leaf nodes of BOX_NODES; equal prefixes
  *   (towards the root) share their nodes.
  * Owns: BOX_PCS, BOX_NODES and their indexes.
- * Context: hooks. Interning under the intern lock (site.h takes it); comparing anywhere, no lock.
+ * Context: hooks. Adding under the intern lock (site.h has it); finding and comparing anywhere, no lock.
  * Not here: walking the machine's stack (unwind.h); what was allocated there (site.h).
  */
 #ifndef HEAPDIFF_PRELOAD_STACK_H
@@ -15,10 +15,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Hash of the captured addresses. */
-uint64_t stack_hash(const struct capture *capture);
+/*
+ * The node of `captured`, an address as unwind.h gives it, called from `parent` (0: the root).
+ * find: 0 when there is none. add, under the intern lock: made if new; 0 when a table is full.
+ */
+uint32_t stack_find(uint32_t parent, uint64_t captured);
+uint32_t stack_add(uint32_t parent, uint64_t captured);
 
-/* The leaf node of this stack, made if new; 0 when a table is full (or the stack is empty). */
+/* The same for whole stacks: their leaf node. 0 also for an empty stack. */
+uint32_t stack_find_all(const struct capture *capture);
 uint32_t stack_intern(const struct capture *capture);
 
 /* Whether `node` is the leaf of exactly this stack, in code that is still loaded. */

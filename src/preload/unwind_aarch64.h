@@ -47,6 +47,12 @@ static inline void arch_signal_registers(uintptr_t sp, uintptr_t registers[ARCH_
     memcpy(registers, (const void *)(sp + 128 + 176 + 8), ARCH_REGISTERS * sizeof(registers[0]));
 }
 
+/* Where the signal frame at `sp` keeps one of them. */
+static inline uintptr_t arch_signal_cell(uintptr_t sp, unsigned reg)
+{
+    return sp + 128 + 176 + 8 + 8 * (uintptr_t)reg;
+}
+
 /* The registers of here that a callee keeps; others read as zero. */
 static inline __attribute__((always_inline)) void arch_registers_here(
     uintptr_t registers[ARCH_REGISTERS])

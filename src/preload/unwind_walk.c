@@ -1,14 +1,6 @@
 #include "unwind_walk.h"
 #include "unwind_arch.h"
 
-/* The thread's own stack has no holes below its top; of other stacks only the page in use is known. */
-static uintptr_t walk_limit(uintptr_t sp, uintptr_t stack_top)
-{
-    if (sp < stack_top)
-        return stack_top;
-    return ((sp - 1) | (MEMORY_PAGE_BYTES - 1)) + 1;
-}
-
 void walk_open(struct walk *walk, const struct unwind_start *start, uintptr_t stack_top)
 {
     *walk = (struct walk){.key = start->pc,

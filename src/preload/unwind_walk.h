@@ -38,6 +38,14 @@ enum {
     WALK_GUESS_MAX = 16 << 10 /* farther, a frame pointer is another stack's or not one at all */
 };
 
+/* The thread's own stack has no holes below its top; of other stacks only the page in use is known. */
+static inline uintptr_t walk_limit(uintptr_t sp, uintptr_t stack_top)
+{
+    if (sp < stack_top)
+        return stack_top;
+    return ((sp - 1) | (MEMORY_PAGE_BYTES - 1)) + 1;
+}
+
 void walk_open(struct walk *walk, const struct unwind_start *start, uintptr_t stack_top);
 
 /* From a frame with the rule `word` to its caller. */

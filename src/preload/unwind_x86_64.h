@@ -51,6 +51,12 @@ static inline void arch_signal_registers(uintptr_t sp, uintptr_t registers[ARCH_
         registers[order[i]] = saved[i];
 }
 
+/* Where the signal frame at `sp` keeps one that a walk needs. */
+static inline uintptr_t arch_signal_cell(uintptr_t sp, unsigned reg)
+{
+    return sp + 40 + 8 * (reg == ARCH_FP ? 10u : reg == ARCH_SP ? 15u : 16u);
+}
+
 /* The registers of here that a callee keeps; others read as zero. */
 static inline __attribute__((always_inline)) void arch_registers_here(
     uintptr_t registers[ARCH_REGISTERS])

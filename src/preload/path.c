@@ -1,0 +1,130 @@
+#include "path.h"
+
+#include "site.h"
+#include "stack.h"
+#include "sys.h"
+
+#include <string.h>
+
+enum {
+    PATH_BITS_FIRST = 7, /* 8 KiB: a thread that does little should cost little */
+    PATH_BITS_MAX = 12,
+    PATH_BITS_GROWTH = 2
+};
+
+static uint32_t path_bits(const struct path_cache *cache)
+{
+    return 64 - cache->shift;
+}
+
+static size_t path_bytes(uint32_t bits)
+{
+    return sizeof(struct path_entry) << bits;
+}
+
+static struct path_entry *path_slot(const struct path_cache *cache, uint32_t base,
+                                    const uint64_t pcs[PATH_PCS])
+{
+    return &cache->entries[path_hash(base, pcs) >> cache->shift];
+}
+
+/* A jump may leave at any point: the table is there before it is in use, and is not once it is free. */
+static void path_use(struct path_cache *cache, struct path_entry *entries, uint32_t bits)
+{
+    cache->entries = NULL;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    cache->shift = 64 - bits;
+    cache->evictions = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    cache->entries = entries;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static void path_grow(struct path_cache *cache)
+{
+    struct path_entry *old = cache->entries;
+    uint32_t old_bits = path_bits(cache), bits = old_bits + PATH_BITS_GROWTH;
+    if (!old)
+        bits = PATH_BITS_FIRST;
+    bits = bits < PATH_BITS_MAX ? bits : PATH_BITS_MAX;
+    struct path_entry *fresh = sys_pages(path_bytes(bits));
+    if (!fresh) {
+        cache->evictions = 0; /* tried again after as many */
+        return;
+    }
+    path_use(cache, fresh, bits);
+    if (!old)
+        return;
+    for (uint32_t i = 0; i < 1u << old_bits; i++)
+        if (old[i].leaf.node != 0)
+            *path_slot(cache, old[i].base, old[i].pcs) = old[i];
+    sys_pages_free(old, path_bytes(old_bits));
+}
+
+/* Its nodes from the base to the leaf, by `step`; false when there is one that it does not have. */
+static bool path_climb(struct path_entry *entry, uint32_t (*step)(uint32_t parent, uint64_t pc))
+{
+    uint32_t node = entry->base;
+    for (uint32_t i = PATH_PCS; i-- > 0;) {
+        if (entry->pcs[i] == 0)
+            continue;
+        node = step(node, entry->pcs[i]);
+        if (node == 0)
+            return false;
+        if (i > 0)
+            entry->nodes[i - 1] = node;
+    }
+    entry->leaf = (struct memo_leaf){.node = node};
+    return true;
+}
+
+/* The entry to be, complete but for its place. */
+static void path_resolve(struct path_entry *entry)
+{
+    if (path_climb(entry, stack_find))
+        return;
+    site_lock();
+    if (!path_climb(entry, stack_add))
+        entry->leaf = (struct memo_leaf){0};
+    site_unlock();
+}
+
+/* A jump may leave at any point: the entry is free until all of it is there. */
+static void path_put(struct path_entry *slot, const struct path_entry *entry)
+{
+    slot->leaf.node = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    memcpy(slot, entry, offsetof(struct path_entry, leaf));
+    slot->leaf.site = slot->leaf.size_bytes = slot->leaf.lot = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    slot->leaf.node = entry->leaf.node;
+}
+
+struct path_entry *path_intern(struct path_cache *cache, uint32_t base,
+                               const uint64_t pcs[PATH_PCS])
+{
+    struct path_entry entry = {.base = base};
+    memcpy(entry.pcs, pcs, sizeof(entry.pcs));
+    if (!cache->entries ||
+        (cache->evictions >> (path_bits(cache) - 1) != 0 && path_bits(cache) < PATH_BITS_MAX))
+        path_grow(cache);
+    struct path_entry *slot = cache->entries ? path_slot(cache, base, pcs) : &cache->only;
+    if (path_is(slot, base, pcs))
+        return slot;
+    path_resolve(&entry);
+    if (entry.leaf.node == 0)
+        slot = &cache->only;
+    cache->evictions += slot->leaf.node != 0;
+    path_put(slot, &entry);
+    return slot;
+}
+
+void path_clear(struct path_cache *cache)
+{
+    struct path_entry *entries = cache->entries;
+    uint32_t bits = path_bits(cache);
+    path_use(cache, NULL, 0);
+    cache->only.leaf.node = 0;
+    if (entries)
+        sys_pages_free(entries, path_bytes(bits));
+}
