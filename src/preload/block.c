@@ -64,7 +64,7 @@ static bool is_recordable(uintptr_t address)
 }
 
 /* The lot must have said before what it is; so it has, as its number came from lot_intern(). */
-static void block_of_lot(struct block *block, uint32_t lot, uint32_t epoch)
+static inline void block_of_lot(struct block *block, uint32_t lot, uint32_t epoch)
 {
     const struct box_lot *found = lot_at(lot);
     *block = (struct block){found->site, lot, epoch, found->size_bytes};
@@ -100,7 +100,8 @@ static uint32_t *small_find(uintptr_t address)
 
 static void small_take(uint32_t *cell, struct block *block)
 {
-    small_decode(block, __atomic_exchange_n(cell, 0, __ATOMIC_RELAXED));
+    small_decode(block, __atomic_load_n(cell, __ATOMIC_RELAXED));
+    __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
 }
 
 /* Large entries. */
@@ -110,30 +111,33 @@ static uint64_t large_number(uintptr_t address)
     return address / BLOCK_LARGE_BYTES / BLOCK_LARGE_CELLS;
 }
 
-/* The entry of the KiB that `address` is in, or NULL. */
-static uint64_t *large_cell(uintptr_t address)
+/* The entry of the KiB that `address`, a recordable one, is in, or NULL. */
+static inline uint64_t *large_find(uintptr_t address)
 {
-    if (address >> BLOCK_ADDRESS_BITS != 0)
-        return NULL;
     uint64_t *page = plate_find(large.shelves, large_number(address));
     return page ? page + address / BLOCK_LARGE_BYTES % BLOCK_LARGE_CELLS : NULL;
 }
 
+/* The same, made if need be; NULL when there is no memory. */
+static inline uint64_t *large_cell(uintptr_t address)
+{
+    uint64_t *cell = large_find(address);
+    if (__builtin_expect(cell != NULL, 1))
+        return cell;
+    return plate_page(&large, large_number(address)) ? large_find(address) : NULL;
+}
+
 /* Large entries are atomic because who owns one block of a KiB reads the KiB's entry, which may be
    another's. */
-static uint64_t large_load(uintptr_t address)
+static inline uint64_t large_load(const uint64_t *cell)
 {
-    const uint64_t *cell = large_cell(address);
     return cell ? __atomic_load_n(cell, __ATOMIC_RELAXED) : 0;
 }
 
-static bool large_store(uintptr_t address, uint64_t entry)
+static inline void large_store(uint64_t *cell, uint64_t entry)
 {
-    if (!plate_page(&large, large_number(address)))
-        return false;
     /* pairs: the walk of block_each(), which goes on to the lot */
-    __atomic_store_n(large_cell(address), entry, __ATOMIC_RELEASE);
-    return true;
+    __atomic_store_n(cell, entry, __ATOMIC_RELEASE);
 }
 
 static uint32_t large_lot(uint64_t entry)
@@ -154,13 +158,24 @@ static bool large_is_at(uint64_t entry, uintptr_t address)
 }
 
 /* The high bits of the size of the huge block at `address`. */
-static uint64_t large_rest_bytes(uintptr_t address)
+static uint64_t huge_rest_bytes(uintptr_t address)
 {
-    uint64_t entry = large_load(address + BLOCK_LARGE_BYTES);
+    uintptr_t next = address + BLOCK_LARGE_BYTES;
+    uint64_t entry = is_recordable(next) ? large_load(large_find(next)) : 0;
     return large_is_block(entry) ? 0 : entry >> LARGE_REST_AT << LARGE_SIZE_BITS;
 }
 
-static void large_decode(struct block *block, uintptr_t address, uint64_t entry)
+/* Keeps them; false when there is no memory. */
+static bool huge_put_rest(uintptr_t address, uint64_t size_bytes)
+{
+    uintptr_t next = address + BLOCK_LARGE_BYTES;
+    uint64_t *cell = is_recordable(next) ? large_cell(next) : NULL;
+    if (cell)
+        large_store(cell, size_bytes >> LARGE_SIZE_BITS << LARGE_REST_AT);
+    return cell != NULL;
+}
+
+static inline void large_decode(struct block *block, uintptr_t address, uint64_t entry)
 {
     uint32_t epoch = entry % BLOCK_EPOCHS;
     if (!(entry & LARGE_DIRECT)) {
@@ -169,38 +184,42 @@ static void large_decode(struct block *block, uintptr_t address, uint64_t entry)
     }
     uint64_t size_bytes = entry >> LARGE_SIZE_AT;
     if (entry & LARGE_HUGE)
-        size_bytes += large_rest_bytes(address);
+        size_bytes += huge_rest_bytes(address);
     *block =
         (struct block){(uint32_t)(entry >> LARGE_SITE_AT) & BLOCK_SITE_MAX, 0, epoch, size_bytes};
 }
 
-/* The entry of a block that has no lot. */
-static uint64_t large_direct(const struct block *block)
+/* The entry of a block that has no lot; 0 when it cannot be kept. */
+static uint64_t large_direct(uintptr_t address, const struct block *block)
 {
     uint64_t entry =
         LARGE_DIRECT | (uint64_t)block->site << LARGE_SITE_AT | block->size_bytes << LARGE_SIZE_AT;
-    return block->size_bytes >> LARGE_SIZE_BITS ? entry | LARGE_HUGE : entry;
+    if (block->site > BLOCK_SITE_MAX)
+        return 0;
+    if (block->size_bytes >> LARGE_SIZE_BITS == 0)
+        return entry;
+    return huge_put_rest(address, block->size_bytes) ? entry | LARGE_HUGE : 0;
 }
 
 static bool large_put(uintptr_t address, const struct block *block)
 {
-    uint64_t rest = block->size_bytes >> LARGE_SIZE_BITS;
     uint32_t *hiding = block_cell(address);
+    uint64_t *cell = large_cell(address);
+    uint64_t entry =
+        block->lot ? (uint64_t)block->lot << LARGE_LOT_AT : large_direct(address, block);
+    if (!cell || !entry)
+        return false;
     if (hiding && __atomic_load_n(hiding, __ATOMIC_RELAXED) != 0)
         __atomic_store_n(hiding, 0, __ATOMIC_RELAXED);
-    if (!block->lot && block->site > BLOCK_SITE_MAX)
-        return false;
-    if (!block->lot && rest && !large_store(address + BLOCK_LARGE_BYTES, rest << LARGE_REST_AT))
-        return false;
-    uint64_t entry = block->lot ? (uint64_t)block->lot << LARGE_LOT_AT : large_direct(block);
-    return large_store(address, entry | (address & LARGE_PLACE_MASK) | block->epoch);
+    large_store(cell, entry | (address & LARGE_PLACE_MASK) | block->epoch);
+    return true;
 }
 
-static void large_take(uintptr_t address, uint64_t entry, struct block *block)
+/* What is left of a huge size in the next KiB does no harm: it is no block. */
+static inline void large_take(uint64_t *cell, uintptr_t address, struct block *block)
 {
-    large_decode(block, address, entry);
-    /* What is left of a huge size in the next KiB does no harm: it is no block. */
-    __atomic_store_n(large_cell(address), 0, __ATOMIC_RELAXED);
+    large_decode(block, address, large_load(cell));
+    __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
 }
 
 /* Both. */
@@ -213,54 +232,57 @@ bool block_put(uintptr_t address, const struct block *block)
     return size_bytes < BLOCK_LARGE_BYTES ? small_put(address, block) : large_put(address, block);
 }
 
-bool block_take(uintptr_t address, struct block *block)
+static bool block_none(struct block *block)
 {
     *block = (struct block){0};
+    return false;
+}
+
+bool block_take(uintptr_t address, struct block *block)
+{
     if (!is_recordable(address))
-        return false;
+        return block_none(block);
     /* A small entry that is set can only be its own address's, so it is looked at first. */
-    uint32_t *cell = small_find(address);
-    uint64_t entry = cell ? 0 : large_load(address);
-    if (cell)
-        small_take(cell, block);
-    else if (large_is_at(entry, address))
-        large_take(address, entry, block);
+    uint32_t *small_cell = small_find(address);
+    uint64_t *cell = large_find(address);
+    if (small_cell)
+        small_take(small_cell, block);
+    else if (large_is_at(large_load(cell), address))
+        large_take(cell, address, block);
     else
-        return false;
+        return block_none(block);
     return true;
 }
 
 bool block_evict(uintptr_t address, uint64_t size_bytes, struct block *block)
 {
-    *block = (struct block){0};
     if (!is_recordable(address))
-        return false;
-    uint32_t *cell = block_cell(address);
-    uint64_t entry = large_load(address);
-    if (cell && __atomic_load_n(cell, __ATOMIC_RELAXED) != 0)
-        small_take(cell, block);
+        return block_none(block);
+    uint32_t *small_cell = block_cell(address);
+    uint64_t *cell = large_find(address);
+    uint64_t entry = large_load(cell);
+    if (small_cell && __atomic_load_n(small_cell, __ATOMIC_RELAXED) != 0)
+        small_take(small_cell, block);
     else if (large_is_at(entry, address) ||
              (size_bytes >= BLOCK_LARGE_BYTES && large_is_block(entry)))
-        large_take(address - address % BLOCK_LARGE_BYTES + (entry & LARGE_PLACE_MASK), entry,
-                   block);
+        large_take(cell, (address & ~LARGE_PLACE_MASK) | (entry & LARGE_PLACE_MASK), block);
     else
-        return false;
+        return block_none(block);
     return true;
 }
 
 bool block_find(uintptr_t address, struct block *block)
 {
-    *block = (struct block){0};
     if (!is_recordable(address))
-        return false;
+        return block_none(block);
     const uint32_t *cell = small_find(address);
-    uint64_t entry = large_load(address);
+    uint64_t entry = large_load(large_find(address));
     if (cell)
         small_decode(block, __atomic_load_n(cell, __ATOMIC_RELAXED));
     else if (large_is_at(entry, address))
         large_decode(block, address, entry);
     else
-        return false;
+        return block_none(block);
     return true;
 }
 

@@ -12,11 +12,12 @@
 #endif
 
 enum {
-    /* The pool grows by an eighth, so that what is not yet used is little; at least by so much ... */
+    /* The pool grows by a share, so that what is not yet used is little ... */
+    PLATE_CHUNK_SHARE = 32,
     PLATE_CHUNK_PAGES_MIN = 4,
-    PLATE_CHUNK_SHARE = 8,
-    /* ... and at most by a huge page: fewer faults, and a scattered heap's TLB misses are half. */
-    PLATE_CHUNK_BYTES_MAX = 2 << 20
+    /* ... and, once that is little too, by huge pages: fewer faults and TLB misses. */
+    PLATE_HUGE_BYTES = 2 << 20,
+    PLATE_HUGE_FROM_BYTES = 32 << 20
 };
 
 static struct {
@@ -24,7 +25,9 @@ static struct {
     uint64_t own_bytes; /* atomic, relaxed */
 } pool;
 
-static_assert(PLATE_CHUNK_BYTES_MAX / PLATE_PAGE_BYTES < PLATE_PAGE_BYTES, "the count fits in");
+static_assert(PLATE_HUGE_FROM_BYTES / PLATE_CHUNK_SHARE < PLATE_HUGE_BYTES &&
+                  PLATE_HUGE_BYTES / PLATE_PAGE_BYTES < PLATE_PAGE_BYTES,
+              "the count fits in");
 
 static void own_more(uint64_t bytes)
 {
@@ -41,18 +44,17 @@ static void advise(const void *pages, uint64_t bytes, int advice)
 /* Pages of the next chunk. */
 static uint64_t chunk_pages(void)
 {
-    uint64_t pages = plate_own_bytes() / PLATE_CHUNK_SHARE / PLATE_PAGE_BYTES;
-    if (pages < PLATE_CHUNK_PAGES_MIN)
-        return PLATE_CHUNK_PAGES_MIN;
-    return pages < PLATE_CHUNK_BYTES_MAX / PLATE_PAGE_BYTES
-               ? pages
-               : PLATE_CHUNK_BYTES_MAX / PLATE_PAGE_BYTES;
+    uint64_t own_bytes = plate_own_bytes();
+    uint64_t pages = own_bytes / PLATE_CHUNK_SHARE / PLATE_PAGE_BYTES;
+    if (own_bytes >= PLATE_HUGE_FROM_BYTES)
+        return PLATE_HUGE_BYTES / PLATE_PAGE_BYTES;
+    return pages > PLATE_CHUNK_PAGES_MIN ? pages : PLATE_CHUNK_PAGES_MIN;
 }
 
 /* A chunk that one huge page can hold; 0 when there is no memory. */
 static uintptr_t chunk_map_huge(void)
 {
-    const uintptr_t bytes = PLATE_CHUNK_BYTES_MAX;
+    const uintptr_t bytes = PLATE_HUGE_BYTES;
     uintptr_t all = (uintptr_t)sys_pages(2 * bytes);
     if (!all)
         return 0;
@@ -67,7 +69,7 @@ static uintptr_t chunk_map_huge(void)
 static uintptr_t chunk_map(uint64_t pages)
 {
     uint64_t bytes = pages * PLATE_PAGE_BYTES;
-    uintptr_t chunk = bytes == PLATE_CHUNK_BYTES_MAX ? chunk_map_huge() : 0;
+    uintptr_t chunk = bytes == PLATE_HUGE_BYTES ? chunk_map_huge() : 0;
     if (!chunk)
         chunk = (uintptr_t)sys_pages(bytes);
     if (chunk)

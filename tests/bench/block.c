@@ -4,15 +4,19 @@
 
 #include "measure.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum {
     BENCH_SMALL = 64, /* bytes; glibc's chunk has BENCH_STRIDE */
     BENCH_STRIDE = 80,
-    BENCH_LARGE = 4096,     /* and stride */
-    BENCH_VISITS = 1 << 18, /* of a batch */
-    BENCH_BYTES = 64 << 20  /* of heap, to measure bytes a block */
+    BENCH_LARGE = 4096,          /* and stride */
+    BENCH_VISITS = 1 << 18,      /* of a batch */
+    BENCH_HEAP_SMALL = 64 << 20, /* of blocks, to measure bytes a block */
+    BENCH_HEAP_LARGE = 256 << 20
 };
 
 static const uintptr_t bench_base = 0x500000000000;
@@ -120,17 +124,26 @@ static void report_ns(uint64_t live)
            load_ns(&large, true));
 }
 
-/* Shadow bytes for one more block of malloc's. */
+/* In a process of its own: the pool grows by shares of what there is. */
 static void report_bytes(size_t size_bytes)
 {
-    size_t count = BENCH_BYTES / (size_bytes + 16);
-    uint64_t before = block_own_bytes();
-    for (size_t i = 0; i < count; i++) {
-        void *block = malloc(size_bytes); /* stays: the program ends soon */
-        put((uintptr_t)block, size_bytes);
+    size_t heap_bytes = size_bytes < BLOCK_LARGE_BYTES ? BENCH_HEAP_SMALL : BENCH_HEAP_LARGE;
+    size_t count = heap_bytes / (size_bytes + BLOCK_ALIGN);
+    fflush(stdout);
+    if (fork() != 0) {
+        wait(NULL);
+        return;
     }
-    double bytes = (double)(block_own_bytes() - before) / (double)count;
-    printf("%10zu %8.1f bytes %6.2f %%\n", size_bytes, bytes, 100 * bytes / (double)size_bytes);
+    heap_bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        void *block = malloc(size_bytes);
+        put((uintptr_t)block, size_bytes);
+        heap_bytes += malloc_usable_size(block) + sizeof(size_t);
+    }
+    double bytes = (double)block_own_bytes();
+    printf("%10zu %8.1f bytes a block %6.2f %% of the heap\n", size_bytes, bytes / (double)count,
+           100 * bytes / (double)heap_bytes);
+    exit(0);
 }
 
 int main(int count, char **arguments)
@@ -140,6 +153,9 @@ int main(int count, char **arguments)
     if (!arena_open(NULL, "bench", 1, &error) || arena_append(BOX_SITES, 8) == 0)
         return 1;
     block_init(BLOCK_GRANULE_BITS_GLIBC);
+    printf("shadow of malloc's blocks\n");
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        report_bytes(sizes[i]);
     printf("ns a pair; the first: ns a put\n%10s %8s %8s %8s %8s %8s %8s\n", "live", "64 first",
            "in turn", "scatter", "4k first", "in turn", "scatter");
     if (count > 1)
@@ -147,8 +163,5 @@ int main(int count, char **arguments)
     else
         for (uint64_t live = 1000; live <= 10000000; live *= 10)
             report_ns(live);
-    printf("shadow of malloc's blocks\n");
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-        report_bytes(sizes[i]);
     return 0;
 }

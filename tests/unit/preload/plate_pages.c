@@ -10,8 +10,7 @@ void *__wrap_sys_pages(size_t size_bytes);
 
 void *__wrap_sys_pages(size_t size_bytes)
 {
-    void (*meanwhile)(void) = plate_pages_meanwhile;
-    plate_pages_meanwhile = NULL;
+    void (*meanwhile)(void) = __atomic_exchange_n(&plate_pages_meanwhile, NULL, __ATOMIC_RELAXED);
     if (meanwhile)
         meanwhile();
     int left = __atomic_load_n(&plate_pages_left, __ATOMIC_RELAXED);
