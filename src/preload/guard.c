@@ -59,21 +59,30 @@ void guard_fork_noticed(void)
         __atomic_store_n(guard_process.generation, 0, __ATOMIC_RELAXED);
 }
 
-/* The thread's first event. What handlers do meanwhile is nested. */
+/* What handlers do meanwhile is nested, in the spare's name. */
+static void guard_take(void)
+{
+    guard_set_of(&guard_spare, GUARD_RECORDING);
+    struct guard_thread *own = guard_own; /* a handler may have come first */
+    if (!own && (own = guard_process.acquire ? guard_process.acquire() : &guard_spare)) {
+        own->paused = guard_spare.paused;
+        own->wanted = __atomic_exchange_n(&guard_spare.wanted, 0, __ATOMIC_RELAXED);
+        guard_set_of(own, GUARD_NEVER); /* its first recording looks around */
+        guard_own = own;
+    }
+    if (own != &guard_spare)
+        guard_set_of(&guard_spare, GUARD_OUTSIDE);
+}
+
+/* The thread's first event. */
 static struct guard_thread *guard_begin(void)
 {
     if ((guard_spare.word & GUARD_STATE_MASK) != GUARD_OUTSIDE)
         return NULL;
-    guard_set_of(&guard_spare, GUARD_RECORDING);
-    struct guard_thread *own = guard_process.acquire ? guard_process.acquire() : &guard_spare;
-    guard_set_of(&guard_spare, GUARD_OUTSIDE);
-    if (!own)
-        return NULL;
-    own->paused = guard_spare.paused;
-    own->wanted = __atomic_exchange_n(&guard_spare.wanted, 0, __ATOMIC_RELAXED);
-    guard_set_of(own, GUARD_NEVER | GUARD_CALLING); /* its first recording looks around */
-    guard_own = own;
-    return own;
+    guard_take();
+    if (guard_own)
+        guard_set(GUARD_CALLING);
+    return guard_own;
 }
 
 struct guard_thread *guard_enter_slowly(void)
@@ -82,7 +91,8 @@ struct guard_thread *guard_enter_slowly(void)
         return NULL;
     if (!guard_own)
         return guard_begin();
-    if (!guard_process.escaped || !guard_process.escaped())
+    /* Outside: its first event was a handler's, just now. */
+    if (guard_state() != GUARD_OUTSIDE && (!guard_process.escaped || !guard_process.escaped()))
         return NULL;
     guard_set(GUARD_CALLING);
     return guard_own;
