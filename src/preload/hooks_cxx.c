@@ -66,7 +66,7 @@ static void *own_new(size_t size, size_t alignment, struct unwind_start start)
     if (recorded)
         tracker_alloc(own, address, size, &start);
     else if (!own && address)
-        tracker_missed();
+        tracker_missed((const void *)start.pc);
     if (own)
         guard_leave(own);
     return address;

@@ -32,7 +32,7 @@ static size_t at_least(size_t size_bytes)
         if (__builtin_expect(!own_, false)) {                         \
             address_ = real_resolve() ? (allocate) : (boot);          \
             if (address_)                                             \
-                tracker_missed();                                     \
+                tracker_missed(__builtin_return_address(0));          \
         } else {                                                      \
             bool recorded_ = !sample_passes_over(size_bytes);         \
             const struct unwind_start start_ = UNWIND_HERE();         \
@@ -148,7 +148,7 @@ HOOK_HALF void *realloc_recorded(void *address, size_t size)
     if (recorded)
         tracker_alloc(own, fresh, size, &start);
     else if (!own && fresh)
-        tracker_missed();
+        tracker_missed((const void *)start.pc);
     if (own)
         guard_leave(own);
     return fresh;

@@ -31,7 +31,7 @@ static size_t whole_pages(size_t bytes)
                 tracker_map((own), (at), (bytes), &start_);   \
             guard_leave(own);                                 \
         } else if ((at) != MAP_FAILED) {                      \
-            tracker_missed();                                 \
+            tracker_missed(__builtin_return_address(0));      \
         }                                                     \
     } while (0)
 

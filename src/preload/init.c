@@ -7,6 +7,7 @@
 #include "growth.h"
 #include "guard.h"
 #include "hook.h"
+#include "inner.h"
 #include "listener.h"
 #include "mapping.h"
 #include "module.h"
@@ -116,6 +117,7 @@ static bool start_tables(void)
     mapping_init(state.facts.executable, state.directory);
     tracker_init();
     escape_init();
+    inner_init(*(void **)&real.malloc);
     guard_process.escaped = escape_happened;
     guard_process.checking = options.every_percent > 0 || options.interval_ns > 0;
     return true;

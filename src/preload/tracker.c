@@ -2,6 +2,7 @@
 
 #include "arena.h"
 #include "guard.h"
+#include "inner.h"
 #include "oracle.h"
 #include "range.h"
 #include "site.h"
@@ -92,9 +93,10 @@ void tracker_free(struct guard_thread *own, void *address)
     guard_set(GUARD_CALLING);
 }
 
-void tracker_missed(void)
+void tracker_missed(const void *caller)
 {
-    if (guard_state() == GUARD_RECORDING && guard_counts())
+    enum guard_state now = guard_state();
+    if (now != GUARD_OUTSIDE && !(now == GUARD_CALLING && inner_has(caller)) && guard_counts())
         lost(&arena.header->lost.nested_events);
 }
 

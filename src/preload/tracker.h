@@ -51,8 +51,9 @@ bool tracker_take(struct guard_thread *own, void *address, struct block *block);
 void tracker_freed(struct guard_thread *own, const struct block *block);
 void tracker_restore(void *address, const struct block *block);
 
-/* An allocation or a mapping that could not be recorded as the thread was inside heapdiff. */
-void tracker_missed(void);
+/* An allocation or a mapping, for `caller`, that could not be recorded as the thread was inside heapdiff
+   or inside a call that is being recorded. */
+void tracker_missed(const void *caller);
 
 /* [start, start + bytes) was mapped; the caller has rounded as the kernel does, here and below. */
 void tracker_map(struct guard_thread *own, void *start, size_t bytes,

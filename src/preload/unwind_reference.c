@@ -1,4 +1,5 @@
 #include "unwind.h"
+#include "inner.h"
 #include "unwind_arch.h"
 #include "unwind_walk.h"
 
@@ -38,6 +39,7 @@ bool unwind_reference_open(void)
     if (reference.context == NULL || reference.init == NULL || reference.step == NULL ||
         reference.get == NULL || reference.is_signal == NULL || reference.flush == NULL)
         return false;
+    inner_add(*(void **)&reference.step); /* it maps memory for itself */
     reference.space = dlsym(library, REFERENCE_NAME(unw_local_addr_space));
     return reference.space != NULL;
 }

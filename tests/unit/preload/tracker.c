@@ -2,12 +2,14 @@
 
 #include "preload/arena.h"
 #include "preload/guard.h"
+#include "preload/inner.h"
 
 #include "fake_hooks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 enum { DEEP = BOX_DEPTH_MAX + 50 };
@@ -138,17 +140,21 @@ static void test_resizing(void **state)
 static void test_missed(void **state)
 {
     (void)state;
+    const void *here = (const void *)test_missed;
     guard_process.recording = true;
-    tracker_missed();
-    guard_set(GUARD_CALLING); /* the next allocator's inner calls */
-    tracker_missed();
+    tracker_missed(here);
+    guard_set(GUARD_CALLING);
+    tracker_missed(here); /* whose code this is nobody knows yet */
+    inner_init((const void *)malloc);
+    tracker_missed((const void *)malloc); /* the next allocator's inner calls */
     assert_nothing_lost();
     guard_set(GUARD_RECORDING);
-    tracker_missed();
+    tracker_missed((const void *)malloc);
     assert_int_equal(arena.header->lost.nested_events, 1);
     guard_process.recording = false;
-    tracker_missed();
+    tracker_missed(here);
     assert_int_equal(arena.header->lost.nested_events, 1);
+    guard_set(GUARD_OUTSIDE);
 }
 
 static void test_epoch_at_birth(void **state)
