@@ -1,12 +1,14 @@
 """The README's tables of a run."""
 
 import datetime
+import io
 import os
 
 import outcome
 
 CONTESTANTS = ("heapdiff", "heapdiff 512k", "heaptrack", "gperftools all", "gperftools 512k",
                "jeprof all", "jeprof 512k")
+BEGIN, END = "<!-- tests/bench/recorded.py writes this -->", "<!-- up to here -->"
 EVENTS = ("same 10", "same 40", "leaves 10", "leaves 40")
 
 
@@ -58,8 +60,8 @@ def write(out, result):
     for figure in result.figures:
         if figure.section == "programs" and figure[:2] not in programs:
             programs.append(figure[:2])
-    out.write("\n%s, %s, %d cores.\n\n" % (datetime.date.today().isoformat(), processor(),
-                                           os.cpu_count()))
+    out.write("%s, %s, %d cores.\n\n" % (datetime.date.today().isoformat(), processor(),
+                                         os.cpu_count()))
     targets(out, result)
     for cases, measure in (([("events", kind) for kind in EVENTS], "added ns"),
                            (programs, "CPU ratio"), (programs, "RSS ratio"),
@@ -67,3 +69,14 @@ def write(out, result):
         if any(result.find(*case, name, measure) for case in cases for name in CONTESTANTS):
             out.write("\n")
             matrix(out, result, cases, measure)
+
+
+def replace(path, result):
+    """Puts the tables between the marks that the file has for them."""
+    with open(path) as file:
+        before, rest = file.read().split(BEGIN, 1)
+        after = rest.split(END, 1)[1]
+    tables = io.StringIO()
+    write(tables, result)
+    with open(path, "w") as file:
+        file.write(before + BEGIN + "\n" + tables.getvalue() + END + after)

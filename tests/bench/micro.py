@@ -11,7 +11,6 @@ KINDS = ("same", "leaves", "shuffled", "tall", "random")
 DEPTHS = (5, 10, 20, 40, 60, 80, 100)
 THREADS = (1, 2, 8, 32, 128, 256)
 LIVE = (1000, 10000, 100000, 1000000, 10000000, 100000000)
-ONCE = (1000000, 10000000)
 ONE_MILLION = ("1000000", "50000")
 SPAWNS = 200
 SNAPSHOTS = 11
@@ -94,10 +93,9 @@ class Micro:
                 if size >= 10000000:
                     self.growth(("live", "%s %d / 1000" % (kind, size)), results[LIVE[0]],
                                 results[size])
-        for size in ONCE:
-            if size <= most:
-                self.measure("live", ("live", "once", size), 3 if size > 1000000 else 5,
-                             measures=(CPU, PEAK))
+        for size in sizes:
+            self.measure("live", ("live", "once", size), 5 if size <= 1000000 else 3,
+                         measures=(CPU, PEAK))
 
     def start(self):
         """Wall ms of a program that does nothing; the whole, and without the profile at its end."""

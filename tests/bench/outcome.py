@@ -26,7 +26,7 @@ class Outcome:
         """Keeps the median and range of `values`; `place` is (section, case)."""
         figure = Figure(*place, contestant, measure, statistics.median(values), min(values),
                         max(values), len(values))
-        self.figures.append(figure)
+        self.figures = [other for other in self.figures if other[:4] != figure[:4]] + [figure]
         self.values[figure[:4]] = values
         print("  %-12s %-20s %-16s %-20s %9s  (%s - %s)" % (
             *place, contestant, measure,
@@ -58,11 +58,18 @@ class Outcome:
                   if place[0] == "programs" and place[2:] == (contestant, measure)]
         return [statistics.geometric_mean(values) for values in zip(*series)]
 
+    def read_tsv(self, path):
+        """Takes over the figures of an earlier run; what is measured now replaces them."""
+        with open(path) as file:
+            for line in file.read().splitlines()[1:]:
+                *place, median, least, most, runs = line.split("\t")
+                self.figures.append(Figure(*place, float(median), float(least), float(most), int(runs)))
+
     def write_tsv(self, path):
         with open(path, "w") as file:
             file.write("\t".join(COLUMNS) + "\n")
             for figure in self.figures:
-                file.write("\t".join("%.6g" % field if isinstance(field, float) else str(field)
+                file.write("\t".join("%.9g" % field if isinstance(field, float) else str(field)
                                      for field in figure) + "\n")
 
 

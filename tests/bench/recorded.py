@@ -1,10 +1,12 @@
 """What recording costs: the same work plain, under heapdiff, and under the peers that the machine has.
 
     HEAPDIFF_BUILD=build python3 tests/bench/recorded.py [--quick] [--only SECTION,...] [--tsv FILE] [--markdown]
+                                                [--readme FILE]
 
 Runs take turns, so that a machine that slows down slows all of them; figures are medians of the ratios, or
-differences, of runs of the same round, with the smallest and the largest. Times are CPU times but where they are
-called wall. --markdown prints the README's tables at the end.
+differences, of runs of the same round, with the smallest and the largest. A program's time is its CPU time, user and
+system; an event's, the least of many batches (measure.h). Everybody runs with the settings that a user has, and
+writes its profile. --markdown prints the README's tables at the end.
 """
 
 import argparse
@@ -31,7 +33,9 @@ def arguments():
     parser.add_argument("--live-most", type=int, default=10000000, help="up to 100000000 blocks")
     parser.add_argument("--against", metavar="LIBRARY", help="another libheapdiff.so takes part")
     parser.add_argument("--tsv", metavar="FILE", help="every figure goes there too")
+    parser.add_argument("--earlier", metavar="FILE", help="the TSV of a run whose sections are kept")
     parser.add_argument("--markdown", action="store_true", help="the README's tables, at the end")
+    parser.add_argument("--readme", metavar="FILE", help="the tables go into it, between its marks")
     options = parser.parse_args()
     options.only = options.only.split(",")
     if not os.path.exists(contest.LAP):
@@ -62,13 +66,18 @@ def measure(options, result, notes):
 def main():
     options = arguments()
     result, notes = outcome.Outcome(), []
+    if options.earlier:
+        result.read_tsv(options.earlier)
     measure(options, result, notes)
     outcome.print_targets(result)
     for note in notes:
         print("note:", note)
     if options.tsv:
         result.write_tsv(options.tsv)
+    if options.readme:
+        markdown.replace(options.readme, result)
     if options.markdown:
+        print()
         markdown.write(sys.stdout, result)
 
 
