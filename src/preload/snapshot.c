@@ -5,6 +5,7 @@
 #include "cut.h"
 #include "facts.h"
 #include "guard.h"
+#include "lot.h"
 #include "options.h"
 #include "pattern.h"
 #include "permit.h"
@@ -93,7 +94,7 @@ static bool fd_sink_write(struct sink *sink, const void *bytes, size_t size_byte
 static uint64_t own_bytes(void)
 {
     return arena_own_bytes() + site_own_bytes() + block_own_bytes() + range_own_bytes() +
-           snapshot_own_bytes() + thread_own_bytes();
+           snapshot_own_bytes() + thread_own_bytes() + lot_own_bytes();
 }
 
 static bool write_profile(struct fd_sink *file, const char *source)
