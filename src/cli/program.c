@@ -14,7 +14,8 @@
 enum {
     LINE_BYTES_MAX = 256,   /* the kernel's own limit of a "#!" line */
     SCRIPT_NESTING_MAX = 5, /* likewise */
-    HEADERS_MAX = 512       /* program headers looked at */
+    HEADERS_MAX = 512,      /* program headers looked at */
+    NAMES_BYTES_MAX = 64 << 20
 };
 
 #if defined(__x86_64__)
@@ -75,18 +76,66 @@ static bool is_loader(const char *path)
     return strncmp(name, "ld-", 3) == 0 || strncmp(name, "ld.so", 5) == 0;
 }
 
+/* Where the file has what is loaded at `address`; 0: nowhere. */
+static uint64_t file_offset(const Elf64_Phdr *parts, unsigned count, uint64_t address)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (parts[i].p_type == PT_LOAD && address - parts[i].p_vaddr < parts[i].p_filesz)
+            return address - parts[i].p_vaddr + parts[i].p_offset;
+    return 0;
+}
+
+/* The names that the loader deals with, malloc'd; NULL: none. */
+static char *read_names(int fd, const Elf64_Phdr *parts, unsigned count, size_t *size_bytes)
+{
+    uint64_t at = 0;
+    *size_bytes = 0;
+    for (unsigned i = 0; i < count; i++) {
+        Elf64_Dyn entry;
+        for (uint64_t k = 0; parts[i].p_type == PT_DYNAMIC && k < parts[i].p_filesz;
+             k += sizeof(entry)) {
+            if (pread(fd, &entry, sizeof(entry), (off_t)(parts[i].p_offset + k)) != sizeof(entry))
+                return NULL;
+            if (entry.d_tag == DT_STRTAB)
+                at = file_offset(parts, count, entry.d_un.d_ptr);
+            if (entry.d_tag == DT_STRSZ && entry.d_un.d_val < NAMES_BYTES_MAX)
+                *size_bytes = entry.d_un.d_val;
+        }
+    }
+    char *names = at != 0 && *size_bytes > 0 ? memory_zeroed(*size_bytes + 1, 1) : NULL;
+    if (names && pread(fd, names, *size_bytes, (off_t)at) != (ssize_t)*size_bytes) {
+        free(names);
+        return NULL;
+    }
+    return names;
+}
+
+/* Whether it was built with a sanitizer, whose malloc it has or asks for. */
+static bool is_sanitized(int fd, const Elf64_Phdr *parts, unsigned count)
+{
+    static const char *const marks[] = {"__asan_init", "__hwasan_init", "__msan_init",
+                                        "__tsan_init"};
+    size_t size_bytes;
+    char *names = read_names(fd, parts, count, &size_bytes);
+    bool found = false;
+    for (size_t i = 0; names && i < sizeof(marks) / sizeof(marks[0]); i++)
+        found |= memmem(names, size_bytes, marks[i], strlen(marks[i]) + 1) != NULL;
+    free(names);
+    return found;
+}
+
 static enum program_kind check_elf(int fd, const Elf64_Ehdr *header, const char *path)
 {
     if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_machine != OWN_MACHINE)
         return PROGRAM_FOREIGN;
-    for (unsigned i = 0; i < header->e_phnum && i < HEADERS_MAX; i++) {
-        Elf64_Phdr part;
-        off_t at = (off_t)(header->e_phoff + i * (uint64_t)sizeof(part));
-        if (pread(fd, &part, sizeof(part), at) != sizeof(part))
-            return PROGRAM_UNREADABLE;
-        if (part.p_type == PT_INTERP)
-            return PROGRAM_DYNAMIC;
-    }
+    Elf64_Phdr parts[HEADERS_MAX];
+    unsigned count = header->e_phnum < HEADERS_MAX ? header->e_phnum : HEADERS_MAX;
+    ssize_t size_bytes = (ssize_t)(count * sizeof(parts[0]));
+    if (pread(fd, parts, (size_t)size_bytes, (off_t)header->e_phoff) != size_bytes)
+        return PROGRAM_UNREADABLE;
+    for (unsigned i = 0; i < count; i++)
+        if (parts[i].p_type == PT_INTERP)
+            return is_sanitized(fd, parts, count) ? PROGRAM_SANITIZED : PROGRAM_DYNAMIC;
     return is_loader(path) ? PROGRAM_DYNAMIC : PROGRAM_STATIC;
 }
 
@@ -139,6 +188,8 @@ const char *program_refusal(enum program_kind kind)
         [PROGRAM_FOREIGN] = "built for another machine: this heapdiff cannot record it",
         [PROGRAM_ELEVATED] = "runs with more rights than its caller (set-user-id or the like): the "
                              "loader ignores LD_PRELOAD",
+        [PROGRAM_SANITIZED] =
+            "built with a sanitizer, whose malloc it needs: it cannot be recorded",
         [PROGRAM_SCRIPT_LOST] = "its interpreter (the #! line) is not there",
     };
     return reasons[kind];

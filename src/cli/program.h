@@ -9,10 +9,11 @@
 #include <stdbool.h>
 
 enum program_kind {
-    PROGRAM_DYNAMIC,     /* the loader will see LD_PRELOAD */
-    PROGRAM_STATIC,      /* there is no loader */
-    PROGRAM_FOREIGN,     /* for another machine or word size: the library does not fit it */
-    PROGRAM_ELEVATED,    /* set-user-id and the like: the loader does not listen to us */
+    PROGRAM_DYNAMIC,   /* the loader will see LD_PRELOAD */
+    PROGRAM_STATIC,    /* there is no loader */
+    PROGRAM_FOREIGN,   /* for another machine or word size: the library does not fit it */
+    PROGRAM_ELEVATED,  /* set-user-id and the like: the loader does not listen to us */
+    PROGRAM_SANITIZED, /* has an allocator that checks what it gave, and may not be stood before */
     PROGRAM_SCRIPT_LOST, /* a script whose interpreter is not there */
     PROGRAM_UNREADABLE,  /* may be anything */
     PROGRAM_KINDS

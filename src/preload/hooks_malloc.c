@@ -129,10 +129,9 @@ static size_t realloc_bytes(const void *address, size_t size)
     return address && size == 0 ? 0 : at_least(size);
 }
 
-HOOK_HALF void *realloc_recorded(void *address, size_t size)
+static void *realloc_from(void *address, size_t size, const struct unwind_start *start)
 {
     struct block old;
-    const struct unwind_start start = UNWIND_HERE();
     if (boot_owns(address))
         return realloc_boot(address, size);
     struct guard_thread *own = hook_enter();
@@ -146,11 +145,27 @@ HOOK_HALF void *realloc_recorded(void *address, size_t size)
     else if (known)
         tracker_freed(own, &old);
     if (recorded)
-        tracker_alloc(own, fresh, size, &start);
+        tracker_alloc(own, fresh, size, start);
     else if (!own && fresh)
-        tracker_missed((const void *)start.pc);
+        tracker_missed((const void *)start->pc);
     if (own)
         guard_leave(own);
+    return fresh;
+}
+
+HOOK_HALF void *realloc_recorded(void *address, size_t size)
+{
+    const struct unwind_start start = UNWIND_HERE();
+    return realloc_from(address, size, &start);
+}
+
+/* Not every allocator has it; those that do set errno here, whatever their realloc() does. */
+HOOK_HALF void *reallocarray_recorded(void *address, size_t size)
+{
+    const struct unwind_start start = UNWIND_HERE();
+    void *fresh = realloc_from(address, size, &start);
+    if (!fresh && size > 0 && real.array_own)
+        errno = ENOMEM;
     return fresh;
 }
 
@@ -168,7 +183,9 @@ HOOK void *reallocarray(void *address, size_t count, size_t each)
         errno = ENOMEM;
         return NULL;
     }
-    return realloc_recorded(address, size);
+    if (__builtin_expect(real_resolve() && real.realloc_before, false))
+        return real.realloc_before(address, size);
+    return reallocarray_recorded(address, size);
 }
 
 HOOK int posix_memalign(void **address, size_t alignment, size_t size)

@@ -142,13 +142,30 @@ static void start(void)
     guard_process.recording = true;
 }
 
+/* Programs built with one of these have a malloc of their own, and check each access to what it gave. */
+extern const char __asan_init __attribute__((weak));
+extern const char __hwasan_init __attribute__((weak));
+extern const char __msan_init __attribute__((weak));
+extern const char __tsan_init __attribute__((weak));
+
+static bool has_sanitizer(void)
+{
+    const char *volatile found[] = {&__asan_init, &__hwasan_init, &__msan_init, &__tsan_init};
+    for (size_t i = 0; i < sizeof found / sizeof found[0]; i++)
+        if (found[i])
+            return true;
+    return false;
+}
+
 static void try_start(void)
 {
     enum guard_state before = guard_state();
     state.tried = true;
     guard_set(GUARD_RECORDING);
     sys_say_init();
-    if (options_read(environment_get("HEAPDIFF")) == OPTIONS_OK && options.only[0] == '\0')
+    if (has_sanitizer())
+        sys_say("this program is built with a sanitizer: running unprofiled");
+    else if (options_read(environment_get("HEAPDIFF")) == OPTIONS_OK && options.only[0] == '\0')
         start();
     guard_set(before);
 }
@@ -189,14 +206,23 @@ static void switch_allocator(void)
         "allocator=jemalloc: libjemalloc.so.2 cannot be loaded; on the program's own allocator");
 }
 
-/* A program that defines malloc itself never calls ours. */
-static void warn_about_own_malloc(void)
+/* Whose malloc comes before ours never calls ours. */
+static void warn_about_other_malloc(void)
 {
-    struct module program;
-    if (!module_program(&program) || !module_defines(&program, "malloc"))
+    char line[256];
+    const char *before = real_before();
+    if (!before)
         return;
-    strcpy(arena.header->allocator, "the program's own");
-    sys_say("this program defines malloc itself: only its mmap calls can be recorded");
+    if (*before == '\0') {
+        sys_say("this program defines malloc itself: only its mmap calls can be recorded");
+        return;
+    }
+    struct text text = text_on(line, sizeof(line));
+    text_put(&text, text_base_name(before));
+    text_put(&text,
+             " comes before heapdiff: only mmap calls can be recorded. Put libheapdiff.so first "
+             "in LD_PRELOAD");
+    sys_say(line);
 }
 
 __attribute__((constructor)) static void start_up(void)
@@ -215,7 +241,7 @@ __attribute__((constructor)) static void start_up(void)
     unwind_init();
     oracle_init();
     pthread_atfork(process_before_fork, process_after_fork, process_after_fork_child);
-    warn_about_own_malloc();
+    warn_about_other_malloc();
     listener_init();
     guard_set(before);
     if (!options.children)

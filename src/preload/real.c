@@ -72,6 +72,16 @@ static void boot_free(void *address)
         real.free(address);
 }
 
+/* Whether what the program's calls of `name` find lies in another object than ours. In programs that are not
+   position independent that may be the stub through which they call ours. */
+static bool is_before_us(const char *name, const void *found)
+{
+    struct module module;
+    return found && module_find((uint64_t)found, &module) &&
+           !same_object(found, (const void *)&real) &&
+           (module.name[0] != '\0' || module_defines(&module, name));
+}
+
 bool real_resolve(void)
 {
     if (__builtin_expect(state.resolved, true))
@@ -83,18 +93,34 @@ bool real_resolve(void)
 #define REAL_RESOLVE(result, name, parameters) *(void **)&real.name = real_next(#name);
     REAL_FUNCTIONS(REAL_RESOLVE)
 #undef REAL_RESOLVE
+    const void *array = real_next("reallocarray");
+    real.array_own = array && same_object(array, *(void **)&real.malloc);
     real.cxx_new = real_next("_Znwm");
     real.cxx_own = real.cxx_new && same_object(real.cxx_new, *(void **)&real.malloc);
+    void *first = dlsym(RTLD_DEFAULT, "realloc");
+    if (is_before_us("realloc", first))
+        *(void **)&real.realloc_before = first;
     state.resolved = true;
     return true;
+}
+
+const char *real_before(void)
+{
+    struct module module;
+    const void *first = *(void **)&real.realloc_before;
+    return first && module_find((uint64_t)first, &module) ? module.name : NULL;
 }
 
 const char *real_allocator(void)
 {
     static const char *const names[] = {"jemalloc", "tcmalloc", "mimalloc", "musl", NULL};
+    const void *code =
+        real.realloc_before ? *(void **)&real.realloc_before : *(void **)&real.malloc;
     struct module module;
-    if (!module_find((uint64_t) * (void **)&real.malloc, &module))
+    if (!module_find((uint64_t)code, &module))
         return "other";
+    if (module.name[0] == '\0')
+        return "the program's own";
     for (int i = 0; names[i]; i++)
         if (strstr(module.name, names[i]))
             return names[i];

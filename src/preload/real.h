@@ -71,8 +71,11 @@ struct real {
 #define REAL_FIELD(result, name, parameters) result(*name) parameters;
     REAL_FUNCTIONS(REAL_FIELD)
 #undef REAL_FIELD
-    void *cxx_new; /* operator new(size_t) of the next library that has one; NULL: none */
-    bool cxx_own;  /* ... and that library is the allocator itself: new is malloc there */
+    /* Of whoever comes before us in the program's search order; NULL: we are the first. */
+    void *(*realloc_before)(void *, size_t);
+    bool array_own; /* the allocator has a reallocarray() itself */
+    void *cxx_new;  /* operator new(size_t) of the next library that has one; NULL: none */
+    bool cxx_own;   /* ... and that library is the allocator itself: new is malloc there */
 };
 
 extern struct real real __attribute__((visibility("hidden"))); /* no detour by the GOT */
@@ -87,6 +90,10 @@ void *real_next(const char *name);
 /* What was not found has left words for dlerror(), which would be taken for the program's: a name that
    is found clears them. Constructor only. */
 void real_found_all(void);
+
+/* The file of the allocator that comes before us, so that its blocks are never seen; NULL: none does. The
+   program's own counts. */
+const char *real_before(void);
 
 /* The allocator's name by its library: "glibc", "jemalloc", "tcmalloc", "mimalloc", "other". */
 const char *real_allocator(void);

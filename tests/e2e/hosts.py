@@ -1,8 +1,11 @@
 """Hosts that could be harmed: programs that start others, sandboxes, limits, allocators, odd links."""
 
+import ctypes.util
 import os
+import shutil
 import signal
 import subprocess
+import time
 
 import harness
 from prof import Profile
@@ -106,6 +109,184 @@ class Sandbox(Host):
         done = self.run_program(command)
         self.assertEqual(done[:2], (0, "probed 1\n1\n2\n3\n4\n"))
         self.assertIn("no black box", done[2])
+
+
+class Allocators(Host):
+    """One program that asks for all that an allocator is known for, on each allocator, in each order."""
+
+    LIBRARIES = ("libjemalloc.so.2", "libtcmalloc.so.4", "libtcmalloc_minimal.so.4",
+                 "libmimalloc.so.2")
+
+    def run_allocator(self, *preloads, arguments=()):
+        """Its exit status and output, and our lines; what others say is theirs."""
+        done = self.run_program([harness.helper("allocator"), *arguments], "children=off",
+                                more={"LD_PRELOAD": ":".join(preloads)})
+        ours = [line for line in done[2].splitlines() if line.startswith("heapdiff: ")]
+        return done[:2], ours
+
+    def check(self, library, arguments=()):
+        plain = self.run_allocator(library, arguments=arguments)
+        self.assertEqual(plain[0][0], 0)
+        self.assertEqual(self.run_allocator(harness.PRELOAD, library, arguments=arguments), plain)
+        path, = self.profiles()
+        self.assertGreater(self.counted(path, "churn_main")[0], 8 * 10 * 1800)
+        os.unlink(path)
+        behind = self.run_allocator(library, harness.PRELOAD, arguments=arguments)
+        self.assertEqual(behind[0], plain[0])
+        return behind[1]
+
+    def test_libc(self):
+        plain = self.run_allocator()
+        self.assertEqual(self.run_allocator(harness.PRELOAD), plain)
+        self.assertEqual(Profile(self.profiles()[0]).check().lost(), {})
+
+    def test_others_in_either_order(self):
+        for name in self.LIBRARIES:
+            library = ctypes.util.find_library(name[3:name.index(".")])
+            if not library:
+                continue
+            with self.subTest(name):
+                lines = self.check(name, ["no-pvalloc"] if "jemalloc" in name else [])
+                self.assertEqual(len(lines), 1)
+                self.assertIn(name.split(".")[0], lines[0])
+                path, = self.profiles()
+                self.assertEqual(Profile(path).check().total("malloc", "alloc_objects"), 0)
+                os.unlink(path)
+
+    def test_second_interposer(self):
+        """It allocates inside of malloc; in front of us it is an allocator of its own, behind us a part of one."""
+        library = harness.helper("libhosts_interposer.so")
+        self.assertEqual(len(self.check(library)), 1)
+
+
+class Many(Host):
+    def run_many(self, *arguments, options=None, **how):
+        """[allocations, live] as the program and its profile tell."""
+        arguments = [harness.helper("hosts_many"), *arguments]
+        plain = self.run_program(arguments, preload=False)
+        done = self.run_program(arguments, options, **how)
+        if plain[0] == 77:
+            self.skipTest("not to be had here")
+        self.assertEqual(done[:3], plain[:3])
+        return [int(word) for word in done[1].split()], done[3]
+
+    def exact(self, *arguments):
+        wanted, pid = self.run_many(*arguments)
+        path = self.profiles("hosts_many.%d.*.prof" % pid)[-1]
+        self.assertEqual(Profile(path).check().lost(), {})
+        self.assertEqual(self.counted(path, "many_site"), wanted)
+
+    def test_thousand_threads(self):
+        self.exact("together")
+
+    def test_short_threads(self):
+        self.exact("short")
+
+    def test_freed_by_other_threads(self):
+        self.exact("handed")
+
+    def test_smallest_alternate_stack(self):
+        self.exact("alternate")
+        self.assertEqual(len(self.profiles()), 11)
+
+    def test_close_range(self):
+        self.exact("close_range")
+
+    def test_forks(self):
+        """Ten thousand in the long run; each child that allocates has a profile, and none leaves a box."""
+        count = int(os.environ.get("HEAPDIFF_FORKS", "1500"))
+        began = time.monotonic()
+        done, pid = self.run_many("forks", str(count))
+        self.assertEqual(done, [count])
+        self.assertLess(time.monotonic() - began, 5 + count / 200)
+        self.assertEqual(len(self.profiles()), 1 + (count + 99) // 100)
+        self.assertEqual(self.boxes(pid), [])
+
+    def test_limits(self):
+        """RLIMIT_DATA counts what strict accounting of memory (overcommit_memory=2) counts, too."""
+        for name, size, written in (("as", 120 << 20, True), ("data", 40 << 20, True),
+                                    ("memlock", 0, True), ("fsize", 0, False), ("nofile", 0, False),
+                                    ("nofile", 3, False), ("fsize", 500, False)):
+            with self.subTest(name=name, size=size):
+                program = [harness.helper("hosts_many"), "limit", name, str(size)]
+                done = self.run_program(program)
+                self.assertEqual(done[:2], (0, "20000 20000\n"))
+                found = self.profiles("hosts_many.%d.*.prof" % done[3])
+                if written:
+                    self.assertEqual(self.counted(found[0], "many_site"), [20000, 20000])
+                    continue
+                self.assertEqual((found, done[2].count("\n") > 0), ([], True))
+                self.heapdiff("recover", str(done[3]), "-o", self.path("recovered"))
+                self.assertGreater(self.counted(self.path("recovered"), "many_site")[0], 15000)
+
+    def test_no_room_for_thread_locals(self):
+        """Ours are there first: libraries get what they get in a plain run, with RTLD_DEEPBIND."""
+        paths = [self.path("tls%d.so" % i) for i in range(40)]
+        for path in paths:
+            shutil.copy(harness.helper("libhosts_tls.so"), path)
+        arguments = [harness.helper("hosts_many"), "libraries", *paths]
+        plain = int(self.run_program(arguments, preload=False)[1])
+        done = self.run_program(arguments)
+        self.assertEqual(done[0], 0)
+        self.assertGreaterEqual(int(done[1]), min(plain, 5))
+        self.assertGreaterEqual(int(done[1]), plain - 2, "plain: %d" % plain)
+        self.assertEqual(self.counted(self.profiles()[0], "many_site"), [1, 1])
+
+
+class Links(Host):
+    """Programs that a preloaded library does not reach, or should not."""
+
+    SOURCE = ("#include <stdlib.h>\n#include <stdio.h>\nint main(void) { void *volatile p;"
+              "for (int i = 0; i < 9; i++) { p = malloc(50); free(p); } puts(\"ran\"); return 0; }\n")
+
+    def build(self, *flags, compiler="gcc"):
+        with open(self.path("linked.c"), "w") as file:
+            file.write(self.SOURCE)
+        built = subprocess.run([compiler, *flags, self.path("linked.c"), "-o", self.path("linked")],
+                               stderr=subprocess.DEVNULL)
+        if built.returncode != 0:
+            self.skipTest("%s cannot" % compiler)
+
+    def check_refused(self, *words):
+        """Alone it runs as ever; `heapdiff run` says why not, and does not start it."""
+        plain = self.run_program([self.path("linked")], preload=False)
+        done = self.run_program([self.path("linked")], preload=True)
+        self.assertEqual(done[:2], plain[:2])
+        refused = self.run_program([harness.COMMAND, "run", self.path("linked")], preload=False)
+        self.assertEqual(refused[:2], (1, ""))
+        for word in words:
+            self.assertIn(word, refused[2])
+        forced = self.run_program([harness.COMMAND, "run", "--force", self.path("linked")],
+                                  preload=False)
+        self.assertEqual(forced[:2], (0, "ran\n"))
+        return done[2]
+
+    def test_static(self):
+        self.build("-static")
+        self.assertEqual(self.check_refused("statically linked"), "")
+
+    def test_static_pie(self):
+        self.build("-static-pie", "-fPIE")
+        self.assertEqual(self.check_refused("statically linked"), "")
+
+    def test_setuid(self):
+        if os.getuid() != 0:
+            self.skipTest("not root")
+        self.build()
+        os.chown(self.path("linked"), 65534, 65534)
+        os.chmod(self.path("linked"), 0o4755)
+        self.check_refused("more rights")
+
+    def test_sanitizers(self):
+        """Those that are linked statically; a shared one insists on being the first library, and says so."""
+        for compiler, kind in (("clang", "address"), ("clang", "memory"), ("clang", "thread"),
+                               ("gcc", "thread")):
+            with self.subTest(compiler=compiler, kind=kind):
+                self.build("-fsanitize=" + kind, compiler=compiler)
+                said = self.check_refused("sanitizer")
+                self.assertEqual(said.count("\n"), 1, said)
+                self.assertIn("sanitizer", said)
+                self.assertEqual(self.profiles("linked*.prof"), [])
 
 
 if __name__ == "__main__":
