@@ -13,17 +13,15 @@
 
 #include <signal.h>
 
-static struct {
-    uint64_t start, end; /* of this library; 0: not known, nothing is ever found to have escaped */
-} code;
+static struct module
+    code; /* this library; start 0: not known, nothing is ever found to have escaped */
 
 void escape_init(void)
 {
     struct module own;
     if (!module_find((uint64_t)&escape_init, &own))
         return;
-    code.start = own.start;
-    code.end = own.end;
+    code = own;
 }
 
 static bool is_ours(uint64_t pc)
@@ -43,11 +41,14 @@ static bool on_alternate_stack(void)
 /* Whether a frame of ours lies beyond those of the hook that is asking, or may do so. */
 static bool is_inside(const struct capture *capture)
 {
-    uint32_t at = 0;
+    uint32_t at = 0, hooks = 0;
     if (capture->ended || capture->cut)
         return true;
     while (at < capture->depth && is_ours(capture->pcs[at]))
-        at++;
+        hooks += module_exports(&code, capture->pcs[at++] - 1);
+    if (hooks >
+        1) /* the function that one hook called has jumped into another one (musl's memalign) */
+        return true;
     while (at < capture->depth && !is_ours(capture->pcs[at] & ~UNWIND_EXACT))
         at++;
     return at < capture->depth;

@@ -223,3 +223,14 @@ bool module_defines(const struct module *module, const char *name)
             return true;
     return false;
 }
+
+bool module_exports(const struct module *module, uint64_t address)
+{
+    const ElfW(Sym) *symbols = dynamic_table(module, DT_SYMTAB);
+    uint32_t count = symbols ? symbol_count(module) : 0;
+    for (uint32_t i = 1; i < count; i++)
+        if (symbols[i].st_shndx != SHN_UNDEF &&
+            address - (module->bias + symbols[i].st_value) < symbols[i].st_size)
+            return true;
+    return false;
+}

@@ -64,6 +64,9 @@ unsigned module_build_id(const struct module *module, uint8_t *id, size_t room_b
 /* True when others can bind `name` to a definition in this object; a stub for somebody else's is none. */
 bool module_defines(const struct module *module, const char *name);
 
+/* Whether `address` lies in something that others can bind to. */
+bool module_exports(const struct module *module, uint64_t address);
+
 /* The entry of the dynamic section with this tag, or NULL. */
 const ElfW(Dyn) * module_dynamic(const struct module *module, int64_t tag);
 

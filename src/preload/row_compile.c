@@ -1,6 +1,7 @@
 #include "row.h"
 #include "cfi.h"
 #include "cfi_read.h"
+#include "epilogue.h"
 #include "unwind_memory.h"
 #include "unwind_object.h"
 #include "unwind_registry.h"
@@ -159,4 +160,6 @@ void row_compile(uint64_t key, struct row *row)
         row->kind = ROW_END;
     else if (found && !compile_frame(&frame, address, row))
         *row = (struct row){.kind = ROW_FULL};
+    else if (inside && !found && !epilogue_row(key, row))
+        *row = (struct row){.kind = ROW_NONE};
 }
