@@ -48,9 +48,8 @@ static const struct plate large = {large_shadow.shelves, large_shadow.marks, BLO
 
 void block_init(unsigned granule_bits)
 {
-    assert(granule_bits == BLOCK_GRANULE_BITS_GLIBC || granule_bits == BLOCK_GRANULE_BITS_ANY);
     if (plate_own_bytes() == 0)
-        block_shadow.fold = granule_bits - BLOCK_GRANULE_BITS_ANY;
+        block_shadow.fold = granule_bits == BLOCK_GRANULE_BITS_GLIBC;
 }
 
 size_t block_bytes_min(void)

@@ -15,9 +15,9 @@ enum {
     /* The pool grows by a share, so that what is not yet used is little ... */
     PLATE_CHUNK_SHARE = 32,
     PLATE_CHUNK_PAGES_MIN = 4,
-    /* ... and, once that is little too, by huge pages: fewer faults and TLB misses. */
-    PLATE_HUGE_BYTES = 2 << 20,
-    PLATE_HUGE_FROM_BYTES = 32 << 20
+    /* ... and by no more than this. No huge pages: where they have to be made free first, as
+       MADV_HUGEPAGE asks for, they cost twice what they save. */
+    PLATE_CHUNK_PAGES_MAX = 512
 };
 
 static struct {
@@ -25,9 +25,7 @@ static struct {
     uint64_t own_bytes; /* atomic, relaxed */
 } pool;
 
-static_assert(PLATE_HUGE_FROM_BYTES / PLATE_CHUNK_SHARE < PLATE_HUGE_BYTES &&
-                  PLATE_HUGE_BYTES / PLATE_PAGE_BYTES < PLATE_PAGE_BYTES,
-              "the count fits in");
+static_assert((int)PLATE_CHUNK_PAGES_MAX < (int)PLATE_PAGE_BYTES, "the count fits in");
 
 static void own_more(uint64_t bytes)
 {
@@ -44,38 +42,20 @@ static void advise(const void *pages, uint64_t bytes, int advice)
 /* Pages of the next chunk. */
 static uint64_t chunk_pages(void)
 {
-    uint64_t own_bytes = plate_own_bytes();
-    uint64_t pages = own_bytes / PLATE_CHUNK_SHARE / PLATE_PAGE_BYTES;
-    if (own_bytes >= PLATE_HUGE_FROM_BYTES)
-        return PLATE_HUGE_BYTES / PLATE_PAGE_BYTES;
-    return pages > PLATE_CHUNK_PAGES_MIN ? pages : PLATE_CHUNK_PAGES_MIN;
-}
-
-/* A chunk that one huge page can hold; 0 when there is no memory. */
-static uintptr_t chunk_map_huge(void)
-{
-    const uintptr_t bytes = PLATE_HUGE_BYTES;
-    uintptr_t all = (uintptr_t)sys_pages(2 * bytes);
-    if (!all)
-        return 0;
-    uintptr_t chunk = (all + bytes - 1) & -bytes;
-    if (chunk > all)
-        sys_pages_free((void *)all, chunk - all);
-    sys_pages_free((void *)(chunk + bytes), all + bytes - chunk);
-    advise((void *)chunk, bytes, MADV_HUGEPAGE);
-    return chunk;
+    uint64_t pages = plate_own_bytes() / PLATE_CHUNK_SHARE / PLATE_PAGE_BYTES;
+    if (pages < PLATE_CHUNK_PAGES_MIN)
+        return PLATE_CHUNK_PAGES_MIN;
+    return pages < PLATE_CHUNK_PAGES_MAX ? pages : PLATE_CHUNK_PAGES_MAX;
 }
 
 static uintptr_t chunk_map(uint64_t pages)
 {
     uint64_t bytes = pages * PLATE_PAGE_BYTES;
-    uintptr_t chunk = bytes == PLATE_HUGE_BYTES ? chunk_map_huge() : 0;
-    if (!chunk)
-        chunk = (uintptr_t)sys_pages(bytes);
+    void *chunk = sys_pages(bytes);
     if (chunk)
         /* All of it is about to be used: one call is cheaper than a fault a page. */
-        advise((void *)chunk, bytes, MADV_POPULATE_WRITE);
-    return chunk;
+        advise(chunk, bytes, MADV_POPULATE_WRITE);
+    return (uintptr_t)chunk;
 }
 
 /* Makes a new chunk the pool's, unless another thread was quicker. False when memory is out. */
