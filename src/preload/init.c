@@ -1,9 +1,11 @@
 #include "init.h"
 
 #include "arena.h"
+#include "block.h"
 #include "environment.h"
 #include "escape.h"
 #include "facts.h"
+#include "gate.h"
 #include "growth.h"
 #include "guard.h"
 #include "hook.h"
@@ -20,6 +22,7 @@
 #include "snapshot.h"
 #include "sys.h"
 #include "text.h"
+#include "thread.h"
 #include "tracker.h"
 #include "unwind.h"
 
@@ -101,7 +104,6 @@ static void fill_header(void)
 /* free() looks twice at our boot memory and at what lies near sampled blocks; else at everything. */
 static void start_sampling(void)
 {
-    sample_init();
     if (options.sample_bytes <= 1)
         return;
     sample_start(options.sample_bytes, options.seed);
@@ -114,6 +116,9 @@ static bool start_tables(void)
         return false;
     start_sampling();
     fill_header();
+    gate_init();
+    block_init(strcmp(real_allocator(), "glibc") == 0 ? BLOCK_GRANULE_BITS_GLIBC
+                                                      : BLOCK_GRANULE_BITS_ANY);
     mapping_init(state.facts.executable, state.directory);
     tracker_init();
     escape_init();
@@ -238,6 +243,7 @@ __attribute__((constructor)) static void start_up(void)
     switch_allocator();
     enum guard_state before = guard_state();
     guard_set(GUARD_CALLING); /* what the loader and libc allocate for us is not the program's */
+    thread_init();
     unwind_init();
     oracle_init();
     pthread_atfork(process_before_fork, process_after_fork, process_after_fork_child);

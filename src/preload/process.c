@@ -13,6 +13,7 @@
 #include "site.h"
 #include "snapshot.h"
 #include "sys.h"
+#include "thread.h"
 #include "tracker.h"
 
 #include <string.h>
@@ -72,6 +73,7 @@ void process_after_fork_child(void)
 static bool child_begin(int parent_pid)
 {
     site_unlock_child();
+    thread_fork();
     collection_fork();
     snapshot_fork();
     bool whole = range_recover();

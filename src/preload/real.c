@@ -89,7 +89,7 @@ bool real_resolve(void)
     if (state.resolving)
         return false;
     state.resolving = true;
-    sample_init(); /* also where recording never starts: our boot memory is not the allocator's */
+    sample_init(); /* free() is to know boot memory from the allocator's */
 #define REAL_RESOLVE(result, name, parameters) *(void **)&real.name = real_next(#name);
     REAL_FUNCTIONS(REAL_RESOLVE)
 #undef REAL_RESOLVE

@@ -31,7 +31,7 @@ extern unsigned char sample_filter[SAMPLE_FILTER_BYTES] __attribute__((visibilit
 /* Bytes to this thread's next sample; 0 while it has none: everything goes the long way. */
 extern __thread size_t sample_left_bytes;
 
-/* From now on free() passes nothing by: blocks are recorded, or will be. At start-up. */
+/* From now on free() passes nothing by: there is memory of ours. Before the first call is passed on. */
 void sample_init(void);
 
 /* Starts sampling. `seed` 0: a different one each time. */

@@ -28,6 +28,7 @@ struct thread {
     struct thread *next; /* all that were ever made; set once */
     struct thread *free; /* those to be taken over; kept by the pool's lock */
     struct lot_cache lots;
+    struct memo_leaf other; /* of a stack that another unwinder has taken */
     struct memo memo;
 };
 

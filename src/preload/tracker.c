@@ -1,11 +1,15 @@
 #include "tracker.h"
 
 #include "arena.h"
+#include "gate.h"
 #include "guard.h"
 #include "inner.h"
+#include "options.h"
 #include "oracle.h"
 #include "range.h"
+#include "sample.h"
 #include "site.h"
+#include "thread.h"
 
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -20,8 +24,30 @@ static struct {
     uintptr_t main_top; /* the main thread's stack ends above this */
 } state;
 
+static struct guard_thread *acquire(void)
+{
+    struct thread *thread = thread_acquire();
+    if (!thread)
+        __atomic_fetch_add(&arena.header->lost.blocks, 1, __ATOMIC_RELAXED);
+    return thread ? &thread->guard : NULL;
+}
+
+/* A thread looks around: libraries that were unloaded must not stay in its memo. */
+static void changed(struct guard_thread *own)
+{
+    struct thread *thread = thread_of(own);
+    uint64_t forgets = __atomic_load_n(&guard_process.forgets, __ATOMIC_ACQUIRE);
+    if (thread->forgotten == forgets)
+        return;
+    memo_clear(&thread->memo);
+    thread->forgotten = forgets;
+}
+
 void tracker_init(void)
 {
+    guard_process.acquire = acquire;
+    guard_process.changed = changed;
+    guard_process.wait = gate_wait;
     /* The program's file name lies above the outermost frame; the kernel put it there. */
     state.main_top = getauxval(AT_EXECFN) & ~15ul;
 }
@@ -40,17 +66,61 @@ static void lost(uint64_t *counter)
     __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
-/* The site this event belongs to; 0 when a table is full. */
-static uint32_t site_here(const struct unwind_start *start, enum box_kind kind)
+/* By libunwind alone: no memo. */
+static struct memo_leaf *leaf_by_libunwind(struct thread *thread, const struct unwind_start *start,
+                                           uintptr_t stack_top)
 {
     struct capture capture;
-    oracle_capture(&capture, start, tracker_stack_top(start->sp));
+    oracle_capture(&capture, start, stack_top);
     if (capture.cut)
         lost(&arena.header->lost.cut_stacks);
     if (capture.ended)
         lost(&arena.header->lost.unwind_ends);
-    uint32_t site = site_intern(&capture, kind);
-    return site <= BLOCK_SITE_MAX ? site : BOX_NONE;
+    uint32_t site = site_intern(&capture, BOX_KIND_MALLOC);
+    const struct box_site *entry = arena_entry(BOX_SITES, site);
+    thread->other = (struct memo_leaf){.node = entry->node, .site = site};
+    return &thread->other;
+}
+
+/* As oracle.h says: by libunwind, or by our own rules with libunwind beside them. */
+static __attribute__((noinline)) struct memo_leaf *leaf_otherwise(struct thread *thread,
+                                                                  const struct unwind_start *start,
+                                                                  uintptr_t stack_top)
+{
+    if (options.unwind == OPTIONS_UNWIND_LIBUNWIND)
+        return leaf_by_libunwind(thread, start, stack_top);
+    struct memo_leaf *leaf = memo_capture(&thread->memo, start, stack_top);
+    oracle_check(leaf->node, start, stack_top);
+    return leaf;
+}
+
+/* Where the calling thread's stack ends in the trie. */
+static inline struct memo_leaf *leaf_here(struct thread *thread, const struct unwind_start *start)
+{
+    uintptr_t stack_top = tracker_stack_top(start->sp);
+    if (__builtin_expect(options.unwind != OPTIONS_UNWIND_RULES, false))
+        return leaf_otherwise(thread, start, stack_top);
+    return memo_capture(&thread->memo, start, stack_top);
+}
+
+static uint32_t site_of_leaf(struct memo_leaf *leaf)
+{
+    if (leaf->site == BOX_NONE && leaf->node != BOX_NONE)
+        leaf->site = site_of_node(leaf->node, BOX_KIND_MALLOC, false);
+    return leaf->site;
+}
+
+/* The lot of a request that is not like the leaf's last one. */
+static __attribute__((noinline)) uint32_t lot_of_leaf(struct thread *thread, struct memo_leaf *leaf,
+                                                      size_t size_bytes)
+{
+    uint32_t site = site_of_leaf(leaf);
+    uint32_t lot = site != BOX_NONE ? lot_find(&thread->lots, site, size_bytes) : BOX_NONE;
+    if (lot != BOX_NONE) {
+        leaf->size_bytes = (uint32_t)size_bytes;
+        leaf->lot = lot;
+    }
+    return lot;
 }
 
 static void pace_checks(struct guard_thread *own, size_t bytes)
@@ -60,37 +130,91 @@ static void pace_checks(struct guard_thread *own, size_t bytes)
         guard_want(GUARD_WANT_CHECK);
 }
 
+/* Sampled blocks, and those without a lot, are counted on their site, for all threads to see. */
+static bool counts_on_lot(const struct block *block)
+{
+    return block->lot != BOX_NONE && sample.period_bytes == 0;
+}
+
+static void count_alloc(struct thread *thread, const struct block *block)
+{
+    uint64_t objects = 0, bytes = 0;
+    if (counts_on_lot(block)) {
+        delta_alloc(&thread->delta, block->lot);
+        return;
+    }
+    sample_weigh(block->size_bytes, 1, &objects, &bytes);
+    site_count_alloc(block->site, objects, bytes);
+}
+
+static void count_free_on_site(const struct block *block)
+{
+    uint64_t objects = 0, bytes = 0;
+    sample_weigh(block->size_bytes, 1, &objects, &bytes);
+    site_count_free(block->site, objects, bytes);
+}
+
 void tracker_freed(struct guard_thread *own, const struct block *block)
 {
-    (void)own;
-    if (!guard_counts())
-        return;
-    site_count_free(block->site, 1, block->size_bytes);
+    if (own && counts_on_lot(block) && guard_record(own))
+        delta_free(&thread_of(own)->delta, block->lot);
+    else if (guard_counts())
+        count_free_on_site(block);
+}
+
+static bool take(void *address, struct block *block)
+{
+    if (!block_take((uintptr_t)address, block))
+        return false;
+    if (sample.period_bytes != 0)
+        sample_unwatch((uintptr_t)address);
+    return true;
 }
 
 bool tracker_take(struct guard_thread *own, void *address, struct block *block)
 {
-    (void)own;
-    return block_take((uintptr_t)address, block);
+    if (own && !guard_record(own))
+        own = NULL; /* not recorded (any more): its record goes, uncounted */
+    bool taken = take(address, block);
+    if (own)
+        guard_set(GUARD_CALLING);
+    return taken;
 }
 
 void tracker_restore(void *address, const struct block *block)
 {
     block_put((uintptr_t)address, block); /* the shadow is there: it held this very record */
+    if (sample.period_bytes != 0)
+        sample_watch((uintptr_t)address);
 }
 
 void tracker_free_nested(void *address)
 {
     struct block block;
-    if (block_take((uintptr_t)address, &block))
-        tracker_freed(NULL, &block);
+    if (take(address, &block) && guard_counts())
+        count_free_on_site(&block);
+}
+
+/* What block_take_lot() does not know: large blocks, sampled ones, and none at all. */
+static __attribute__((noinline)) void free_unusual(struct guard_thread *own, void *address)
+{
+    struct block block;
+    if (take(address, &block))
+        tracker_freed(own, &block);
 }
 
 void tracker_free(struct guard_thread *own, void *address)
 {
-    guard_record(own);
-    tracker_free_nested(address);
-    guard_set(GUARD_CALLING);
+    if (!guard_record(own)) {
+        tracker_free_nested(address);
+        return;
+    }
+    uint32_t lot = sample.period_bytes == 0 ? block_take_lot((uintptr_t)address) : BOX_NONE;
+    if (__builtin_expect(lot != BOX_NONE, true))
+        delta_free(&thread_of(own)->delta, lot);
+    else
+        free_unusual(own, address);
+    guard_set_of(own, (own->word & ~(uint64_t)GUARD_STATE_MASK) | GUARD_CALLING);
 }
 
 void tracker_missed(const void *caller)
@@ -100,23 +224,46 @@ void tracker_missed(const void *caller)
         lost(&arena.header->lost.nested_events);
 }
 
+/* What block_put_lot() does not do. */
+static __attribute__((noinline)) void alloc_unusual(struct guard_thread *own, void *address,
+                                                    struct memo_leaf *leaf, struct block *block)
+{
+    struct block stale; /* freed behind our back */
+    while (block_evict((uintptr_t)address, block->size_bytes, &stale))
+        tracker_freed(own, &stale);
+    block->site = site_of_leaf(leaf);
+    if (block->site == BOX_NONE || !block_put((uintptr_t)address, block)) {
+        lost(&arena.header->lost.blocks);
+        return;
+    }
+    if (sample.period_bytes != 0)
+        sample_watch((uintptr_t)address);
+    count_alloc(thread_of(own), block);
+}
+
 void tracker_alloc(struct guard_thread *own, void *address, size_t size_bytes,
                    const struct unwind_start *start)
 {
+    struct thread *thread = thread_of(own);
     if (!address || !guard_record(own))
         return;
-    /* A record still there belongs to a block that was freed behind our back. */
-    tracker_free_nested(address);
-    if (own->paused)
+    if (__builtin_expect(own->paused, 0)) {
+        free_unusual(own, address);
         return;
-    struct block block = {.site = site_here(start, BOX_KIND_MALLOC),
+    }
+    struct memo_leaf *leaf = leaf_here(thread, start);
+    struct block block = {.lot = leaf->lot,
                           .epoch = (uint32_t)arena.header->collections % BLOCK_EPOCHS,
                           .size_bytes = size_bytes};
-    if (block.site != BOX_NONE && ((uintptr_t)address & 15) == 0 &&
-        block_put((uintptr_t)address, &block))
-        site_count_alloc(block.site, 1, size_bytes);
+    if (__builtin_expect(leaf->size_bytes != size_bytes || block.lot == BOX_NONE, false))
+        block.lot = lot_of_leaf(thread, leaf, size_bytes);
+    if (__builtin_expect(size_bytes < BLOCK_LARGE_BYTES && block.lot != BOX_NONE &&
+                             sample.period_bytes == 0 &&
+                             block_put_lot((uintptr_t)address, block.lot, block.epoch),
+                         true))
+        delta_alloc(&thread->delta, block.lot);
     else
-        lost(&arena.header->lost.blocks);
+        alloc_unusual(own, address, leaf, &block);
     pace_checks(own, size_bytes);
 }
 
@@ -135,9 +282,13 @@ static void range_grown(uint32_t site, uint64_t bytes, void *context)
 void tracker_map(struct guard_thread *own, void *start, size_t bytes,
                  const struct unwind_start *from)
 {
+    uint32_t site = BOX_NONE;
     if (!guard_record(own))
         return;
-    uint32_t site = own->paused ? BOX_NONE : site_here(from, BOX_KIND_MMAP);
+    if (!own->paused) {
+        const struct memo_leaf *leaf = leaf_here(thread_of(own), from);
+        site = leaf->node != BOX_NONE ? site_of_node(leaf->node, BOX_KIND_MMAP, false) : BOX_NONE;
+    }
     range_lock();
     bool kept = range_put((uintptr_t)start, bytes, site, range_gone, NULL);
     range_unlock();
@@ -178,9 +329,11 @@ bool tracker_remap(const struct tracker_move *move)
 
 static void inherit_block(uintptr_t address, const struct block *block, void *context)
 {
+    uint64_t objects = 0, bytes = 0;
     (void)address;
     (void)context;
-    site_count_alloc(block->site, 1, block->size_bytes);
+    sample_weigh(block->size_bytes, 1, &objects, &bytes);
+    site_count_alloc(block->site, objects, bytes);
 }
 
 static void inherit_range(const struct range_piece *piece, void *context)
@@ -192,6 +345,7 @@ static void inherit_range(const struct range_piece *piece, void *context)
 void tracker_inherit(void)
 {
     site_reset();
+    delta_reset();
     block_each(inherit_block, NULL);
     range_each(inherit_range, NULL);
 }

@@ -3,6 +3,7 @@
 #include "preload/arena.h"
 #include "preload/guard.h"
 #include "preload/mapping.h"
+#include "preload/thread.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,9 +62,11 @@ bool hook_remap(const struct tracker_move *move)
     return known;
 }
 
+uint32_t hook_served;
+
 static void served(uint32_t wanted)
 {
-    (void)wanted;
+    hook_served |= wanted;
 }
 
 int fake_hooks_start(void **state)
@@ -85,6 +88,7 @@ int fake_hooks_reset(void **state)
     guard_self()->wanted = guard_self()->events = guard_self()->paused = 0;
     guard_process.recording = true;
     guard_process.checking = false;
+    hook_served = 0;
     memset(&arena.header->lost, 0, sizeof(arena.header->lost));
     return 0;
 }
@@ -119,6 +123,7 @@ uint32_t site_by(uint64_t leaf, enum box_kind kind)
 
 void assert_counts(uint32_t site, const struct counts *want)
 {
+    delta_fold(&thread_of(guard_own)->delta);
     assert_memory_equal(&site_at(site)->alloc_objects, want, sizeof(*want));
 }
 

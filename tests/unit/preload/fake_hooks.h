@@ -23,6 +23,9 @@ void hook_free(void *address);
 void hook_unmap(void *start, size_t bytes);
 bool hook_remap(const struct tracker_move *move);
 
+/* GUARD_WANT_* bits that were served since the test began. */
+extern uint32_t hook_served;
+
 /* `count` blocks of size_bytes, size_bytes + 1, ..., 64 bytes apart, all by one site. */
 uint64_t hook_alloc_some(char *address, int count, size_t size_bytes);
 
@@ -32,7 +35,7 @@ uint64_t site_leaf(uint32_t index);
 uint32_t site_newest(void);
 uint32_t site_by(uint64_t leaf, enum box_kind kind);
 
-/* What a site counted. */
+/* What a site counted, this thread's share included. */
 struct counts {
     uint64_t alloc_objects, alloc_bytes, free_objects, free_bytes;
 };
