@@ -169,7 +169,7 @@ static void try_start(void)
     guard_set(GUARD_RECORDING);
     sys_say_init();
     if (has_sanitizer())
-        sys_say("this program is built with a sanitizer: running unprofiled");
+        sys_say(INIT_SANITIZED);
     else if (options_read(environment_get("HEAPDIFF")) == OPTIONS_OK && options.only[0] == '\0')
         start();
     guard_set(before);

@@ -10,6 +10,8 @@
 #ifndef HEAPDIFF_PRELOAD_INIT_H
 #define HEAPDIFF_PRELOAD_INIT_H
 
+#define INIT_SANITIZED "this program is built with a sanitizer: running unprofiled"
+
 /* Starts recording if that has not been tried yet and the environment can be read. */
 void init_first_event(void);
 

@@ -234,6 +234,19 @@ static int run_limit(char **arguments)
     return 0;
 }
 
+/* Another root, in which there is nothing that was there before; then the tables must grow. */
+static int run_chroot(char **arguments)
+{
+    sink = many_site(6);
+    if (chroot(arguments[0]) != 0 || chdir("/") != 0)
+        return 77;
+    for (size_t i = 0; i < 30000; i++)
+        sink = malloc(i % 50);
+    sink = many_site(6);
+    puts("2 2");
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
     static const struct {
@@ -242,7 +255,8 @@ int main(int count, char **arguments)
     } modes[] = {{"together", run_together},   {"short", run_short},
                  {"handed", run_handed},       {"forks", run_forks},
                  {"alternate", run_alternate}, {"close_range", run_close_range},
-                 {"libraries", run_libraries}, {"limit", run_limit}};
+                 {"libraries", run_libraries}, {"limit", run_limit},
+                 {"chroot", run_chroot}};
 
     for (size_t i = 0; i < sizeof modes / sizeof modes[0] && count > 1; i++)
         if (strcmp(arguments[1], modes[i].name) == 0)
