@@ -1,5 +1,7 @@
 """Stacks that are hard to unwind: each must lead where it came from, and be what libunwind finds."""
 
+import platform
+
 import harness
 from prof import Profile
 
@@ -139,6 +141,8 @@ class Adversary(harness.Case):
                 self.assertGreater(int(profile.facts["unwind_checked"]), 100 * ROUNDS)
 
     def run_generated(self, build, options):
+        if platform.machine() != "x86_64":
+            self.skipTest("code is generated for x86_64 only")
         path = self.path(build + ".prof")
         done = self.run_program([harness.helper("adversary_" + build), "generated"],
                                 options + "out=" + path)

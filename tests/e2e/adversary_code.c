@@ -57,7 +57,13 @@ int adversary_libraries_reused(void)
 #if defined(__x86_64__)
 
 void __register_frame(void *entries);
+void __register_frame_info(void *entries, void *object);
+void __register_frame_table(void *table);
+void __register_frame_info_table(void *table, void *object);
 void __deregister_frame(void *entries);
+void *__deregister_frame_info(void *entries);
+
+enum way { ENTRIES, ENTRIES_INFO, TABLE, TABLE_INFO, WAYS };
 
 /*
  * push %rbp; sub $ROOM, %rsp; mov $1, %ebp; call *%rdi; add $ROOM, %rsp; pop %rbp; ret: nobody's caller is
@@ -108,15 +114,40 @@ PLACE static void generated_leaf(void)
     STAY();
 }
 
+static void *table[2];   /* of sections; NULL ends it */
+static void *object[32]; /* what libgcc keeps there is smaller */
+
+static void section_register(enum way way)
+{
+    table[0] = page + PAGE_BYTES;
+    if (way == ENTRIES)
+        __register_frame(table[0]);
+    else if (way == ENTRIES_INFO)
+        __register_frame_info(table[0], object);
+    else if (way == TABLE)
+        __register_frame_table(table);
+    else
+        __register_frame_info_table(table, object);
+}
+
+static void section_deregister(enum way way)
+{
+    void *registered = way == ENTRIES || way == ENTRIES_INFO ? table[0] : (void *)table;
+    if (way == ENTRIES || way == TABLE)
+        __deregister_frame(registered);
+    else
+        adversary_check(__deregister_frame_info(registered) == object, "the object back");
+}
+
 /* Two kinds of frame, each registered in its turn, at one address. */
-PLACE static void registered_run(uint8_t room)
+PLACE static void registered_run(uint8_t room, enum way way)
 {
     code_fn code = hidden_write(room);
-    __register_frame(page + PAGE_BYTES);
+    section_register(way);
     code(generated_leaf);
     code(generated_leaf);
     adversary_throw_through(code);
-    __deregister_frame(page + PAGE_BYTES);
+    section_deregister(way);
 }
 
 PLACE static void unregistered_leaf(void)
@@ -152,9 +183,9 @@ void adversary_generated(void)
                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     adversary_check(page != MAP_FAILED, "memory for code");
     for (int i = 0; i < GENERATED_ROUNDS; i++) {
-        registered_run(0x40);
+        registered_run(0x40, i % WAYS);
         unregistered_run();
-        registered_run(0x60);
+        registered_run(0x60, (i + 1) % WAYS);
         framed_run();
     }
 }
