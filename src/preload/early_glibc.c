@@ -118,8 +118,8 @@ static void nothing(void)
 {
 }
 
-static void (*early_begin(void))(void);
-static void (*early_begin(void))(void)
+/* Called by the loader alone: it returns what `early` is to be. */
+__attribute__((used)) static void (*early_begin(void))(void)
 {
     const char *volatile sanitizer = &__asan_init;
     if (sanitizer)
