@@ -15,6 +15,7 @@
 #include "sys.h"
 #include "text.h"
 #include "thread.h"
+#include "unwind.h"
 
 #include "format/box_profile.h"
 #include "format/gzip.h"
@@ -94,7 +95,7 @@ static bool fd_sink_write(struct sink *sink, const void *bytes, size_t size_byte
 static uint64_t own_bytes(void)
 {
     return arena_own_bytes() + site_own_bytes() + block_own_bytes() + range_own_bytes() +
-           snapshot_own_bytes() + thread_own_bytes() + lot_own_bytes();
+           snapshot_own_bytes() + thread_own_bytes() + lot_own_bytes() + unwind_own_bytes();
 }
 
 static bool write_profile(struct fd_sink *file, const char *source)
