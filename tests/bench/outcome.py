@@ -18,8 +18,9 @@ def number(measure, value):
 class Outcome:
     """Every figure of a run, in the order of measuring."""
 
-    def __init__(self):
+    def __init__(self, tsv_path=None):
         self.figures = []
+        self.tsv_path = tsv_path  # always up to date: a run that is stopped is not lost
         self.values = {}  # of each figure, by its place, contestant and measure
 
     def add(self, place, contestant, measure, values):
@@ -28,6 +29,8 @@ class Outcome:
                         max(values), len(values))
         self.figures = [other for other in self.figures if other[:4] != figure[:4]] + [figure]
         self.values[figure[:4]] = values
+        if self.tsv_path:
+            self.write_tsv(self.tsv_path)
         print("  %-12s %-20s %-16s %-20s %9s  (%s - %s)" % (
             *place, contestant, measure,
             *(number(measure, value) for value in (figure.median, figure.least, figure.most))),

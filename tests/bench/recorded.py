@@ -65,15 +65,13 @@ def measure(options, result, notes):
 
 def main():
     options = arguments()
-    result, notes = outcome.Outcome(), []
+    result, notes = outcome.Outcome(options.tsv), []
     if options.earlier:
         result.read_tsv(options.earlier)
     measure(options, result, notes)
     outcome.print_targets(result)
     for note in notes:
         print("note:", note)
-    if options.tsv:
-        result.write_tsv(options.tsv)
     if options.readme:
         markdown.replace(options.readme, result)
     if options.markdown:
