@@ -32,6 +32,7 @@ static struct path_entry *path_slot(const struct path_cache *cache, uint32_t bas
 static void path_use(struct path_cache *cache, struct path_entry *entries, uint32_t bits)
 {
     cache->entries = NULL;
+    cache->turn++;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     cache->shift = 64 - bits;
     cache->evictions = 0;

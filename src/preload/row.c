@@ -18,7 +18,6 @@ struct wide {
 };
 
 static struct {
-    _Atomic(struct row_table *) table;
     _Atomic uint32_t generation; /* of row_forget() */
     _Atomic uint32_t wide_count;
     _Atomic uint64_t own_bytes;
@@ -28,12 +27,7 @@ static struct {
 static _Atomic uint64_t first_words[FIRST_SLOTS + ROW_PROBES];
 static struct row_table first_table = {.mask = FIRST_SLOTS - 1, .words = first_words};
 
-const struct row_table *row_table(void)
-{
-    /* pairs: table_grow() */
-    const struct row_table *table = atomic_load_explicit(&rows.table, memory_order_acquire);
-    return table == NULL ? &first_table : table;
-}
+_Atomic(struct row_table *) row_table_now = &first_table;
 
 static bool row_same(const struct row *a, const struct row *b)
 {
@@ -200,9 +194,9 @@ static void table_grow(struct row_table *table)
     table_copy(larger, table);
     atomic_store_explicit(&larger->used, atomic_load_explicit(&table->used, memory_order_relaxed),
                           memory_order_relaxed);
-    struct row_table *expected = table == &first_table ? NULL : table;
+    struct row_table *expected = table;
     /* pairs: row_table(), row_forget() */
-    if (!atomic_compare_exchange_strong(&rows.table, &expected, larger))
+    if (!atomic_compare_exchange_strong(&row_table_now, &expected, larger))
         sys_pages_free(larger,
                        sizeof(*larger) + (larger->mask + 1 + ROW_PROBES) * sizeof(uint64_t));
     else if (atomic_load(&rows.generation) != generation)

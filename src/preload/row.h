@@ -69,8 +69,14 @@ struct row_table {
     _Atomic uint64_t *words; /* mask + 1 + ROW_PROBES: probing does not wrap */
 };
 
+extern _Atomic(struct row_table *) row_table_now; /* row.c's */
+
 /* The table in force; take it once per walk. */
-const struct row_table *row_table(void);
+static inline const struct row_table *row_table(void)
+{
+    /* pairs: table_grow() */
+    return atomic_load_explicit(&row_table_now, memory_order_acquire);
+}
 
 /* The word of a key that is not in its home slot, compiled when it is nowhere. */
 uint64_t row_find(const struct row_table *table, uint64_t key);
