@@ -52,10 +52,12 @@ HOOK int heapdiff_preload_mark_collection(const char *reason)
 HOOK void heapdiff_preload_pause(void)
 {
     guard_self()->paused++;
+    guard_choose();
 }
 
 HOOK void heapdiff_preload_resume(void)
 {
     if (guard_self()->paused > 0)
         guard_self()->paused--;
+    guard_choose();
 }

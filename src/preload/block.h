@@ -48,7 +48,7 @@ struct block_shadow {
     struct plate_shelf *shelves[BLOCK_SMALL_SHELVES];
     uint8_t marks[BLOCK_SMALL_SHELVES / PLATE_MARK_POINTERS];
 };
-extern struct block_shadow block_shadow;
+extern struct block_shadow block_shadow __attribute__((visibility("hidden")));
 
 /* Says which blocks can share a granule: BLOCK_GRANULE_BITS_GLIBC or, as is assumed before, _ANY. To be called
    before the first block is put; later it does nothing. */
@@ -106,6 +106,34 @@ static inline void block_cell_set(uint32_t *cell, uintptr_t address, uint32_t lo
     /* pairs: the walk of block_each(), which goes on to the lot */
     __atomic_store_n(cell, lot << BLOCK_LOT_AT | ((uint32_t)address & BLOCK_ALIGN) | epoch,
                      __ATOMIC_RELEASE);
+}
+
+/* The lot of the block that starts at `address`, whose granule's entry this is; 0: none does. */
+static inline uint32_t block_cell_lot(uint32_t entry, uintptr_t address)
+{
+    return block_cell_is_at(entry, address) ? entry >> BLOCK_LOT_AT : 0;
+}
+
+/* block_cell() for glibc's malloc. */
+static inline uint32_t *block_cell_plain(uintptr_t address)
+{
+    uint64_t granule = address >> BLOCK_GRANULE_BITS_GLIBC;
+    uint64_t number = granule / BLOCK_PAGE_CELLS;
+    if (__builtin_expect(address >> BLOCK_ADDRESS_BITS != 0, 0))
+        return NULL;
+    uint32_t *page = plate_find(block_shadow.shelves, number);
+    return __builtin_expect(!page, 0) ? NULL : page + granule % BLOCK_PAGE_CELLS;
+}
+
+/* block_put_lot() for glibc's malloc, which aligns. */
+static inline bool block_put_plain(uintptr_t address, uint32_t lot, uint32_t epoch)
+{
+    uint32_t *cell = block_cell_plain(address);
+    if (__builtin_expect(!cell, 0) ||
+        __builtin_expect(__atomic_load_n(cell, __ATOMIC_RELAXED) != 0, 0))
+        return false;
+    block_cell_set(cell, address, lot, epoch);
+    return true;
 }
 
 /*

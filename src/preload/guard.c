@@ -12,6 +12,7 @@ enum { GUARD_PAGE_BYTES = 4096 };
 
 __thread struct guard_thread *guard_own;
 __thread struct guard_thread guard_spare;
+__thread struct guard_thread *guard_plain;
 struct guard_process guard_process;
 
 static uint64_t last_generation; /* the last one made; atomic */
@@ -69,9 +70,15 @@ static void guard_take(void)
         own->wanted = __atomic_exchange_n(&guard_spare.wanted, 0, __ATOMIC_RELAXED);
         guard_set_of(own, GUARD_NEVER); /* its first recording looks around */
         guard_own = own;
+        guard_choose();
     }
     if (own != &guard_spare)
         guard_set_of(&guard_spare, GUARD_OUTSIDE);
+}
+
+void guard_choose(void)
+{
+    guard_plain = guard_process.plain && guard_own && !guard_own->paused ? guard_own : NULL;
 }
 
 /* The thread's first event. */

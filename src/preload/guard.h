@@ -39,8 +39,9 @@ struct guard_thread {
 enum { GUARD_WANT_SNAPSHOT = 1, GUARD_WANT_CHECK = 2 };
 
 struct guard_process {
-    bool recording;       /* the tables are up and the process is to be recorded */
-    bool checking;        /* events ask for growth checks (every=, interval=) */
+    bool recording; /* the tables are up and the process is to be recorded */
+    bool plain;     /* the allocator calls no hook, and no option asks for more than to record */
+    bool checking;  /* events ask for growth checks (every=, interval=) */
     uint64_t *generation; /* never 0, but in a forked child, where the kernel wipes it; atomic */
     uint64_t forgets;     /* libraries were unloaded so often; atomic */
     struct guard_thread *(*acquire)(void); /* this thread's, at its first event; NULL: no memory */
@@ -54,8 +55,13 @@ struct guard_process {
 /* NULL before the thread's first event. */
 extern __thread struct guard_thread *guard_own;
 extern __thread struct guard_thread guard_spare; /* stands in until then */
+extern __thread struct guard_thread
+    *guard_plain; /* guard_own where plain.h may be used, else NULL */
 extern struct guard_process guard_process
     __attribute__((visibility("hidden"))); /* no detour by the GOT */
+
+/* After a change of guard_own or of what it says: sets guard_plain. */
+void guard_choose(void);
 
 /* Sets the callbacks that the core has and makes the wiped page; false: no memory for it. */
 bool guard_init(void (*forked)(void), void (*serve)(uint32_t wanted));

@@ -1,6 +1,8 @@
 /* The malloc family: record, call the real function, return. */
 #include "hook.h"
 
+#include "plain.h"
+
 #include "sample.h"
 
 #include <errno.h>
@@ -44,9 +46,35 @@ static size_t at_least(size_t size_bytes)
         address_;                                                     \
     })
 
-HOOK_HALF void *malloc_recorded(size_t size)
+/* What plain_alloc() left: the allocator has been called. */
+static __attribute__((noinline)) void *record_rest(void *address, size_t size,
+                                                   const struct unwind_start *start)
+{
+    struct guard_thread *own = hook_enter();
+    if (own) {
+        tracker_alloc(own, address, size, start);
+        guard_leave(own);
+    } else if (address) {
+        tracker_missed((const void *)start->pc);
+    }
+    return address;
+}
+
+HOOK_HALF void *malloc_otherwise(size_t size)
 {
     return RECORD_ALLOC(size, real.malloc(at_least(size)), boot_alloc(size));
+}
+
+HOOK_HALF void *malloc_recorded(size_t size)
+{
+    struct guard_thread *own = guard_plain;
+    if (__builtin_expect(!own, 0))
+        return malloc_otherwise(size);
+    void *address = real.malloc(size);
+    const struct unwind_start start = UNWIND_HERE();
+    if (__builtin_expect(plain_alloc(own, address, size, &start), 1))
+        return address;
+    return record_rest(address, size, &start);
 }
 
 HOOK void *malloc(size_t size)
@@ -70,8 +98,7 @@ HOOK void *calloc(size_t count, size_t each)
     return sample_skips(size) ? real.calloc(count, each) : calloc_recorded(count, each);
 }
 
-/* Everything but frees that pass by. */
-HOOK_HALF void free_recorded(void *address)
+HOOK_HALF void free_otherwise(void *address)
 {
     if (!address || boot_owns(address))
         return;
@@ -85,6 +112,16 @@ HOOK_HALF void free_recorded(void *address)
             tracker_free_nested(address);
         real.free(address);
     }
+}
+
+/* Everything but frees that pass by. */
+HOOK_HALF void free_recorded(void *address)
+{
+    struct guard_thread *own = guard_plain;
+    if (__builtin_expect(own && plain_free(own, address), 1))
+        real.free(address);
+    else
+        free_otherwise(address);
 }
 
 HOOK void free(void *address)

@@ -112,6 +112,15 @@ static inline const struct memo_cell *memo_differs(const struct memo_cell *end,
     return 0;
 }
 
+/* Whether the stack is the last one. What the walk was told of the stack's top follows from sp. */
+static inline bool memo_is_last(const struct memo *memo, const struct unwind_start *start)
+{
+    return __builtin_expect(start->sp == memo->sp && start->pc == memo->pc &&
+                                ((start->fp ^ memo->fp) & memo->fp_mask) == 0,
+                            1) &&
+           __builtin_expect(!memo_differs(memo->cells_end, memo->cells_start), 1);
+}
+
 /* The slow half of memo_capture(). */
 struct memo_leaf *memo_capture_new(struct memo *memo, const struct unwind_start *start,
                                    uintptr_t stack_top);
@@ -123,10 +132,7 @@ struct memo_leaf *memo_capture_new(struct memo *memo, const struct unwind_start 
 static inline struct memo_leaf *memo_capture(struct memo *memo, const struct unwind_start *start,
                                              uintptr_t stack_top)
 {
-    uintptr_t differs = (start->pc ^ memo->pc) | (start->sp ^ memo->sp) |
-                        ((start->fp ^ memo->fp) & memo->fp_mask) | (stack_top ^ memo->stack_top);
-    if (__builtin_expect(differs == 0, 1) &&
-        __builtin_expect(!memo_differs(memo->cells_end, memo->cells_start), 1))
+    if (stack_top == memo->stack_top && memo_is_last(memo, start))
         return memo->leaf;
     return memo_capture_new(memo, start, stack_top);
 }

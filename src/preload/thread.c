@@ -48,6 +48,7 @@ static void give_back(void *context)
         return;
     guard_set_of(&guard_spare, GUARD_RECORDING); /* what handlers do meanwhile is nested */
     guard_own = NULL;
+    guard_choose();
     spin_lock(&pool.lock);
     thread->free = pool.free;
     pool.free = thread;

@@ -110,13 +110,14 @@ static uint32_t site_of_leaf(struct memo_leaf *leaf)
     return leaf->site;
 }
 
-/* The lot of a request that is not like the leaf's last one. */
-static __attribute__((noinline)) uint32_t lot_of_leaf(struct thread *thread, struct memo_leaf *leaf,
-                                                      size_t size_bytes)
+/* The lot of a request: most are like the last one at their leaf. */
+static uint32_t lot_of_leaf(struct thread *thread, struct memo_leaf *leaf, size_t size_bytes)
 {
+    if (leaf->lot != BOX_NONE && leaf->size_bytes == size_bytes)
+        return leaf->lot;
     uint32_t site = site_of_leaf(leaf);
     uint32_t lot = site != BOX_NONE ? lot_find(&thread->lots, site, size_bytes) : BOX_NONE;
-    if (lot != BOX_NONE) {
+    if (lot != BOX_NONE && size_bytes < BLOCK_LARGE_BYTES) { /* plain.h asks no further */
         leaf->size_bytes = (uint32_t)size_bytes;
         leaf->lot = lot;
     }
@@ -225,8 +226,8 @@ void tracker_missed(const void *caller)
 }
 
 /* What block_put_lot() does not do. */
-static __attribute__((noinline)) void alloc_unusual(struct guard_thread *own, void *address,
-                                                    struct memo_leaf *leaf, struct block *block)
+static void put_unusual(struct guard_thread *own, struct memo_leaf *leaf, void *address,
+                        struct block *block)
 {
     struct block stale; /* freed behind our back */
     while (block_evict((uintptr_t)address, block->size_bytes, &stale))
@@ -241,29 +242,29 @@ static __attribute__((noinline)) void alloc_unusual(struct guard_thread *own, vo
     count_alloc(thread_of(own), block);
 }
 
+void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *address,
+                   size_t size_bytes)
+{
+    struct block block = {.epoch = (uint32_t)arena.header->collections % BLOCK_EPOCHS,
+                          .size_bytes = size_bytes,
+                          .lot = lot_of_leaf(thread_of(own), leaf, size_bytes)};
+    if (size_bytes < BLOCK_LARGE_BYTES && block.lot != BOX_NONE && sample.period_bytes == 0 &&
+        block_put_lot((uintptr_t)address, block.lot, block.epoch))
+        delta_alloc(&thread_of(own)->delta, block.lot);
+    else
+        put_unusual(own, leaf, address, &block);
+}
+
 void tracker_alloc(struct guard_thread *own, void *address, size_t size_bytes,
                    const struct unwind_start *start)
 {
-    struct thread *thread = thread_of(own);
     if (!address || !guard_record(own))
         return;
     if (__builtin_expect(own->paused, 0)) {
         free_unusual(own, address);
         return;
     }
-    struct memo_leaf *leaf = leaf_here(thread, start);
-    struct block block = {.lot = leaf->lot,
-                          .epoch = (uint32_t)arena.header->collections % BLOCK_EPOCHS,
-                          .size_bytes = size_bytes};
-    if (__builtin_expect(leaf->size_bytes != size_bytes || block.lot == BOX_NONE, false))
-        block.lot = lot_of_leaf(thread, leaf, size_bytes);
-    if (__builtin_expect(size_bytes < BLOCK_LARGE_BYTES && block.lot != BOX_NONE &&
-                             sample.period_bytes == 0 &&
-                             block_put_lot((uintptr_t)address, block.lot, block.epoch),
-                         true))
-        delta_alloc(&thread->delta, block.lot);
-    else
-        alloc_unusual(own, address, leaf, &block);
+    tracker_block(own, leaf_here(thread_of(own), start), address, size_bytes);
     pace_checks(own, size_bytes);
 }
 

@@ -12,6 +12,7 @@
 
 #include "block.h"
 #include "guard.h"
+#include "memo.h"
 #include "unwind.h"
 
 #include <stdbool.h>
@@ -33,6 +34,10 @@ uintptr_t tracker_stack_top(uintptr_t sp);
  */
 void tracker_alloc(struct guard_thread *own, void *address, size_t size_bytes,
                    const struct unwind_start *start);
+
+/* The last part of it: the guard is held for recording, the stack is known. */
+void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *address,
+                   size_t size_bytes);
 
 /* `address` is about to be freed. */
 void tracker_free(struct guard_thread *own, void *address);
