@@ -4,24 +4,30 @@
 
 enum {
     ROOM_MIN = 256,    /* objects; more take a table of twice the size */
-    WRITER_WAITS = 500 /* turns: the other thread needs a few microseconds */
+    WRITER_WAITS = 100 /* turns: the other thread needs a few microseconds */
 };
 
 struct listed {
     struct module module;
     const struct link_map *map; /* where the loader keeps it */
+    const char *map_name;       /* its name there */
+};
+
+struct table {
+    uint32_t count; /* after objects: who sees it sees that there are as many */
+    uint32_t room;
+    struct listed *objects;
 };
 
 /*
- * Readers copy an entry and look whether `sequence` has stood still meanwhile. Tables are never given
- * back, as readers may be in them; each is twice as large as the one before.
+ * Two tables: one is read, the other one written, then `version` makes them change places. A reader that
+ * sees the same version afterwards has read no byte of the other one; a handler that interrupts the
+ * writer need not wait. What a table has outgrown stays mapped: readers may be in it.
  */
 static struct {
-    uint32_t writer;                  /* the process one of whose threads writes; 0: none */
-    uint32_t sequence;                /* odd while the table is written */
-    uint32_t count;                   /* after objects: who sees it sees a table that has as many */
-    uint32_t room;                    /* writer */
-    struct listed *objects;           /* of `room` */
+    uint32_t writer; /* the process one of whose threads writes; 0: none */
+    uint32_t version;
+    struct table tables[2];           /* by version: the one that is read */
     const struct link_map *last_seen; /* the end of the loader's list when it was copied */
 } list;
 
@@ -83,27 +89,28 @@ static bool describe(const struct link_map *map, bool is_first, struct module *m
     return module->start < module->end;
 }
 
-/* Makes room for `count` objects. */
-static bool make_room(uint32_t count)
+/* Makes room for one more; what the table holds is kept. */
+static bool make_room(struct table *table, uint32_t count)
 {
-    if (count < list.room)
+    if (count < table->room)
         return true;
-    uint32_t room = list.room == 0 ? ROOM_MIN : list.room * 2;
+    uint32_t room = table->room == 0 ? ROOM_MIN : table->room * 2;
     struct listed *objects = sys_pages(room * sizeof(*objects));
     if (!objects)
         return false;
     for (uint32_t i = 0; i < count; i++)
-        objects[i] = list.objects[i];
-    list.room = room;
+        objects[i] = table->objects[i];
+    table->room = room;
     /* pairs: listed_find(), through count */
-    __atomic_store_n(&list.objects, objects, __ATOMIC_RELEASE);
+    __atomic_store_n(&table->objects, objects, __ATOMIC_RELEASE);
     return true;
 }
 
-/* Readers may be looking: they will see that the sequence has moved on. */
+/* Late readers may be looking: they will see that the version has moved on. */
 static void listed_write(struct listed *to, const struct listed *from)
 {
     __atomic_store_n(&to->map, from->map, __ATOMIC_RELAXED);
+    __atomic_store_n(&to->map_name, from->map_name, __ATOMIC_RELAXED);
     __atomic_store_n(&to->module.name, from->module.name, __ATOMIC_RELAXED);
     __atomic_store_n(&to->module.bias, from->module.bias, __ATOMIC_RELAXED);
     __atomic_store_n(&to->module.start, from->module.start, __ATOMIC_RELAXED);
@@ -115,6 +122,7 @@ static void listed_write(struct listed *to, const struct listed *from)
 static void listed_read(struct listed *to, const struct listed *from)
 {
     to->map = __atomic_load_n(&from->map, __ATOMIC_RELAXED);
+    to->map_name = __atomic_load_n(&from->map_name, __ATOMIC_RELAXED);
     to->module.name = __atomic_load_n(&from->module.name, __ATOMIC_RELAXED);
     to->module.bias = __atomic_load_n(&from->module.bias, __ATOMIC_RELAXED);
     to->module.start = __atomic_load_n(&from->module.start, __ATOMIC_RELAXED);
@@ -123,22 +131,20 @@ static void listed_read(struct listed *to, const struct listed *from)
     to->module.segment_count = __atomic_load_n(&from->module.segment_count, __ATOMIC_RELAXED);
 }
 
-static void copy_list(void)
+static void copy_list(struct table *table)
 {
     const struct link_map *first = loader_list(), *last = NULL;
     uint32_t count = 0;
     for (const struct link_map *map = first; readable(map, sizeof(*map)); map = map->l_next) {
-        struct listed object = {.map = map};
+        struct listed object = {.map = map, .map_name = map->l_name};
         last = map;
         if (!describe(map, map == first, &object.module))
             continue;
-        if (!make_room(count))
+        if (!make_room(table, count))
             break;
-        listed_write(&list.objects[count++], &object);
-        if (count > __atomic_load_n(&list.count, __ATOMIC_RELAXED))
-            __atomic_store_n(&list.count, count, __ATOMIC_RELEASE); /* pairs: listed_find() */
+        listed_write(&table->objects[count++], &object);
     }
-    __atomic_store_n(&list.count, count, __ATOMIC_RELEASE); /* pairs: listed_find() */
+    __atomic_store_n(&table->count, count, __ATOMIC_RELEASE); /* pairs: listed_find() */
     __atomic_store_n(&list.last_seen, last, __ATOMIC_RELAXED);
 }
 
@@ -146,11 +152,10 @@ void module_list_take(void)
 {
     if (!writer_enter())
         return;
-    uint32_t sequence = list.sequence | 1; /* odd already: left by a thread that a fork has lost */
-    __atomic_store_n(&list.sequence, sequence, __ATOMIC_RELAXED);
+    uint32_t next = list.version + 1;
     __atomic_thread_fence(__ATOMIC_RELEASE); /* pairs: the fence in listed_find() */
-    copy_list();
-    __atomic_store_n(&list.sequence, sequence + 1, __ATOMIC_RELEASE); /* pairs: listed_find() */
+    copy_list(&list.tables[next & 1]);
+    __atomic_store_n(&list.version, next, __ATOMIC_RELEASE); /* pairs: listed_find() */
     writer_leave();
 }
 
@@ -163,24 +168,22 @@ static bool has_grown(void)
 
 static bool listed_find(uint64_t address, struct listed *object)
 {
-    for (int turn = 0; turn < WRITER_WAITS; turn++) {
-        bool found = false;
-        /* pairs: module_list_take() */
-        uint32_t before = __atomic_load_n(&list.sequence, __ATOMIC_ACQUIRE);
-        /* pairs: copy_list() */
-        uint32_t count = __atomic_load_n(&list.count, __ATOMIC_ACQUIRE);
-        const struct listed *objects = __atomic_load_n(&list.objects, __ATOMIC_ACQUIRE);
+    uint32_t before, after;
+    bool found;
+    do {
+        found = false;
+        before = __atomic_load_n(&list.version, __ATOMIC_ACQUIRE); /* pairs: module_list_take() */
+        const struct table *table = &list.tables[before & 1];
+        uint32_t count = __atomic_load_n(&table->count, __ATOMIC_ACQUIRE); /* pairs: copy_list() */
+        const struct listed *objects = __atomic_load_n(&table->objects, __ATOMIC_ACQUIRE);
         for (uint32_t i = 0; i < count && !found; i++) {
             listed_read(object, &objects[i]);
             found = address >= object->module.start && address < object->module.end;
         }
         __atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs: the fence in module_list_take() */
-        uint32_t after = __atomic_load_n(&list.sequence, __ATOMIC_RELAXED);
-        if (before == after && !(before & 1))
-            return found;
-        sys_call1(SYS_sched_yield, 0);
-    }
-    return false;
+        after = __atomic_load_n(&list.version, __ATOMIC_RELAXED);
+    } while (before != after);
+    return found;
 }
 
 /* libc unloads what it has loaded for itself where no hook of dlclose sees it. */
@@ -188,6 +191,7 @@ static bool is_loaded(const struct listed *object)
 {
     const struct link_map *map = object->map;
     return readable(map, sizeof(*map)) && map->l_addr == object->module.bias &&
+           map->l_name == object->map_name &&
            readable(object->module.segments,
                     object->module.segment_count * sizeof(*object->module.segments));
 }

@@ -20,6 +20,7 @@ void unwind_refresh(void)
 
 void unwind_forget(void)
 {
+    object_refresh();
     row_forget();
 }
 

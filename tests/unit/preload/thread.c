@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "emulator.h"
+
 enum {
     ALIVE = SANITIZER_THREAD ? 100 : 1000,
     SEQUENCE = SANITIZER_THREAD ? 500 : 20000,
@@ -199,6 +201,8 @@ static void *fork_here(void *result)
 static void test_a_child_has_one_thread(void **state)
 {
     (void)state;
+    if (emulator_lacks("pages that are wiped on fork"))
+        skip();
     pthread_t thread, idle;
     bool good = false;
     pthread_barrier_init(&barrier, NULL, 2);
@@ -227,6 +231,8 @@ static void *fork_untouched(void *result)
 static void test_forks_before_the_first_event(void **state)
 {
     (void)state;
+    if (emulator_lacks("pages that are wiped on fork"))
+        skip();
     pthread_t thread, busy;
     bool good = false;
     stop = false;
