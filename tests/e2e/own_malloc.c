@@ -9,6 +9,7 @@ void *malloc(size_t size);
 void *calloc(size_t count, size_t each);
 void *realloc(void *block, size_t size);
 void free(void *block);
+void *reallocarray(void *block, size_t count, size_t each);
 #pragma GCC visibility pop
 
 enum { HEAP_BYTES = 1 << 20, HEAD_BYTES = 16, MAPPED_BYTES = 3 * 65536 };
@@ -60,6 +61,7 @@ int main(void)
     char *block = malloc(1000);
     char *copy = strdup("its own");
     void *mapped = own_mmap_site();
+    copy = reallocarray(copy, 2, 100); /* libc's, which asks for our realloc() */
     printf("%d %s %d\n", block != NULL, copy, mapped != MAP_FAILED);
     free(copy);
     free(block);
