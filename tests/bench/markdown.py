@@ -24,7 +24,7 @@ def short(measure, value):
     """As in the tables that are not about the targets."""
     if measure == "profile bytes":
         return "%.0f KiB" % (value / 1024) if value < 10 << 20 else "%.0f MiB" % (value / (1 << 20))
-    return "%.2f" % value if value < 10 else "%.1f" % value
+    return ("%.2f" if abs(value) < 10 else "%.1f" if value < 100 else "%.0f") % value
 
 
 def row(out, cells):

@@ -171,9 +171,11 @@ def add(outcome, name, contestants, results):
             outcome.add(place, contestant.name, "profile bytes", sizes)
 
 
-def measure(outcome, contestants, count):
-    """Every program that the machine has, by every contestant in turn."""
+def measure(outcome, contestants, count, names=None):
+    """Every program that the machine has (or those of `names`), by every contestant in turn."""
     for program in listing():
+        if names and program.name not in names:
+            continue
         if not contest.have(program.needs):
             print("  %s: not installed" % program.name)
             continue
@@ -183,11 +185,13 @@ def measure(outcome, contestants, count):
             results = contest.rounds(patient, count, lambda who: contest.run(
                 who, program.command, directory, program.variables))
         add(outcome, program.name, patient, results)
-    if contest.have("redis-server") and contest.have("redis-benchmark"):
+    if contest.have("redis-server") and contest.have("redis-benchmark") and (
+            not names or "redis-server" in names):
         with contest.scratch() as directory:
             results = contest.rounds(contestants, count, lambda who: run_redis(who, directory))
         add(outcome, "redis-server", contestants, results)
-    for contestant in contestants:
+    everywhere = [who for who in contestants if not who.slow]
+    for contestant in everywhere:
         for ratio in ("CPU ratio", "RSS ratio"):
             means = outcome.geometric_means(contestant.name, ratio)
             if means:

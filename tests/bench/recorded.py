@@ -28,6 +28,8 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="a minute, without peers")
     parser.add_argument("--only", default=",".join(SECTIONS), help="of " + ", ".join(SECTIONS))
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--no-slow-peers", action="store_true", help="not those that record it all")
+    parser.add_argument("--programs", metavar="NAME,...", help="of the real programs, these")
     parser.add_argument("--rounds", type=int, help="of small benchmarks")
     parser.add_argument("--program-rounds", type=int, help="of real programs")
     parser.add_argument("--live-most", type=int, default=10000000, help="up to 100000000 blocks")
@@ -49,6 +51,8 @@ def arguments():
 def measure(options, result, notes):
     own = contest.own(notes, options.against)
     peers = [] if options.quick or options.no_peers else contest.peers(notes)
+    if options.no_slow_peers:
+        peers = [peer for peer in peers if not peer.slow]
     small = micro.Micro(result, own, peers, options)
     if options.rounds:
         small.rounds = options.rounds
@@ -58,7 +62,8 @@ def measure(options, result, notes):
         print(section, flush=True)
         if section == "programs":
             programs.measure(result, own + peers,
-                             options.program_rounds or (2 if options.quick else 5))
+                             options.program_rounds or (2 if options.quick else 5),
+                             options.programs and options.programs.split(","))
         else:
             getattr(small, section)()
 
