@@ -93,6 +93,10 @@ static const struct {
 };
 enum { PROBES = sizeof(probes) / sizeof(probes[0]) };
 
+static struct {
+    bool said; /* a filter that is refused is often tried again in another way */
+} state;
+
 static uint32_t deadly_under(const struct seccomp_program *filter)
 {
     uint32_t deadly = 0;
@@ -112,6 +116,8 @@ static void prepare(void)
         return;
     process_reserve();
     __atomic_fetch_and(&arena.header->flags, ~(uint32_t)BOX_FLAG_LISTENS, __ATOMIC_RELAXED);
+    if (__atomic_exchange_n(&state.said, true, __ATOMIC_RELAXED))
+        return;
     sys_say("a filter of the program's own forbids what a profile needs: `heapdiff snap` and "
             "`heapdiff recover` read its black box");
 }

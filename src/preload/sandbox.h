@@ -4,7 +4,7 @@
  * What it is: a filter may kill for a system call that the program never makes but heapdiff does. What a
  *   new filter would do with each of ours is tried before it is installed; those it does not let pass
  *   are never made again (permit.h).
- * Owns: nothing.
+ * Owns: whether the line about it has been said.
  * Context: hooks, before the filter is in force.
  * Not here: filters that were there when the program started: nobody can read those.
  */

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import harness
@@ -91,6 +92,27 @@ class Sandbox(Host):
         self.assertEqual(self.counted(recovered, "filter_site"), [12, 12])
         sites = 8192 * (4 if how == "seccomp" else 1)
         self.assertGreaterEqual(self.counted(recovered, "spread")[0], sites)
+
+    def test_filter_by_libseccomp(self):
+        """It tries more than one way to install its filter; of that, one line is said."""
+        if not ctypes.util.find_library("seccomp"):
+            self.skipTest("no libseccomp")
+        with open(self.path("filter.py"), "w") as file:
+            file.write("import ctypes\n"
+                       "one = ctypes.CDLL('libseccomp.so.2')\n"
+                       "one.seccomp_init.restype = ctypes.c_void_p\n"
+                       "made = ctypes.c_void_p(one.seccomp_init(0x7fff0000))\n"
+                       "for name in b'fallocate', b'renameat2', b'unlinkat', b'getpid':\n"
+                       "    number = one.seccomp_syscall_resolve_name(name)\n"
+                       "    assert one.seccomp_rule_add(made, 0x80000000, number, 0) == 0\n"
+                       "assert one.seccomp_load(made) == 0\n"
+                       "print(len([bytes(i) for i in range(9000)]))\n")
+        done = self.run_program([sys.executable, self.path("filter.py")])
+        self.assertEqual(done[:2], (0, "9000\n"), done[2])
+        self.assertEqual(done[2].count("\n"), 1, done[2])
+        self.heapdiff("recover", str(done[3]), "-o", self.path("recovered"))
+        self.assertGreater(Profile(self.path("recovered")).check().total("malloc", "alloc_objects"),
+                           1000)
 
     def test_filter_that_refuses(self):
         """ENOSYS for everything we do: a program that is none the worse, and a box that is left."""
