@@ -115,6 +115,27 @@ static void test_vdso(void **state)
     assert_int_equal(strncmp(module.name, "linux-vdso", 10), 0);
 }
 
+static void test_what_it_defines(void **state)
+{
+    (void)state;
+    uint64_t address;
+    struct module program, libc, module;
+    void *plugin = plugin_open(UNIT_PLUGIN, &address);
+    assert_true(module_find(address, &module));
+    assert_true(module_defines(&module, "plugin_function"));
+    assert_false(module_defines(&module, "plugin_functio"));
+    assert_false(module_defines(&module, "malloc"));
+    assert_true(module_exports(&module, address));
+    assert_false(module_exports(&module, module.start));
+    plugin_close(plugin);
+    assert_true(module_find((uint64_t)dlsym(RTLD_NEXT, "getpid"), &libc));
+    assert_true(module_defines(&libc, "malloc"));
+    assert_true(module_program(&program));
+    assert_string_equal(program.name, "");
+    assert_in_range(own_code(), program.start, program.end - 1);
+    assert_false(module_defines(&program, "getpid")); /* called, not defined */
+}
+
 struct listed {
     uint64_t address; /* looked for */
     struct module found;
@@ -211,7 +232,7 @@ int main(void)
         cmocka_unit_test(test_the_program), cmocka_unit_test(test_a_library),
         cmocka_unit_test(test_libc),        cmocka_unit_test(test_no_object_there),
         cmocka_unit_test(test_vdso),        cmocka_unit_test(test_each),
-        cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_notes),       cmocka_unit_test(test_what_it_defines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
