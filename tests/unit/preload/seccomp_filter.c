@@ -114,7 +114,10 @@ static void put_random(void)
     uint16_t opcode = opcodes[(size_t)rand() % (sizeof opcodes / sizeof opcodes[0])];
     uint32_t k = (uint32_t)rand() % 4; /* also a cell: those that have been filled */
     if (opcode == 0x20)
-        k = (uint32_t)rand() % 16 * 4;
+        k = (uint32_t)rand() % 14 * 4;
+    if (opcode == 0x20 &&
+        k >= 8) /* but not the instruction pointer, which the judge has another of */
+        k += 8;
     if (opcode == 0x34) /* a division by 0 is refused */
         k++;
     put(opcode, 0, 0, k);
