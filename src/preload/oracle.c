@@ -15,14 +15,31 @@ static struct {
     bool told;          /* the first difference */
 } state;
 
+/*
+ * False when somebody else is in libunwind for long: who waits for the loader's lock, which this thread
+ * may hold (dlopen allocates), or a thread that was cancelled there.
+ */
+static bool enter_libunwind(void)
+{
+    enum { TURNS_MAX = 1000 };
+    if (spin_is_mine(&state.inside)) /* left by a jump; libunwind's own locks never are */
+        return true;
+    for (int turn = 0; turn < TURNS_MAX; turn++) {
+        if (spin_try(&state.inside))
+            return true;
+        sys_call1(SYS_sched_yield, 0);
+    }
+    return false;
+}
+
 static void before_fork(void)
 {
-    spin_lock(&state.inside);
+    enter_libunwind();
 }
 
 static void after_fork(void)
 {
-    spin_unlock(&state.inside);
+    spin_escape(&state.inside);
 }
 
 static void after_fork_child(void)
@@ -109,10 +126,11 @@ static bool reference_capture(struct capture *capture, const struct unwind_start
 {
     enum guard_state before = guard_state();
     guard_set(GUARD_CALLING);
-    if (!spin_is_mine(&state.inside)) /* left by a jump; libunwind's own locks never are */
-        spin_lock(&state.inside);
-    bool taken = unwind_reference(capture, start);
-    spin_unlock(&state.inside);
+    bool taken = false;
+    if (enter_libunwind()) {
+        taken = unwind_reference(capture, start);
+        spin_unlock(&state.inside);
+    }
     guard_set(before);
     return taken;
 }

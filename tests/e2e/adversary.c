@@ -1,7 +1,8 @@
 /*
- * adversary.c - stacks that are hard to unwind: adversary all|generated|timer
+ * adversary.c - stacks that are hard to unwind: adversary all|generated|timer|interrupted MICROSECONDS
  *
- * all: every scenario, ROUNDS times, by the main thread alone and then by THREADS at once.
+ * all: every scenario, ROUNDS times, by the main thread alone and then by THREADS at once; interrupted: the
+ * same under a storm of signals whose handler maps memory.
  */
 #include "adversary.h"
 
@@ -72,7 +73,9 @@ int main(int count, char **arguments)
 {
     const char *mode = count > 1 ? arguments[1] : "all";
 
-    if (strcmp(mode, "all") == 0)
+    if (strcmp(mode, "interrupted") == 0)
+        adversary_interrupt(count > 2 ? atol(arguments[2]) : 0);
+    if (strcmp(mode, "all") == 0 || strcmp(mode, "interrupted") == 0)
         run_all();
     else if (strcmp(mode, "generated") == 0)
         adversary_generated();

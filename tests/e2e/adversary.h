@@ -48,6 +48,7 @@ void adversary_cxx_thread_begin(void);
 /* Modes of their own. */
 void adversary_generated(void);
 void adversary_timer(void);
+void adversary_interrupt(long microseconds); /* from now on, so often, in any thread */
 void adversary_throw_through(void (*code)(void (*leaf)(void)));
 
 #ifdef __cplusplus

@@ -140,6 +140,21 @@ class Adversary(harness.Case):
                 profile = self.run_all(build, "unwind=check,")
                 self.assertGreater(int(profile.facts["unwind_checked"]), 100 * ROUNDS)
 
+    def run_interrupted(self, build, options, microseconds):
+        path = self.path("interrupted.prof")
+        done = self.run_program([harness.helper("adversary_" + build), "interrupted", microseconds],
+                                options + "out=" + path)
+        self.assertEqual(done[:3], (0, "", ""))
+        _, stacks = self.stacks(path)
+        self.check_sites(stacks, EVERY_ROUND, ROUNDS)
+
+    def test_all_interrupted(self):
+        """The same under a storm of signals, which find every frame half made."""
+        for build in BUILDS:
+            with self.subTest(build=build):
+                self.run_interrupted(build, "", "100")
+                self.run_interrupted(build, "unwind=check,", "3000")
+
     def run_generated(self, build, options):
         if platform.machine() != "x86_64":
             self.skipTest("code is generated for x86_64 only")

@@ -124,7 +124,7 @@ PLACE static void escape_run(void)
 
 PLACE static void signal_run(void)
 {
-    static __thread char room[16 << 10];
+    static __thread char room[64 << 10]; /* signals may come on top, and libunwind wants room */
     stack_t other = {.ss_sp = room, .ss_size = sizeof room};
     struct sigaction alternate = {.sa_handler = alternate_handler, .sa_flags = SA_ONSTACK};
     struct sigaction outer = {.sa_handler = outer_handler, .sa_flags = 0};
@@ -190,6 +190,10 @@ PLACE static void cancel_wait(void)
 
 static void *cancel_main(void *argument)
 {
+    sigset_t timer; /* its handler over pause() could be cancelled, too, anywhere in malloc's kin */
+    sigemptyset(&timer);
+    sigaddset(&timer, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &timer, NULL);
     adversary_thread_begin();
     pthread_cleanup_push(cancel_cleanup, NULL);
     cancel_wait();
@@ -237,15 +241,25 @@ PLACE static void timer_loop(int left)
     STAY();
 }
 
-void adversary_timer(void)
+static void timer_set(int which, int number, long microseconds)
 {
     struct sigaction action = {.sa_handler = timer_handler, .sa_flags = SA_RESTART};
-    struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
+    struct itimerval often = {{0, microseconds}, {0, microseconds}};
 
-    sigaction(SIGPROF, &action, NULL);
-    setitimer(ITIMER_PROF, &often, NULL);
+    sigaction(number, &action, NULL);
+    adversary_check(setitimer(which, &often, NULL) == 0, "a timer");
+}
+
+void adversary_timer(void)
+{
+    timer_set(ITIMER_PROF, SIGPROF, 500);
     for (int i = 0; timer_events < TIMER_EVENTS; i++)
         timer_loop(i % 30);
-    setitimer(ITIMER_PROF, &never, NULL);
+    timer_set(ITIMER_PROF, SIGPROF, 0);
     printf("%d\n", (int)timer_events);
+}
+
+void adversary_interrupt(long microseconds)
+{
+    timer_set(ITIMER_REAL, SIGALRM, microseconds); /* of finer grain than processor time */
 }
