@@ -48,27 +48,13 @@ static const uint8_t *read_prefixes(const uint8_t *at, struct prefixes *prefixes
     return at;
 }
 
+/* A number of 1, 2, 4 or 8 bytes, lowest first, with its sign. */
 static const uint8_t *read_signed(const uint8_t *at, unsigned bytes, int64_t *value)
 {
-    int8_t one;
-    int16_t two;
-    int32_t four;
-    switch (bytes) {
-    case 1:
-        memcpy(&one, at, 1);
-        *value = one;
-        break;
-    case 2:
-        memcpy(&two, at, 2);
-        *value = two;
-        break;
-    case 4:
-        memcpy(&four, at, 4);
-        *value = four;
-        break;
-    default:
-        memcpy(value, at, 8);
-    }
+    uint64_t number = 0;
+    unsigned unused_bits = 64 - 8 * bytes;
+    memcpy(&number, at, bytes);
+    *value = (int64_t)(number << unused_bits) >> unused_bits;
     return at + bytes;
 }
 

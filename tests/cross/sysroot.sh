@@ -31,7 +31,7 @@ fetch() {
     for link in "$root"/usr/lib/aarch64-linux-gnu/*.so; do
         [ -e "$link" ] || ln -sf "$(basename "$(readlink "$link")")" "$link"
     done
-    rm -rf "$root/apt" "$root/lib"
+    rm -rf "${root:?}/apt" "${root:?}/lib"
 }
 
 [ -f "$root/sysroot.ini" ] || fetch
