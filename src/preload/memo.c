@@ -9,6 +9,24 @@
 
 #include <string.h>
 
+/* `base_frame`: where the base node is from; NULL: it is 0, and no frame wants to know its node. */
+static __attribute__((noinline)) struct path_entry *paths_follow_long(struct memo *memo,
+                                                                      uint32_t count,
+                                                                      struct memo_frame *base_frame)
+{
+    uint32_t nodes[BOX_DEPTH_MAX];
+    struct stack_path path = {.count = count, .pcs = memo->pcs, .nodes = nodes};
+    if (base_frame) {
+        path.base = base_frame->node;
+        for (const struct memo_frame *frame = memo->stack.frames + 1; frame <= base_frame; frame++)
+            path.outer_hash = stack_hash(path.outer_hash, frame->pc);
+    }
+    struct path_entry *entry = path_intern_long(&memo->paths, &path);
+    for (uint32_t i = 0; base_frame && entry->leaf.node != BOX_NONE && i < count; i++)
+        base_frame[count - i].node = nodes[i];
+    return entry;
+}
+
 /*
  * The entry of the leaf of `count` pcs, leaf first, inside `base`. With `leaf_frame`, their nodes
  * go there and into the frames before it. Groups are whole from the leaf on.
@@ -18,6 +36,8 @@ static inline struct path_entry *paths_follow(struct memo *memo, uint32_t base, 
 {
     struct path_entry *entry;
     uint32_t at = (count - 1) / PATH_PCS * PATH_PCS;
+    if (__builtin_expect(count >= PATH_LONG, 0))
+        return paths_follow_long(memo, count, leaf_frame ? leaf_frame - count : NULL);
     memset(&memo->pcs[count], 0, (PATH_PCS - 1) * sizeof(memo->pcs[0]));
     for (;;) {
         entry = path_find(&memo->paths, base, &memo->pcs[at]);

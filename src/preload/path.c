@@ -101,23 +101,60 @@ static void path_put(struct path_entry *slot, const struct path_entry *entry)
     slot->leaf.node = entry->leaf.node;
 }
 
+static struct path_entry *path_claim(struct path_cache *cache, uint32_t base,
+                                     const uint64_t pcs[PATH_PCS])
+{
+    uint32_t bits = path_bits(cache);
+    if (!cache->entries || (cache->evictions >> (bits - 1) != 0 && bits < PATH_BITS_MAX))
+        path_grow(cache);
+    return cache->entries ? path_slot(cache, base, pcs) : &cache->only;
+}
+
+static struct path_entry *path_keep(struct path_cache *cache, struct path_entry *slot,
+                                    const struct path_entry *entry)
+{
+    if (entry->leaf.node == 0)
+        slot = &cache->only;
+    cache->evictions += slot->leaf.node != 0;
+    path_put(slot, entry);
+    return slot;
+}
+
 struct path_entry *path_intern(struct path_cache *cache, uint32_t base,
                                const uint64_t pcs[PATH_PCS])
 {
     struct path_entry entry = {.base = base};
     memcpy(entry.pcs, pcs, sizeof(entry.pcs));
-    if (!cache->entries ||
-        (cache->evictions >> (path_bits(cache) - 1) != 0 && path_bits(cache) < PATH_BITS_MAX))
-        path_grow(cache);
-    struct path_entry *slot = cache->entries ? path_slot(cache, base, pcs) : &cache->only;
+    struct path_entry *slot = path_claim(cache, base, pcs);
     if (path_is(slot, base, pcs))
         return slot;
     path_resolve(&entry);
-    if (entry.leaf.node == 0)
-        slot = &cache->only;
-    cache->evictions += slot->leaf.node != 0;
-    path_put(slot, &entry);
-    return slot;
+    return path_keep(cache, slot, &entry);
+}
+
+static bool path_resolve_long(const struct stack_path *path)
+{
+    if (stack_find_path(path))
+        return true;
+    site_lock();
+    bool added = stack_add_path(path);
+    site_unlock();
+    return added;
+}
+
+struct path_entry *path_intern_long(struct path_cache *cache, const struct stack_path *path)
+{
+    struct path_entry entry = {0};
+    if (!path_resolve_long(path))
+        return path_keep(cache, &cache->only, &entry);
+    entry.base = path->nodes[PATH_PCS];
+    struct path_entry *slot = path_claim(cache, entry.base, path->pcs);
+    if (path_is(slot, entry.base, path->pcs))
+        return slot;
+    memcpy(entry.pcs, path->pcs, sizeof(entry.pcs));
+    memcpy(entry.nodes, path->nodes + 1, sizeof(entry.nodes));
+    entry.leaf.node = path->nodes[0];
+    return path_keep(cache, slot, &entry);
 }
 
 void path_clear(struct path_cache *cache)

@@ -13,6 +13,8 @@
 #ifndef HEAPDIFF_PRELOAD_PATH_H
 #define HEAPDIFF_PRELOAD_PATH_H
 
+#include "stack.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,6 +43,11 @@ struct path_cache {
     uint64_t turn;      /* how often entries have moved: pointers to them from before are void */
     struct path_entry only; /* in place of a table when there is no memory; node 0 stays in it */
 };
+
+enum { PATH_LONG = 2 * PATH_PCS }; /* frames of path_intern_long(), or more */
+
+/* The entry for the leaf of `path`, whose nodes are filled in, unless leaf.node is 0. */
+struct path_entry *path_intern_long(struct path_cache *cache, const struct stack_path *path);
 
 /*
  * The entry for `pcs` inside `base`, which is valid until the next call. Never NULL: leaf.node is 0

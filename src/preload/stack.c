@@ -5,8 +5,9 @@
 #include "mapping.h"
 
 static struct {
-    struct index pcs;   /* by captured address */
-    struct index nodes; /* by parent and pc */
+    struct index pcs;    /* by captured address */
+    struct index nodes;  /* by parent and pc */
+    struct index leaves; /* by all addresses of the stack */
 } state;
 
 static struct box_pc *pc_at(uint32_t index)
@@ -155,6 +156,50 @@ void stack_read(uint32_t node, struct capture *capture)
     }
 }
 
+/* The node and those around it, as far as the path goes, are looked at; what is farther out is one node. */
+static bool path_equal(uint32_t item, const void *key)
+{
+    const struct stack_path *path = key;
+    for (uint32_t i = 0; i < path->count; i++) {
+        if (item == BOX_NONE)
+            return false;
+        const struct box_node *step = node_at(item);
+        if (!pc_is(pc_at(step->pc), path->pcs[i]))
+            return false;
+        path->nodes[i] = item;
+        item = node_parent(item, step);
+    }
+    return item == path->base;
+}
+
+static uint64_t path_hash(const struct stack_path *path)
+{
+    uint64_t hash = path->outer_hash;
+    for (uint32_t i = path->count; i-- > 0;)
+        hash = stack_hash(hash, path->pcs[i]);
+    return index_mix(hash);
+}
+
+bool stack_find_path(const struct stack_path *path)
+{
+    return index_find(&state.leaves, path_hash(path), path_equal, path) != BOX_NONE;
+}
+
+bool stack_add_path(const struct stack_path *path)
+{
+    if (stack_find_path(path)) /* another thread may have been first */
+        return true;
+    uint32_t node = path->base;
+    for (uint32_t i = path->count; i-- > 0;) {
+        node = stack_add(node, path->pcs[i]);
+        if (node == BOX_NONE)
+            return false;
+        path->nodes[i] = node;
+    }
+    index_add(&state.leaves, path_hash(path), node);
+    return true;
+}
+
 void stack_sweep(void)
 {
     for (uint32_t i = 1; i < arena.tables[BOX_PCS].count; i++) {
@@ -166,5 +211,6 @@ void stack_sweep(void)
 
 uint64_t stack_own_bytes(void)
 {
-    return index_own_bytes(&state.pcs) + index_own_bytes(&state.nodes);
+    return index_own_bytes(&state.pcs) + index_own_bytes(&state.nodes) +
+           index_own_bytes(&state.leaves);
 }

@@ -22,6 +22,27 @@
 uint32_t stack_find(uint32_t parent, uint64_t captured);
 uint32_t stack_add(uint32_t parent, uint64_t captured);
 
+/* Many frames at once. */
+struct stack_path {
+    uint64_t outer_hash; /* stack_hash() of all frames farther out, outermost first; 0: none */
+    uint32_t base;       /* the node of those; 0: none */
+    uint32_t count;
+    const uint64_t *pcs; /* leaf first */
+    uint32_t *nodes;     /* their nodes are left here */
+};
+
+static inline uint64_t stack_hash(uint64_t outer_hash, uint64_t captured)
+{
+    return (outer_hash << 7 | outer_hash >> 57) ^ captured * 0x9e3779b97f4a7c15u;
+}
+
+/*
+ * The nodes of `path`. find: by one look into an index of the leaves that add has added; false when it
+ * is none of them. add, under the intern lock: false when a table is full.
+ */
+bool stack_find_path(const struct stack_path *path);
+bool stack_add_path(const struct stack_path *path);
+
 /* The same for whole stacks: their leaf node. 0 also for an empty stack. */
 uint32_t stack_find_all(const struct capture *capture);
 uint32_t stack_intern(const struct capture *capture);

@@ -24,7 +24,7 @@ struct tree {
 
 typedef void tree_fn(struct tree *tree, uint32_t depth);
 
-enum { TREE_SHAPES = 8 };
+enum { TREE_SHAPES = 10 };
 extern tree_fn *const tree_bare[TREE_SHAPES];   /* -O2 -fomit-frame-pointer */
 extern tree_fn *const tree_framed[TREE_SHAPES]; /* -O2 -fno-omit-frame-pointer */
 extern tree_fn *const tree_simple[TREE_SHAPES]; /* -O0 */
