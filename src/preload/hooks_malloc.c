@@ -85,6 +85,14 @@ HOOK void *malloc(size_t size)
 HOOK_HALF void *calloc_recorded(size_t count, size_t each)
 {
     size_t size = count * each;
+    struct guard_thread *own = guard_plain;
+    if (__builtin_expect(own != NULL, 1)) {
+        void *address = real.calloc(count, each);
+        const struct unwind_start start = UNWIND_HERE();
+        if (__builtin_expect(plain_alloc(own, address, size, &start), 1))
+            return address;
+        return record_rest(address, size, &start);
+    }
     return RECORD_ALLOC(
         size, size < BLOCK_BYTES_MIN ? real.calloc(1, BLOCK_BYTES_MIN) : real.calloc(count, each),
         boot_alloc(size));
@@ -190,9 +198,30 @@ static void *realloc_from(void *address, size_t size, const struct unwind_start 
     return fresh;
 }
 
+/* A block that plain_take() knows is resized. */
+static inline void *realloc_plain(struct guard_thread *own, void *address, size_t size,
+                                  const struct unwind_start *start)
+{
+    uint32_t entry = plain_take(own, address);
+    if (!entry)
+        return realloc_from(address, size, start);
+    void *fresh = real.realloc(address, size);
+    if (!fresh) {
+        plain_restore(address, entry);
+        return NULL;
+    }
+    plain_freed(own, entry);
+    if (__builtin_expect(plain_alloc(own, fresh, size, start), 1))
+        return fresh;
+    return record_rest(fresh, size, start);
+}
+
 HOOK_HALF void *realloc_recorded(void *address, size_t size)
 {
     const struct unwind_start start = UNWIND_HERE();
+    struct guard_thread *own = guard_plain;
+    if (__builtin_expect(own && address && size > 0, 1))
+        return realloc_plain(own, address, size, &start);
     return realloc_from(address, size, &start);
 }
 

@@ -83,16 +83,53 @@ static inline bool plain_free(struct guard_thread *own, void *address)
         return false;
     uint32_t *cell = block_cell_plain((uintptr_t)address);
     uint32_t lot = cell ? block_cell_lot(*cell, (uintptr_t)address) : BOX_NONE;
-    struct box_delta *slot = plain_slot(thread, lot);
-    if (__builtin_expect(lot == BOX_NONE || !slot, 0)) {
+    if (__builtin_expect(lot == BOX_NONE, 0)) {
         guard_set_of(own, word);
         return false;
     }
     __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
-    if (!delta_step(&slot->frees))
-        delta_spill(slot);
+    delta_free(&thread->delta, lot);
     plain_leave(own, word);
     return true;
+}
+
+/*
+ * tracker_take() of a small block: its entry, for one of the two below. 0: not here, and nothing was
+ * done.
+ */
+static inline uint32_t plain_take(struct guard_thread *own, void *address)
+{
+    uint64_t word;
+    if (!plain_enter(own, &word))
+        return 0;
+    uint32_t *cell = block_cell_plain((uintptr_t)address);
+    uint32_t entry = cell ? *cell : 0;
+    if (__builtin_expect(block_cell_lot(entry, (uintptr_t)address) == BOX_NONE, 0))
+        entry = 0;
+    else
+        __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
+    plain_leave(own, word);
+    return entry;
+}
+
+/* The block is still there: nobody else can have had its address. */
+static inline void plain_restore(void *address, uint32_t entry)
+{
+    __atomic_store_n(block_cell_plain((uintptr_t)address), entry, __ATOMIC_RELEASE);
+}
+
+/* tracker_freed(). */
+static inline void plain_freed(struct guard_thread *own, uint32_t entry)
+{
+    uint64_t word;
+    uint32_t lot = entry >> BLOCK_LOT_AT;
+    if (__builtin_expect(plain_enter(own, &word), 1)) {
+        delta_free(&thread_of(own)->delta, lot);
+        plain_leave(own, word);
+        return;
+    }
+    struct block block = {.site = lot_at(lot)->site, .size_bytes = lot_at(lot)->size_bytes};
+    tracker_freed(NULL, &block);
 }
 
 #endif
