@@ -6,15 +6,9 @@ enum {
     BRANCH_BITS_FIRST = 5, /* 6 KiB */
     BRANCH_BITS_MAX = 9,   /* 96 KiB */
     BRANCH_BITS_GROWTH = 2,
+    BRANCH_HOPS = 4,
     BRANCH_EVICTIONS = 2 /* so often each slot has been taken by another leaf when it grows */
 };
-
-static inline struct memo_branch *branch_slot(const struct memo_branches *branches, uintptr_t pc,
-                                              uintptr_t sp)
-{
-    uint64_t hash = (pc + (uint64_t)sp * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
-    return &branches->slots[hash >> branches->shift];
-}
 
 static size_t branch_bytes(uint32_t bits)
 {
@@ -47,19 +41,55 @@ static void branch_grow(struct memo_branches *branches)
         sys_pages_free(old, branch_bytes(old_bits));
 }
 
+static inline bool branch_is(const struct memo *memo, const struct memo_branch *branch,
+                             const struct unwind_start *leaf)
+{
+    return ((branch->pc ^ leaf->pc) | (branch->sp ^ leaf->sp) |
+            ((branch->fp ^ leaf->fp) & branch->fp_mask) | (branch->turn ^ memo->paths.turn)) == 0;
+}
+
+/*
+ * The slot that has this leaf state and cells as they are now (*found), or is for it. Leaves that are
+ * called in several ways have one state: where the first branch differs, the value that stands there
+ * now tells where the next one is.
+ */
+static inline struct memo_branch *branch_seek(const struct memo *memo,
+                                              const struct unwind_start *leaf, bool *found)
+{
+    const struct memo_branches *branches = &memo->branches;
+    uint64_t hash = leaf->pc + (uint64_t)leaf->sp * 0x9e3779b97f4a7c15u;
+    struct memo_branch *branch;
+    *found = false;
+    for (int hop = 0; hop < BRANCH_HOPS; hop++) {
+        branch = &branches->slots[hash * 0xd6e8feb86659fd93u >> branches->shift];
+        if (!branch_is(memo, branch, leaf))
+            return branch;
+        const struct memo_cell *cell = branch->cells, *end = cell + branch->count;
+        while (cell < end && *cell->at == cell->value)
+            cell++;
+        if (cell == end) {
+            *found = true;
+            return branch;
+        }
+        hash += (*cell->at + (uintptr_t)cell->at) * 0xa0761d6478bd642fu;
+    }
+    return branch;
+}
+
 /* Where to put this leaf; NULL when there is no memory. */
 static struct memo_branch *branch_claim(struct memo *memo, const struct memo_frame *leaf)
 {
     struct memo_branches *branches = &memo->branches;
+    struct unwind_start start = {(uintptr_t)leaf->pc, leaf->sp, leaf->fp};
     uint32_t bits = 64 - branches->shift;
+    bool found;
     if (!branches->slots ||
         (bits < BRANCH_BITS_MAX && branches->evictions >> bits >= BRANCH_EVICTIONS))
         branch_grow(branches);
     if (!branches->slots)
         return NULL;
-    struct memo_branch *branch = branch_slot(branches, (uintptr_t)leaf->pc, leaf->sp);
-    branches->evictions +=
-        branch->turn == memo->paths.turn && (branch->pc != leaf->pc || branch->sp != leaf->sp);
+    struct memo_branch *branch = branch_seek(memo, &start, &found);
+    branches->evictions += !found && branch->turn == memo->paths.turn;
     return branch;
 }
 
@@ -115,15 +145,10 @@ struct memo_leaf *branch_find(const struct memo *memo, const struct unwind_start
     const struct memo_stack *stack = &memo->stack;
     if (__builtin_expect(!memo->branches.slots, 0))
         return NULL;
-    const struct memo_branch *branch = branch_slot(&memo->branches, start->pc, start->sp);
-    if (((branch->pc ^ start->pc) | (branch->sp ^ start->sp) |
-         ((branch->fp ^ start->fp) & branch->fp_mask) | (branch->turn ^ memo->paths.turn) |
-         (stack_top ^ stack->stack_top)) != 0 ||
-        !branch_fits(branch, stack))
+    bool found;
+    const struct memo_branch *branch = branch_seek(memo, start, &found);
+    if (!found || stack_top != stack->stack_top || !branch_fits(branch, stack))
         return NULL;
-    for (uint32_t i = 0; i < branch->count; i++)
-        if (__builtin_expect(*branch->cells[i].at != branch->cells[i].value, 0))
-            return NULL;
     if (memo_differs(&stack->cells[stack->ends[branch->base]], &stack->cells[MEMO_GUARDS]))
         return NULL;
     return branch->leaf;
