@@ -111,7 +111,8 @@ static inline void block_cell_set(uint32_t *cell, uintptr_t address, uint32_t lo
 /* The lot of the block that starts at `address`, whose granule's entry this is; 0: none does. */
 static inline uint32_t block_cell_lot(uint32_t entry, uintptr_t address)
 {
-    return block_cell_is_at(entry, address) ? entry >> BLOCK_LOT_AT : 0;
+    uint32_t lot = entry >> BLOCK_LOT_AT; /* 0: no block */
+    return ((entry ^ address) & BLOCK_ALIGN) == 0 ? lot : 0;
 }
 
 /* block_cell() for glibc's malloc. */

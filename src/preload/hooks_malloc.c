@@ -47,18 +47,28 @@ static size_t at_least(size_t size_bytes)
     })
 
 /* What plain_alloc() left: the allocator has been called. */
-static __attribute__((noinline)) void *record_rest(void *address, size_t size,
-                                                   const struct unwind_start *start)
+static __attribute__((noinline)) void *record_rest(void *address, size_t size, uintptr_t pc,
+                                                   uintptr_t sp, uintptr_t fp)
 {
+    const struct unwind_start start = {pc, sp, fp};
     struct guard_thread *own = hook_enter();
     if (own) {
-        tracker_alloc(own, address, size, start);
+        tracker_alloc(own, address, size, &start);
         guard_leave(own);
     } else if (address) {
-        tracker_missed((const void *)start->pc);
+        tracker_missed((const void *)pc);
     }
     return address;
 }
+
+/* Records what the allocator has given, for the hook that this expands in. */
+#define RECORD_PLAIN(own, address, size)                                       \
+    ({                                                                         \
+        const struct unwind_start start_ = UNWIND_HERE();                      \
+        __builtin_expect(plain_alloc((own), (address), (size), start_), 1)     \
+            ? (address)                                                        \
+            : record_rest((address), (size), start_.pc, start_.sp, start_.fp); \
+    })
 
 HOOK_HALF void *malloc_otherwise(size_t size)
 {
@@ -71,10 +81,7 @@ HOOK_HALF void *malloc_recorded(size_t size)
     if (__builtin_expect(!own, 0))
         return malloc_otherwise(size);
     void *address = real.malloc(size);
-    const struct unwind_start start = UNWIND_HERE();
-    if (__builtin_expect(plain_alloc(own, address, size, &start), 1))
-        return address;
-    return record_rest(address, size, &start);
+    return RECORD_PLAIN(own, address, size);
 }
 
 HOOK void *malloc(size_t size)
@@ -88,10 +95,7 @@ HOOK_HALF void *calloc_recorded(size_t count, size_t each)
     struct guard_thread *own = guard_plain;
     if (__builtin_expect(own != NULL, 1)) {
         void *address = real.calloc(count, each);
-        const struct unwind_start start = UNWIND_HERE();
-        if (__builtin_expect(plain_alloc(own, address, size, &start), 1))
-            return address;
-        return record_rest(address, size, &start);
+        return RECORD_PLAIN(own, address, size);
     }
     return RECORD_ALLOC(
         size, size < BLOCK_BYTES_MIN ? real.calloc(1, BLOCK_BYTES_MIN) : real.calloc(count, each),
@@ -122,12 +126,22 @@ HOOK_HALF void free_otherwise(void *address)
     }
 }
 
+HOOK_HALF void free_served(void *address)
+{
+    guard_serve(guard_own);
+    real.free(address);
+}
+
 /* Everything but frees that pass by. */
 HOOK_HALF void free_recorded(void *address)
 {
     struct guard_thread *own = guard_plain;
-    if (__builtin_expect(own && plain_free(own, address), 1))
+    enum plain_outcome outcome =
+        __builtin_expect(own != NULL, 1) ? plain_free(own, address) : PLAIN_NOT;
+    if (__builtin_expect(outcome == PLAIN_DONE, 1))
         real.free(address);
+    else if (outcome == PLAIN_WANTED)
+        free_served(address);
     else
         free_otherwise(address);
 }
@@ -211,9 +225,9 @@ static inline void *realloc_plain(struct guard_thread *own, void *address, size_
         return NULL;
     }
     plain_freed(own, entry);
-    if (__builtin_expect(plain_alloc(own, fresh, size, start), 1))
+    if (__builtin_expect(plain_alloc(own, fresh, size, *start), 1))
         return fresh;
-    return record_rest(fresh, size, start);
+    return record_rest(fresh, size, start->pc, start->sp, start->fp);
 }
 
 HOOK_HALF void *realloc_recorded(void *address, size_t size)

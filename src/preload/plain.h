@@ -44,53 +44,67 @@ static inline void plain_leave(struct guard_thread *own, uint64_t word)
         guard_serve(own);
 }
 
-/* The slot of `lot` in the thread's counters, if it is the one that stands there. */
+/* The slot of `lot` in the thread's counters, if it stands there and has room for one more. */
 static inline struct box_delta *plain_slot(struct thread *thread, uint32_t lot)
 {
-    struct box_delta *slot = &thread->delta.slots[lot & thread->delta.mask];
-    return __builtin_expect(slot->lot == lot, 1) ? slot : NULL;
+    return &thread->delta.slots[lot & thread->delta.mask];
 }
 
-/* tracker_alloc(); false: not here, and nothing was done. */
-static inline bool plain_alloc(struct guard_thread *own, void *address, size_t size_bytes,
-                               const struct unwind_start *start)
+static inline bool plain_counts(const struct box_delta *slot, uint32_t lot, uint32_t count)
 {
-    struct thread *thread = thread_of(own);
-    uint64_t word;
-    if (__builtin_expect(!address, 0) || !plain_enter(own, &word))
-        return false;
-    struct memo_leaf *leaf =
-        memo_is_last(&thread->memo, start)
-            ? thread->memo.leaf
-            : memo_capture_new(&thread->memo, start, tracker_stack_top(start->sp));
-    struct box_delta *slot = plain_slot(thread, leaf->lot);
-    uint32_t epoch = (uint32_t)arena.header->collections % BLOCK_EPOCHS;
-    if (__builtin_expect(leaf->size_bytes != size_bytes || leaf->lot == BOX_NONE || !slot, 0) ||
-        !block_put_plain((uintptr_t)address, leaf->lot, epoch))
-        tracker_block(own, leaf, address, size_bytes);
-    else if (!delta_step(&slot->allocs))
-        delta_spill(slot);
-    plain_leave(own, word);
-    return true;
+    return __builtin_expect(slot->lot == lot && (int32_t)(count + 1) >= 0, 1);
 }
 
-/* tracker_free(); false: not here, and nothing was done. */
-static inline bool plain_free(struct guard_thread *own, void *address)
+/*
+ * tracker_alloc() for the hook that this expands in; false: not here, and nothing was done.
+ */
+static inline __attribute__((always_inline)) bool plain_alloc(struct guard_thread *own,
+                                                              void *address, size_t size_bytes,
+                                                              const struct unwind_start start)
 {
     struct thread *thread = thread_of(own);
     uint64_t word;
     if (!plain_enter(own, &word))
         return false;
-    uint32_t *cell = block_cell_plain((uintptr_t)address);
-    uint32_t lot = cell ? block_cell_lot(*cell, (uintptr_t)address) : BOX_NONE;
-    if (__builtin_expect(lot == BOX_NONE, 0)) {
-        guard_set_of(own, word);
-        return false;
-    }
-    __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
-    delta_free(&thread->delta, lot);
+    struct memo_leaf *leaf = thread->memo.leaf;
+    if (!memo_is_last(&thread->memo, &start))
+        leaf = tracker_leaf(own, start.pc, start.sp, start.fp);
+    uint32_t lot = leaf->lot, epoch = (uint32_t)arena.header->collections % BLOCK_EPOCHS;
+    struct box_delta *slot = plain_slot(thread, lot);
+    if (__builtin_expect(leaf->size_bytes == size_bytes && lot != BOX_NONE, 1) &&
+        plain_counts(slot, lot, slot->allocs) && block_put_plain((uintptr_t)address, lot, epoch))
+        __atomic_store_n(&slot->allocs, slot->allocs + 1, __ATOMIC_RELAXED);
+    else
+        tracker_block(own, leaf, address, size_bytes);
     plain_leave(own, word);
     return true;
+}
+
+/* What plain_free() has found out. */
+enum plain_outcome {
+    PLAIN_NOT,   /* not here, and nothing was done */
+    PLAIN_DONE,  /* the guard is left */
+    PLAIN_WANTED /* the same; and the thread has something to serve */
+};
+
+/* tracker_free(), without a call, so that the hook needs no frame. */
+static inline enum plain_outcome plain_free(struct guard_thread *own, void *address)
+{
+    struct thread *thread = thread_of(own);
+    uint64_t word;
+    if (!plain_enter(own, &word))
+        return PLAIN_NOT;
+    uint32_t *cell = block_cell_plain((uintptr_t)address);
+    uint32_t lot = cell ? block_cell_lot(*cell, (uintptr_t)address) : BOX_NONE;
+    struct box_delta *slot = plain_slot(thread, lot);
+    if (__builtin_expect(lot == BOX_NONE, 0) || !plain_counts(slot, lot, slot->frees)) {
+        guard_set_of(own, word);
+        return PLAIN_NOT;
+    }
+    __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->frees, slot->frees + 1, __ATOMIC_RELAXED);
+    guard_set_of(own, word);
+    return __builtin_expect(own->wanted != 0, 0) ? PLAIN_WANTED : PLAIN_DONE;
 }
 
 /*

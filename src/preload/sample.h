@@ -53,11 +53,10 @@ void sample_weigh(uint64_t size_bytes, uint64_t count, uint64_t *objects, uint64
 /* Most allocations of a sampled run: counted down, and passed on. */
 static inline bool sample_skips(size_t size_bytes)
 {
-    /* What no allocator could give may pass: one too large changes the rest by next to nothing. */
-    intptr_t rest_bytes = (intptr_t)(sample_left_bytes - size_bytes);
-    if (__builtin_expect(rest_bytes <= 0, false))
+    size_t left_bytes = sample_left_bytes;
+    if (__builtin_expect(size_bytes >= left_bytes, false))
         return false;
-    sample_left_bytes = (size_t)rest_bytes;
+    sample_left_bytes = left_bytes - size_bytes;
     return true;
 }
 

@@ -242,9 +242,17 @@ static void put_unusual(struct guard_thread *own, struct memo_leaf *leaf, void *
     count_alloc(thread_of(own), block);
 }
 
+struct memo_leaf *tracker_leaf(struct guard_thread *own, uintptr_t pc, uintptr_t sp, uintptr_t fp)
+{
+    const struct unwind_start start = {pc, sp, fp};
+    return memo_capture_new(&thread_of(own)->memo, &start, tracker_stack_top(sp));
+}
+
 void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *address,
                    size_t size_bytes)
 {
+    if (!address)
+        return;
     struct block block = {.epoch = (uint32_t)arena.header->collections % BLOCK_EPOCHS,
                           .size_bytes = size_bytes,
                           .lot = lot_of_leaf(thread_of(own), leaf, size_bytes)};

@@ -38,6 +38,9 @@ static void test_everything(void **state)
     sample_init();
     assert_false(sample_skips(0));
     assert_false(sample_skips(1));
+    assert_false(sample_skips(SIZE_MAX)); /* what no allocator could give is no way out */
+    assert_false(sample_skips((size_t)1 << 63));
+    assert_int_equal(sample_left_bytes, 0);
     assert_false(sample_passes_over(1));
     assert_false(sample_ignores(NULL));
     assert_false(sample_ignores(&objects));
