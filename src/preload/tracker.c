@@ -118,7 +118,10 @@ static uint32_t lot_of_leaf(struct thread *thread, struct memo_leaf *leaf, size_
     uint32_t site = site_of_leaf(leaf);
     uint32_t lot = site != BOX_NONE ? lot_find(&thread->lots, site, size_bytes) : BOX_NONE;
     if (lot != BOX_NONE && size_bytes < BLOCK_LARGE_BYTES) { /* plain.h asks no further */
+        leaf->lot = BOX_NONE; /* a jump may leave at any point: never a lot of another size */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
         leaf->size_bytes = (uint32_t)size_bytes;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
         leaf->lot = lot;
     }
     return lot;
@@ -155,10 +158,19 @@ static void count_free_on_site(const struct block *block)
     site_count_free(block->site, objects, bytes);
 }
 
+/* The guard is held for recording, and is not taken anew: that may clear the memo, and leaves with it. */
+static void count_free(struct guard_thread *own, const struct block *block)
+{
+    if (counts_on_lot(block))
+        delta_free(&thread_of(own)->delta, block->lot);
+    else
+        count_free_on_site(block);
+}
+
 void tracker_freed(struct guard_thread *own, const struct block *block)
 {
-    if (own && counts_on_lot(block) && guard_record(own))
-        delta_free(&thread_of(own)->delta, block->lot);
+    if (own && guard_record(own))
+        count_free(own, block);
     else if (guard_counts())
         count_free_on_site(block);
 }
@@ -201,7 +213,7 @@ static __attribute__((noinline)) void free_unusual(struct guard_thread *own, voi
 {
     struct block block;
     if (take(address, &block))
-        tracker_freed(own, &block);
+        count_free(own, &block);
 }
 
 void tracker_free(struct guard_thread *own, void *address)
@@ -230,8 +242,11 @@ static void put_unusual(struct guard_thread *own, struct memo_leaf *leaf, void *
                         struct block *block)
 {
     struct block stale; /* freed behind our back */
-    while (block_evict((uintptr_t)address, block->size_bytes, &stale))
-        tracker_freed(own, &stale);
+    while (block_evict((uintptr_t)address, block->size_bytes, &stale)) {
+        if (sample.period_bytes != 0)
+            sample_unwatch((uintptr_t)address); /* the same page */
+        count_free(own, &stale);
+    }
     block->site = site_of_leaf(leaf);
     if (block->site == BOX_NONE || !block_put((uintptr_t)address, block)) {
         lost(&arena.header->lost.blocks);

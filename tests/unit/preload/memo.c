@@ -226,7 +226,7 @@ static void test_the_same_stack_has_the_same_record(void **state)
 {
     (void)state;
     struct memo_leaf *leaf = NULL;
-    for (uint32_t i = 0; i < 10; i++) {
+    for (volatile uint32_t i = 0; i < 10; i++) { /* volatile: one loop, one call */
         memo_probe();
         assert_true(i == 0 || memo_probe_leaf == leaf);
         leaf = memo_probe_leaf;

@@ -98,6 +98,30 @@ static void test_a_record_left_over(void **state)
     assert_counts(fresh, &(struct counts){1, 200, 0, 0});
 }
 
+/* A library is unloaded by another thread, between the stack and the record that stands in the way. */
+__attribute__((noinline)) static void alloc_while_forgetting(void *address, size_t size_bytes)
+{
+    struct unwind_start start = UNWIND_HERE();
+    struct guard_thread *own = guard_enter_recording();
+    struct memo_leaf *leaf = tracker_leaf(own, start.pc, start.sp, start.fp);
+    guard_forget();
+    tracker_block(own, leaf, address, size_bytes);
+    assert_int_equal(guard_state(), GUARD_RECORDING);
+    guard_leave(own);
+}
+
+static void test_a_record_left_over_and_a_library_gone(void **state)
+{
+    (void)state;
+    struct block block;
+    uint32_t old = site_by(hook_alloc(heap + 0x34000, 100), BOX_KIND_MALLOC);
+    alloc_while_forgetting(heap + 0x34000, 200);
+    assert_counts(old, &(struct counts){1, 100, 1, 100});
+    assert_true(block_find((uintptr_t)heap + 0x34000, &block));
+    assert_int_equal(block.size_bytes, 200);
+    assert_counts(block.site, &(struct counts){1, 200, 0, 0});
+}
+
 /* The same, in a thread that is paused: the new block is nobody's, but the old one is gone. */
 static void test_a_record_left_over_while_paused(void **state)
 {
@@ -179,6 +203,7 @@ int main(void)
         TEST(test_the_stack),
         TEST(test_deep_stacks_are_cut),
         TEST(test_a_record_left_over),
+        TEST(test_a_record_left_over_and_a_library_gone),
         TEST(test_a_record_left_over_while_paused),
         TEST(test_odd_addresses_are_lost_and_counted),
         TEST(test_resizing),
