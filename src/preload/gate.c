@@ -101,8 +101,8 @@ void gate_wait(void)
 static void barrier(void)
 {
     const struct thread *first = thread_first();
-    if (!first || !first->next)
-        return; /* it is this one, or its first recording is still to come */
+    if (first && &first->guard == guard_own && !first->next)
+        return; /* no other thread has recorded yet; pairs: guard_record_slowly() */
     long result = membarrier(MEMBARRIER_EXPEDITED);
     if (result == -EPERM && !sys_failed(membarrier(MEMBARRIER_REGISTER)))
         result = membarrier(MEMBARRIER_EXPEDITED);

@@ -114,7 +114,7 @@ static void guard_catch_up(struct guard_thread *own, uint64_t now)
     }
     if (guard_process.changed)
         guard_process.changed(own);
-    guard_set_of(own, now | GUARD_CALLING);
+    /* A handler may jump out of this: only who has waited has seen the generation. */
     if (guard_process.wait)
         guard_process.wait();
 }
@@ -125,8 +125,8 @@ bool guard_record_slowly(struct guard_thread *own)
     while (guard_process.recording) {
         guard_set_of(own, now | GUARD_RECORDING);
         uint64_t seen = now;
-        /* pairs: guard_bump() */
-        now = __atomic_load_n(guard_process.generation, __ATOMIC_ACQUIRE);
+        /* pairs: guard_bump(); of a thread's first event also thread_acquire(), which it follows */
+        now = __atomic_load_n(guard_process.generation, __ATOMIC_SEQ_CST);
         if (now == seen && now != 0)
             return true;
         guard_set_of(own, seen | GUARD_CALLING);

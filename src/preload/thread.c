@@ -47,6 +47,7 @@ static void give_back(void *context)
     if (guard_own != &thread->guard) /* a forked child has shared it out already */
         return;
     guard_set_of(&guard_spare, GUARD_RECORDING); /* what handlers do meanwhile is nested */
+    guard_spare.paused = thread->guard.paused;
     guard_own = NULL;
     guard_choose();
     spin_lock(&pool.lock);

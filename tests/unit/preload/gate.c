@@ -269,8 +269,8 @@ static void test_a_child_begins_with_an_open_gate(void **state)
     assert_true(good);
 }
 
-/* membarrier is refused, as by a container's filter. */
-static bool close_without_membarrier(void)
+/* As by a container's filter. */
+static bool refuse_membarrier(void)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -279,8 +279,13 @@ static bool close_without_membarrier(void)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static bool close_without_membarrier(void)
+{
+    if (!refuse_membarrier())
         return true;
     recorder_alloc(lot);
     if (SANITIZER_THREAD) /* which has no threads in a child */
@@ -309,6 +314,84 @@ static void on_signal(int number)
     gate_open();
 }
 
+static void *close_and_time(void *span_ns)
+{
+    uint64_t begin_ns = sys_uptime_ns();
+    gate_close();
+    *(uint64_t *)span_ns = sys_uptime_ns() - begin_ns;
+    gate_open();
+    return NULL;
+}
+
+/* One thread records, another one, that never did, closes: nothing but the barrier orders the two. What
+   stands in for a barrier that is refused takes its time, and so tells of it. */
+static bool close_by_a_stranger(void)
+{
+    uint64_t own_ns = 0, stranger_ns = 0;
+    if (SANITIZER_THREAD || !refuse_membarrier())
+        return true;
+    recorder_alloc(lot);
+    bool alone = recorder_threads() == 1;
+    for (int i = 0; i < 20 && (i == 0 || own_ns >= MS); i++) /* the machine may be busy */
+        close_and_time(&own_ns);
+    pthread_join(start(close_and_time, &stranger_ns), NULL);
+    return child_expect(alone) && child_expect(own_ns < MS) && child_expect(stranger_ns >= MS);
+}
+
+static void test_a_stranger_is_ordered_too(void **state)
+{
+    (void)state;
+    assert_true(child_run(close_by_a_stranger));
+}
+
+static sigjmp_buf out_of_the_wait;
+
+static void jump_out(int number)
+{
+    (void)number;
+    siglongjmp(out_of_the_wait, 1);
+}
+
+static bool escaped(void)
+{
+    guard_set(GUARD_OUTSIDE);
+    return true;
+}
+
+static void *record_twice(void *unused)
+{
+    if (sigsetjmp(out_of_the_wait, 1) == 0) {
+        set(&shared.began);
+        recorder_alloc(lot);
+    } else {
+        set(&shared.go);
+        recorder_alloc(lot);
+    }
+    set(&shared.done);
+    return unused;
+}
+
+/* The gate is as closed as before. */
+static void test_who_jumps_out_of_the_wait_waits_again(void **state)
+{
+    (void)state;
+    struct sigaction action = {.sa_handler = jump_out};
+    sigaction(SIGUSR2, &action, NULL);
+    guard_process.escaped = escaped;
+    gate_close();
+    pthread_t thread = start(record_twice, NULL);
+    wait_for(&shared.began);
+    pause_ms(50);
+    pthread_kill(thread, SIGUSR2);
+    wait_for(&shared.go);
+    pause_ms(50);
+    assert_false(is_set(&shared.done));
+    gate_open();
+    pthread_join(thread, NULL);
+    guard_process.escaped = NULL;
+    assert_true(is_set(&shared.done));
+}
+
 /* What the program's threads may be in when a signal asks for a snapshot. */
 static void test_closed_by_a_handler(void **state)
 {
@@ -332,6 +415,7 @@ static void test_closed_by_a_handler(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_stranger_is_ordered_too), /* first: a single thread has recorded yet */
         TEST(closed_until_opened),
         TEST(who_wants_to_record_waits),
         TEST(who_calls_is_not_waited_for),
@@ -345,6 +429,7 @@ int main(void)
         TEST(a_child_begins_with_an_open_gate),
         TEST(without_membarrier),
         TEST(closed_by_a_handler),
+        TEST(who_jumps_out_of_the_wait_waits_again),
     };
     if (!recorder_start())
         return 1;
