@@ -18,19 +18,21 @@ static struct memo_cell *cell_put(struct memo_cell *cell, uintptr_t at)
     return cell + 1;
 }
 
-/* The cells that a step by a rule reads, however it was taken; see the definition of live in memo.h. */
+/*
+ * The cells that a step by a rule reads, however it was taken; see the definition of live in memo.h. The
+ * one that says where the others are comes last: it is looked at first, and they may be gone.
+ */
 static struct memo_cell *cells_of_row(struct memo_cell *cell, struct memo_frame *frame,
                                       const struct row *row, bool live)
 {
-    uintptr_t cfa = (row->base_fp ? frame->fp : frame->sp) + (uintptr_t)row->cfa_offset;
-    if (row->kind == ROW_DEREF) {
-        cell = cell_put(cell, cfa);
-        cfa = cell[-1].value + (uintptr_t)row->cfa_add;
-    }
+    uintptr_t at = (row->base_fp ? frame->fp : frame->sp) + (uintptr_t)row->cfa_offset;
+    uintptr_t cfa = row->kind == ROW_DEREF ? load(at) + (uintptr_t)row->cfa_add : at;
     cell = cell_put(cell, cfa + (uintptr_t)row->return_offset);
     if (row->fp_rule != ROW_FP_SAME && live)
         cell = cell_put(cell, (row->fp_rule == ROW_FP_FROM_CFA ? cfa : frame->fp) +
                                   (uintptr_t)row->fp_offset);
+    if (row->kind == ROW_DEREF)
+        cell = cell_put(cell, at);
     if (row->base_fp || (row->fp_rule != ROW_FP_FROM_CFA && live))
         frame->rule |= MEMO_FP_LIVE;
     return cell;
