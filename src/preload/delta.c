@@ -29,7 +29,8 @@ static uint32_t class_slots(unsigned class)
 
 static unsigned class_of(const struct delta *delta)
 {
-    return (31u - (unsigned)__builtin_clz((delta->mask + 1) / DELTA_SLOTS_MIN)) / DELTA_GROWTH_BITS;
+    uint32_t shares = (delta->mask + 1) / DELTA_SLOTS_MIN;
+    return (31u - (unsigned)__builtin_clz(shares | 1)) / DELTA_GROWTH_BITS; /* 0: see adopt() */
 }
 
 static uint32_t make_table(uint32_t slots)
@@ -58,7 +59,7 @@ static uint32_t take_table(unsigned class)
 static void give_table(unsigned class, uint32_t first)
 {
     site_lock();
-    if (pool.free_count[class] < DELTA_POOL_MAX)
+    if (first != BOX_NONE && pool.free_count[class] < DELTA_POOL_MAX)
         pool.free[class][pool.free_count[class]++] = first;
     site_unlock();
 }
@@ -103,10 +104,14 @@ void delta_fold(struct delta *delta)
         drain(&delta->slots[i]);
 }
 
+/* A jump may leave at any point: the mask, which says how large the table is and whose class it has, is
+   never ahead of the rest. */
 static void adopt(struct delta *delta, unsigned class, uint32_t first)
 {
     delta->slots = arena_entry(BOX_DELTAS, first);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     delta->first = first;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     delta->mask = class_slots(class) - 1;
 }
 
@@ -116,9 +121,11 @@ static void grow(struct delta *delta)
     uint32_t first = class + 1 < DELTA_CLASSES ? take_table(class + 1) : BOX_NONE;
     if (first == BOX_NONE)
         return;
+    uint32_t old = delta->first;
     delta_fold(delta);
-    give_table(class, delta->first);
     adopt(delta, class + 1, first);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    give_table(class, old); /* not before: who takes it must be alone in it */
 }
 
 /* A slot is to be pushed out: whether this happens too often. */

@@ -83,6 +83,7 @@ static inline uint64_t walk_fast(struct walk *walk, struct capture *capture)
         key = back;
         capture->pcs[depth++] = back;
     }
+    walk->interrupted &= depth == capture->depth; /* the frames after the first did call */
     walk->key = key;
     walk->sp = sp;
     walk->fp = fp;
