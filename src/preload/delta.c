@@ -152,7 +152,7 @@ struct box_delta *delta_turn(struct delta *delta, uint32_t lot)
     uint32_t events = drain(slot);
     delta->turns += events != 0;
     delta->events += events;
-    __atomic_store_n(&slot->lot, lot, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->lot, lot, __ATOMIC_RELEASE); /* pairs: live_of() */
     return slot;
 }
 
@@ -174,7 +174,7 @@ static void each_slot(void (*visit)(struct box_delta *slot, void *context), void
 
 static int64_t live_of(const struct box_delta *slot, struct box_lot *lot)
 {
-    *lot = *lot_at(__atomic_load_n(&slot->lot, __ATOMIC_RELAXED));
+    *lot = *lot_at(__atomic_load_n(&slot->lot, __ATOMIC_ACQUIRE)); /* pairs: delta_turn() */
     return (int64_t)__atomic_load_n(&slot->allocs, __ATOMIC_RELAXED) -
            (int64_t)__atomic_load_n(&slot->frees, __ATOMIC_RELAXED);
 }

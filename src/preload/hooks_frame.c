@@ -42,7 +42,7 @@ static void add_one(const void *entries)
 
 static void add_table(const void *table)
 {
-    for (const void *const *at = table; *at; at++)
+    for (const void *const *at = table; at && *at; at++)
         add_one(*at);
 }
 
@@ -50,7 +50,8 @@ static void add_table(const void *table)
 static void remove_any(const void *entries)
 {
     bool known = unwind_unregister(entries);
-    for (const void *const *at = entries; !known && unwind_unregister(*at); at++)
+    /* libgcc takes NULL, and does nothing. */
+    for (const void *const *at = entries; at && !known && unwind_unregister(*at); at++)
         changed(true);
     changed(known);
 }

@@ -133,6 +133,7 @@ static void section_register(enum way way)
 static void section_deregister(enum way way)
 {
     void *registered = way == ENTRIES || way == ENTRIES_INFO ? table[0] : (void *)table;
+    adversary_check(__deregister_frame_info(NULL) == NULL, "nothing, as libgcc has it");
     if (way == ENTRIES || way == TABLE)
         __deregister_frame(registered);
     else
