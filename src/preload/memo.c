@@ -1,8 +1,8 @@
 #include "memo.h"
 
 #include "arena.h"
-#include "memo_branch.h"
 #include "memo_cells.h"
+#include "memo_near.h"
 #include "memo_walk.h"
 #include "site.h"
 #include "unwind_walk.h"
@@ -119,8 +119,6 @@ static inline struct memo_leaf *memo_keep(struct way *way, uint32_t base)
         return &entry->leaf;
     stack->depth = base + way->steps;
     memo_show(way->memo, stack, &entry->leaf);
-    if (way->steps != 0)
-        branch_put(way->memo, base);
     return &entry->leaf;
 }
 
@@ -132,17 +130,14 @@ static __attribute__((noinline)) void stack_open(struct memo_stack *stack)
         stack->cells[i] = (struct memo_cell){&stack->cells[i].value, 0};
 }
 
-static __attribute__((noinline)) struct memo_leaf *capture_walked(struct memo *memo,
-                                                                  const struct unwind_start *start,
-                                                                  uintptr_t stack_top)
+struct memo_leaf *memo_capture_walked(struct memo *memo, const struct unwind_start *start,
+                                      uintptr_t stack_top)
 {
     struct memo_stack *stack = &memo->stack;
     if (__builtin_expect(stack->ends[0] == 0, 0))
         stack_open(stack);
-    if (__builtin_expect(stack->stack_top != stack_top, 0)) {
+    if (__builtin_expect(stack->stack_top != stack_top, 0))
         stack->depth = 0;
-        memo->paths.turn++; /* branches are no longer what a walk would find */
-    }
     struct way way = {.memo = memo,
                       .stack = stack,
                       .pc = start->pc,
@@ -161,18 +156,10 @@ static __attribute__((noinline)) struct memo_leaf *capture_walked(struct memo *m
     return leaf ? leaf : capture_whole(memo, start, stack_top);
 }
 
-struct memo_leaf *memo_capture_new(struct memo *memo, const struct unwind_start *start,
-                                   uintptr_t stack_top)
-{
-    struct memo_leaf *leaf = branch_find(memo, start, stack_top);
-    return __builtin_expect(leaf != NULL, 1) ? leaf : capture_walked(memo, start, stack_top);
-}
-
 void memo_clear(struct memo *memo)
 {
     memo->pc = 0;
     memo->stack.depth = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     path_clear(&memo->paths);
-    branch_clear(memo);
 }

@@ -8,7 +8,7 @@
  * Owns: nothing shared; each memo is its thread's.
  * Context: hooks, in the recording part, on the thread that the memo belongs to. A jump out of it leaves
  *   a memo that knows less, but nothing wrong.
- * Not here: the walk (memo_walk.h), leaves that come back (memo_branch.h), the trie (stack.h), paths (path.h), sites (site.h).
+ * Not here: the walk (memo_walk.h), stacks that differ little (memo_near.h), the trie (stack.h), paths (path.h), sites (site.h).
  *
  * A step is from a frame to its caller. It is a function of the frame's state (pc, sp, fp, and whether
  * a guess came before) and of the cells it reads. fp counts only where it is live: where the rule of the
@@ -67,13 +67,6 @@ struct memo_step {
     uint32_t rule;
 };
 
-/* Leaves seen before; see memo_branch.h. */
-struct memo_branches {
-    struct memo_branch *slots;
-    uint32_t shift;     /* 64 - log2 of the number of slots */
-    uint32_t evictions; /* since it grew */
-};
-
 /* Valid when zeroed. */
 struct memo {
     /* The leaf of the last stack; pc 0: there is none. */
@@ -86,7 +79,9 @@ struct memo {
     const struct memo_cell *cells_end;
     struct memo_leaf *leaf;
     struct path_cache paths;
-    struct memo_branches branches;
+    uintptr_t near_pc; /* the first frame beyond the memo, the last time (memo_near.c) ... */
+    uintptr_t near_sp;
+    uint32_t near_repeats;                  /* ... and how often in a row */
     uint64_t pcs[BOX_DEPTH_MAX + PATH_PCS]; /* of the walk that is going on, leaf first; then 0 */
     struct memo_step steps[BOX_DEPTH_MAX + 1]; /* beside them */
     struct memo_stack stack;

@@ -8,7 +8,7 @@
 
 enum {
     PATH_BITS_FIRST = 7, /* 8 KiB: a thread that does little should cost little */
-    PATH_BITS_MAX = 12,
+    PATH_BITS_MAX = 14,  /* 1 MiB: a compiler keeps as many paths in turn */
     PATH_BITS_GROWTH = 2
 };
 
@@ -32,7 +32,6 @@ static struct path_entry *path_slot(const struct path_cache *cache, uint32_t bas
 static void path_use(struct path_cache *cache, struct path_entry *entries, uint32_t bits)
 {
     cache->entries = NULL;
-    cache->turn++;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     cache->shift = 64 - bits;
     cache->evictions = 0;

@@ -38,9 +38,8 @@ struct path_entry {
 
 struct path_cache {
     struct path_entry *entries;
-    uint32_t shift;     /* 64 - log2 of the number of entries */
-    uint32_t evictions; /* since it grew */
-    uint64_t turn;      /* how often entries have moved: pointers to them from before are void */
+    uint32_t shift;         /* 64 - log2 of the number of entries */
+    uint32_t evictions;     /* since it grew */
     struct path_entry only; /* in place of a table when there is no memory; node 0 stays in it */
 };
 

@@ -1,0 +1,134 @@
+#include "memo_near.h"
+
+#include "row.h"
+#include "unwind_arch.h"
+#include "unwind_walk.h"
+
+enum {
+    NEAR_FRAMES = PATH_LONG - 1, /* longer paths are not in the cache group by group */
+    NEAR_REPEATS = 3 /* so often the same frame is the first beyond the memo: it will be again */
+};
+
+/* A walk by plain steps; see memo_walk.h for what the members mean. Without an array in it, it lives in
+   registers. */
+struct near {
+    uintptr_t pc;
+    uintptr_t sp;
+    uintptr_t fp;
+    uintptr_t inner_sp;             /* of the last frame left */
+    const struct memo_frame *frame; /* of the memo: none farther in can be met any more */
+    uint32_t count; /* of frames left; their pcs are in an array beside this, leaf first; then 0 */
+};
+
+/* A step as unwind_capture() takes it; false when that would not be plain. */
+static inline bool near_step(struct near *near, uint64_t pcs[PATH_LONG],
+                             const struct row_table *table, uintptr_t limit)
+{
+    uint64_t word = row_lookup(table, near->pc);
+    uintptr_t cfa = (word & ROW_BASE_FP ? near->fp : near->sp) + (word & ROW_CFA_BYTES);
+    if (__builtin_expect(word & ROW_WIDE || cfa - near->sp - 8 >= WALK_JUMP_MAX || cfa > limit ||
+                             cfa % 8 != 0,
+                         0))
+        return false;
+    const uintptr_t *cells = (const uintptr_t *)cfa;
+    unsigned fp_slot = word >> ROW_FP_SHIFT & ROW_FP_SLOT_MAX;
+    uintptr_t back = arch_strip(cells[-(long)arch_return_slot(fp_slot)]);
+    if (__builtin_expect(back == 0 || near->count == NEAR_FRAMES, 0))
+        return false;
+    if (fp_slot != 0)
+        near->fp = cells[-(long)fp_slot];
+    pcs[near->count++] = near->pc;
+    near->inner_sp = near->sp;
+    near->sp = cfa;
+    near->pc = back;
+    return true;
+}
+
+/*
+ * Whether the walk has met the memo: it is at a frame in the state it was in, and nothing farther out
+ * has changed. Where something has, it is beyond that that the two may meet again.
+ */
+static inline bool near_met(struct near *near, const struct memo_stack *stack)
+{
+    const struct memo_frame *frame = near->frame;
+    while (frame->sp < near->sp)
+        frame--;
+    near->frame = frame;
+    if (frame->sp != near->sp || frame->pc != near->pc ||
+        (frame->fp != near->fp && frame->rule & MEMO_FP_LIVE) || frame->rule & MEMO_GUESSED)
+        return false;
+    const uint16_t *end = &stack->ends[frame - stack->frames];
+    const struct memo_cell *cell = memo_differs(&stack->cells[*end], &stack->cells[MEMO_GUARDS]);
+    if (__builtin_expect(!cell, 1))
+        return true;
+    while (cell < &stack->cells[end[-1]])
+        end--;
+    near->frame = &stack->frames[end - stack->ends] - 1;
+    return false;
+}
+
+/* True when the first frame beyond the memo is the same for the NEAR_REPEATS-th time. */
+static inline bool near_stays(struct memo *memo, const struct near *near, uintptr_t first_pc)
+{
+    if (first_pc != memo->near_pc || near->inner_sp != memo->near_sp) {
+        memo->near_pc = first_pc;
+        memo->near_sp = near->inner_sp;
+        memo->near_repeats = 0;
+        return false;
+    }
+    return ++memo->near_repeats >= NEAR_REPEATS;
+}
+
+/* The path's entry, if it is in the cache. */
+static inline struct path_entry *near_path(const struct path_cache *paths, uint32_t base,
+                                           const uint64_t pcs[PATH_PCS])
+{
+    struct path_entry *entry = &paths->entries[path_hash(base, pcs) >> paths->shift];
+    return __builtin_expect(path_is(entry, base, pcs), 1) ? entry : NULL;
+}
+
+static inline struct memo_leaf *near_leaf(const struct memo *memo, const struct near *near,
+                                          uint64_t pcs[PATH_LONG])
+{
+    uint32_t node = near->frame->node;
+    struct path_entry *entry;
+    if (near->count == 0) { /* a frame of the memo itself: the last of the path that led there */
+        pcs[0] = near->pc;
+        node = near->frame[-1].node;
+    } else if (near->count > PATH_PCS) {
+        entry = near_path(&memo->paths, node, pcs + PATH_PCS);
+        if (!entry)
+            return NULL;
+        node = entry->leaf.node;
+    }
+    entry = near_path(&memo->paths, node, pcs);
+    return entry ? &entry->leaf : NULL;
+}
+
+static inline struct memo_leaf *memo_near(struct memo *memo, const struct unwind_start *start,
+                                          uintptr_t stack_top)
+{
+    const struct memo_stack *stack = &memo->stack;
+    const struct row_table *table = row_table();
+    uint64_t pcs[PATH_LONG] = {0};
+    struct near near = {
+        .pc = start->pc, .sp = start->sp, .fp = start->fp, .frame = &stack->frames[stack->depth]};
+    /* On a stack of which no end is known, each page would have to be asked for. */
+    if (__builtin_expect(stack->depth == 0 || stack->stack_top != stack_top ||
+                             start->sp >= stack_top || !memo->paths.entries,
+                         0))
+        return NULL;
+    while (!near_met(&near, stack))
+        if (!near_step(&near, pcs, table, stack_top))
+            return NULL;
+    if (near.count != 0 && near_stays(memo, &near, pcs[near.count - 1]))
+        return NULL;
+    return near_leaf(memo, &near, pcs);
+}
+
+struct memo_leaf *memo_capture_new(struct memo *memo, const struct unwind_start *start,
+                                   uintptr_t stack_top)
+{
+    struct memo_leaf *leaf = memo_near(memo, start, stack_top);
+    return __builtin_expect(leaf != NULL, 1) ? leaf : memo_capture_walked(memo, start, stack_top);
+}
