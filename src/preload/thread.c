@@ -114,7 +114,9 @@ struct thread *thread_acquire(void)
     if (!thread)
         return NULL;
     __atomic_store_n(&thread->guard.word, 0, __ATOMIC_SEQ_CST);
-    thread->guard = (struct guard_thread){0};
+    __atomic_store_n(&thread->guard.wanted, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&thread->guard.forking, false, __ATOMIC_RELAXED);
+    thread->guard.paused = thread->guard.events = 0;
     thread->forgotten = UINT64_MAX;
     if (pool.has_key && pool.key < THREAD_KEYS_MAX)
         pthread_setspecific(pool.key, thread);

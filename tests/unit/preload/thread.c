@@ -91,6 +91,45 @@ static void test_events_of_destructors_count(void **state)
     pthread_key_delete(late);
 }
 
+static uint32_t paused_at_the_end;
+
+static void look_whether_paused(void *unused)
+{
+    record(unused);
+    paused_at_the_end = guard_self()->paused;
+}
+
+/* Paused before its first event, and no longer when it ends. */
+static void *resume_before_the_end(void *unused)
+{
+    guard_self()->paused++;
+    record(unused);
+    guard_self()->paused--;
+    pthread_setspecific(late, &late);
+    return unused;
+}
+
+/* ... or the other way round. */
+static void *pause_before_the_end(void *unused)
+{
+    record(unused);
+    guard_self()->paused++;
+    pthread_setspecific(late, &late);
+    return unused;
+}
+
+static void test_destructors_are_paused_as_their_thread_was(void **state)
+{
+    (void)state;
+    assert_int_equal(pthread_key_create(&late, look_whether_paused), 0);
+    paused_at_the_end = 7;
+    run(resume_before_the_end);
+    assert_int_equal(paused_at_the_end, 0);
+    run(pause_before_the_end);
+    assert_int_equal(paused_at_the_end, 1);
+    pthread_key_delete(late);
+}
+
 static void *record_together(void *unused)
 {
     record(NULL);
@@ -249,6 +288,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_after_another_share_one),
         cmocka_unit_test(test_events_of_destructors_count),
+        cmocka_unit_test(test_destructors_are_paused_as_their_thread_was),
         cmocka_unit_test(test_threads_that_end_unseen_are_found),
         cmocka_unit_test(test_handlers_come_in_anywhere),
         cmocka_unit_test(test_a_child_has_one_thread),
