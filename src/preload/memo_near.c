@@ -79,30 +79,42 @@ static inline bool near_stays(struct memo *memo, const struct near *near, uintpt
     return ++memo->near_repeats >= NEAR_REPEATS;
 }
 
-/* The path's entry, if it is in the cache. */
-static inline struct path_entry *near_path(const struct path_cache *paths, uint32_t base,
-                                           const uint64_t pcs[PATH_PCS])
+/* A path that is not in the cache. What it pushes out may be the last stack's: that is forgotten then. */
+static __attribute__((noinline)) struct path_entry *near_learn(struct memo *memo, uint32_t base,
+                                                               const uint64_t pcs[PATH_PCS])
 {
-    struct path_entry *entry = &paths->entries[path_hash(base, pcs) >> paths->shift];
-    return __builtin_expect(path_is(entry, base, pcs), 1) ? entry : NULL;
+    const struct path_entry *entries = memo->paths.entries;
+    uintptr_t last_pc = memo->pc;
+    memo->pc = 0; /* a jump may leave at any point */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    struct path_entry *entry = path_intern(&memo->paths, base, pcs);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (memo->paths.entries == entries && &entry->leaf != memo->leaf)
+        memo->pc = last_pc;
+    return entry;
 }
 
-static inline struct memo_leaf *near_leaf(const struct memo *memo, const struct near *near,
+static inline struct path_entry *near_path(struct memo *memo, uint32_t base,
+                                           const uint64_t pcs[PATH_PCS])
+{
+    struct path_entry *entry = &memo->paths.entries[path_hash(base, pcs) >> memo->paths.shift];
+    return __builtin_expect(path_is(entry, base, pcs), 1) ? entry : near_learn(memo, base, pcs);
+}
+
+static inline struct memo_leaf *near_leaf(struct memo *memo, const struct near *near,
                                           uint64_t pcs[PATH_LONG])
 {
     uint32_t node = near->frame->node;
-    struct path_entry *entry;
     if (near->count == 0) { /* a frame of the memo itself: the last of the path that led there */
         pcs[0] = near->pc;
         node = near->frame[-1].node;
     } else if (near->count > PATH_PCS) {
-        entry = near_path(&memo->paths, node, pcs + PATH_PCS);
-        if (!entry)
-            return NULL;
-        node = entry->leaf.node;
+        struct path_entry *outer = near_path(memo, node, pcs + PATH_PCS);
+        node = outer->leaf.node;
+        if (__builtin_expect(node == BOX_NONE, 0))
+            return &outer->leaf;
     }
-    entry = near_path(&memo->paths, node, pcs);
-    return entry ? &entry->leaf : NULL;
+    return &near_path(memo, node, pcs)->leaf;
 }
 
 static inline struct memo_leaf *memo_near(struct memo *memo, const struct unwind_start *start,
