@@ -110,10 +110,20 @@ HOOK void *calloc(size_t count, size_t each)
     return sample_skips(size) ? real.calloc(count, each) : calloc_recorded(count, each);
 }
 
+/* plain_free() may have held the guard: what a handler has asked for then does not wait for an event. */
+static void serve_wanted(void)
+{
+    struct guard_thread *own = guard_plain;
+    if (own && __builtin_expect(own->wanted != 0, false) && guard_state_of(own) == GUARD_OUTSIDE)
+        guard_serve(own);
+}
+
 HOOK_HALF void free_otherwise(void *address)
 {
-    if (!address || boot_owns(address))
+    if (!address || boot_owns(address)) {
+        serve_wanted();
         return;
+    }
     struct guard_thread *own = hook_enter();
     if (__builtin_expect(own != NULL, true)) {
         tracker_free(own, address);

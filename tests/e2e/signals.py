@@ -69,6 +69,17 @@ class Handlers(harness.Case):
         self.assertEqual(child.wait(), 0)
 
 
+class Idle(harness.Case):
+    def test_asked_for_in_a_free_of_nothing(self):
+        """Such a call is no event; what is asked for during it must not wait for one."""
+        rounds = 150
+        prefix = os.path.join(self.directory, "idle")
+        done = self.run_program([harness.helper("idle"), prefix, str(rounds)],
+                                "final=off,out=%s.%%c.prof" % prefix)
+        self.assertEqual(done[:2], (0, "0 late\n"))
+        self.assertEqual(len(os.listdir(self.directory)), rounds)
+
+
 class Storm(harness.Case):
     def test_storm(self):
         """1,000 signals a second: no deadlock, the program gets on, and nothing is miscounted."""
