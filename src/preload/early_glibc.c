@@ -10,7 +10,7 @@
 
 #include <fcntl.h>
 
-extern const char __asan_init __attribute__((weak));
+void __asan_init(void) __attribute__((weak));
 
 enum {
     EARLY_BYTES_MAX = 256 << 10, /* of command line or environment */
@@ -121,7 +121,7 @@ static void nothing(void)
 /* Called by the loader alone: it returns what `early` is to be. */
 __attribute__((used)) static void (*early_begin(void))(void)
 {
-    const char *volatile sanitizer = &__asan_init;
+    void (*volatile sanitizer)(void) = __asan_init;
     if (sanitizer)
         restart_alone();
     return nothing;

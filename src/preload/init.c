@@ -151,14 +151,14 @@ static void start(void)
 }
 
 /* Programs built with one of these have a malloc of their own, and check each access to what it gave. */
-extern const char __asan_init __attribute__((weak));
-extern const char __hwasan_init __attribute__((weak));
-extern const char __msan_init __attribute__((weak));
-extern const char __tsan_init __attribute__((weak));
+void __asan_init(void) __attribute__((weak));
+void __hwasan_init(void) __attribute__((weak));
+void __msan_init(void) __attribute__((weak));
+void __tsan_init(void) __attribute__((weak));
 
 static bool has_sanitizer(void)
 {
-    const char *volatile found[] = {&__asan_init, &__hwasan_init, &__msan_init, &__tsan_init};
+    void (*volatile found[])(void) = {__asan_init, __hwasan_init, __msan_init, __tsan_init};
     for (size_t i = 0; i < sizeof found / sizeof found[0]; i++)
         if (found[i])
             return true;
