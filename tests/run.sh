@@ -5,8 +5,8 @@
 #     tests/run.sh [SUITE...]       only these suites, and no sanitizers
 #     tests/run.sh ports            the preload for musl, for aarch64 (under qemu) and as before glibc 2.35
 #
-# Build directories are kept: build-test, build-asan, build-tsan, build-listed, build-musl, build-aarch64. Single
-# suites by hand:
+# Build directories are kept: build-test, build-check, build-asan, build-tsan, build-listed, build-musl,
+# build-aarch64. Single suites by hand:
 #     meson test -C build-test --suite unit|fuzz|data|check|e2e
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -92,31 +92,43 @@ configure() {
     rm -f "$directory.log"
 }
 
-# run_tests DIRECTORY SUITE...: builds what the suites need and runs them; none means all.
+# run_tests DIRECTORY CHOICE...: builds everything and runs what `meson test CHOICE...` runs; none means all.
 run_tests() {
-    local directory=$1 log=$1/run.log chosen=() suite
+    local directory=$1 log=$1/run.log
     shift
-    for suite in "$@"; do chosen+=(--suite "$suite"); done
     # All of it first: what a test runs is not always what it is told to depend on.
     if ! ninja --quiet -C "$directory"; then
         failed=$((failed + 1))
         return
     fi
-    meson test -C "$directory" --no-rebuild --print-errorlogs "${chosen[@]}" 2>&1 | tee "$log" |
+    meson test -C "$directory" --no-rebuild --print-errorlogs "$@" 2>&1 | tee "$log" |
         grep -vE '^\[[0-9]+/[0-9]+\] |^ninja: |^Full log|^$'
     count_results "$log"
 }
 
 # build_and_test DIRECTORY "SUITES" OPTION...
 build_and_test() {
-    local directory=$1 suites=$2
+    local directory=$1 suites=$2 chosen=() suite
     shift 2
+    for suite in $suites; do chosen+=(--suite "$suite"); done
     say "$directory: ${suites:-all suites}"
     if configure "$directory" "$@"; then
-        # shellcheck disable=SC2086 # a list of suites
-        run_tests "$directory" $suites
+        run_tests "$directory" "${chosen[@]}"
     else
         echo "$directory: cannot be configured"
+        failed=$((failed + 1))
+    fi
+}
+
+# Each stack of each event of these programs is compared with libunwind's: none may differ. The slow ones take
+# twice as long as without.
+self_checked() {
+    local programs="truth family adversary signals python gcc sqlite perl java"
+    say "build-check: $programs"
+    # shellcheck disable=SC2086 # a list of names
+    if configure build-check -Dself_check=true; then
+        run_tests build-check --timeout-multiplier 3 $programs
+    else
         failed=$((failed + 1))
     fi
 }
@@ -160,6 +172,7 @@ install_missing $build_packages $check_packages $program_packages
 case "$*" in
 "")
     build_and_test build-test ""
+    self_checked
     sanitized
     # shellcheck disable=SC2086
     install_missing $port_packages
