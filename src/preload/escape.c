@@ -8,6 +8,7 @@
 #include "range.h"
 #include "site.h"
 #include "sys.h"
+#include "thread.h"
 #include "tracker.h"
 #include "unwind.h"
 
@@ -64,6 +65,7 @@ bool escape_happened(void)
     if (is_inside(&capture))
         return false;
     site_escape();
+    thread_escape();
     collection_escape();
     if (!range_escape())
         __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);

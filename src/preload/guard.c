@@ -81,10 +81,16 @@ void guard_choose(void)
     guard_plain = guard_process.plain && guard_own && !guard_own->paused ? guard_own : NULL;
 }
 
+/* Outside, if only because what the thread was inside has been left by a jump. */
+static bool guard_is_free(void)
+{
+    return guard_state() == GUARD_OUTSIDE || (guard_process.escaped && guard_process.escaped());
+}
+
 /* The thread's first event. */
 static struct guard_thread *guard_begin(void)
 {
-    if ((guard_spare.word & GUARD_STATE_MASK) != GUARD_OUTSIDE)
+    if (!guard_is_free())
         return NULL;
     guard_take();
     if (guard_own)
@@ -99,7 +105,7 @@ struct guard_thread *guard_enter_slowly(void)
     if (!guard_own)
         return guard_begin();
     /* Outside: its first event was a handler's, just now. */
-    if (guard_state() != GUARD_OUTSIDE && (!guard_process.escaped || !guard_process.escaped()))
+    if (!guard_is_free())
         return NULL;
     guard_set(GUARD_CALLING);
     return guard_own;

@@ -138,6 +138,11 @@ void thread_fork(void)
     }
 }
 
+void thread_escape(void)
+{
+    spin_escape(&pool.lock);
+}
+
 uint64_t thread_own_bytes(void)
 {
     return __atomic_load_n(&pool.own_bytes, __ATOMIC_RELAXED);

@@ -57,6 +57,9 @@ bool thread_lives(int32_t tid);
 /* In a forked child: every struct but this thread's is free. (Counters: delta_reset().) */
 void thread_fork(void);
 
+/* This thread left its first event, or its end, by a jump: the pool is free again. */
+void thread_escape(void);
+
 uint64_t thread_own_bytes(void);
 
 #endif

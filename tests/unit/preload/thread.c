@@ -13,6 +13,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <cmocka.h>
 
 #include "emulator.h"
@@ -62,6 +65,68 @@ static void test_one_after_another_share_one(void **state)
     assert_int_equal(recorder_threads(), threads);
     assert_int_equal(thread_own_bytes(), bytes);
     assert_int_equal(counted(), before + SEQUENCE);
+}
+
+static sigjmp_buf out_of_the_pool;
+static volatile bool jumped;
+
+static void jump_out(int number)
+{
+    (void)number;
+    if (jumped) /* the number is then said to be somebody's */
+        return;
+    jumped = true;
+    siglongjmp(out_of_the_pool, 1);
+}
+
+static bool escaped(void)
+{
+    thread_escape();
+    guard_set(GUARD_OUTSIDE);
+    return true;
+}
+
+static void *jump_and_record(void *recorded)
+{
+    if (sigsetjmp(out_of_the_pool, 1) == 0)
+        recorder_alloc(lot);
+    else
+        *(bool *)recorded = recorder_alloc(lot);
+    return NULL;
+}
+
+/* The system call that is made with the pool's lock held sends a signal in its place. */
+static bool jump_with_the_lock(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+    struct sigaction action = {.sa_handler = jump_out};
+    pthread_t thread;
+    bool recorded = false;
+    if (SANITIZER_THREAD) /* which has no threads in a child */
+        return true;
+    recorder_alloc(lot);
+    guard_process.escaped = escaped;
+    sigaction(SIGSYS, &action, NULL);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        return true;
+    if (pthread_create(&thread, NULL, jump_and_record, &recorded) != 0)
+        return child_expect(false);
+    pthread_join(thread, NULL);
+    return child_expect(recorded) && child_expect(recorder_threads() == 2);
+}
+
+static void test_a_jump_out_of_the_first_event(void **state)
+{
+    (void)state;
+    record(NULL);
+    assert_true(child_run(jump_with_the_lock));
 }
 
 static void *record_late(void *unused)
@@ -286,6 +351,7 @@ static void test_forks_before_the_first_event(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_jump_out_of_the_first_event), /* first: no struct is free */
         cmocka_unit_test(test_one_after_another_share_one),
         cmocka_unit_test(test_events_of_destructors_count),
         cmocka_unit_test(test_destructors_are_paused_as_their_thread_was),
