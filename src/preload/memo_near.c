@@ -20,20 +20,31 @@ struct near {
     uint32_t count; /* of frames left; their pcs are in an array beside this, leaf first; then 0 */
 };
 
-/* A step as unwind_capture() takes it; false when that would not be plain. */
+/* Where the frame's caller begins by a rule that uses fp; 0 when the step is not a plain one. */
+static inline uintptr_t near_cfa_by_fp(const struct near *near, uint64_t word)
+{
+    uintptr_t cfa = near->fp + (word & ROW_CFA_BYTES);
+    return word & ROW_WIDE || cfa - near->sp - 8 >= WALK_JUMP_MAX || cfa % 8 != 0 ? 0 : cfa;
+}
+
+/*
+ * A step as unwind_capture() takes it; false when that would not be plain. All that lies between sp and
+ * the stack's top is there, so that a rule by sp need not be asked how far it goes.
+ */
 static inline bool near_step(struct near *near, uint64_t pcs[PATH_LONG],
-                             const struct row_table *table, uintptr_t limit)
+                             const struct row_table *table, uintptr_t stack_top)
 {
     uint64_t word = row_lookup(table, near->pc);
-    uintptr_t cfa = (word & ROW_BASE_FP ? near->fp : near->sp) + (word & ROW_CFA_BYTES);
-    if (__builtin_expect(word & ROW_WIDE || cfa - near->sp - 8 >= WALK_JUMP_MAX || cfa > limit ||
-                             cfa % 8 != 0,
-                         0))
+    uintptr_t cfa = near->sp + (word & ROW_CFA_BYTES);
+    if (__builtin_expect(word & (ROW_WIDE | ROW_BASE_FP), 0))
+        cfa = near_cfa_by_fp(near, word);
+    if (__builtin_expect(
+            cfa - near->sp - 8 > stack_top - near->sp - 8 || near->count == NEAR_FRAMES, 0))
         return false;
     const uintptr_t *cells = (const uintptr_t *)cfa;
     unsigned fp_slot = word >> ROW_FP_SHIFT & ROW_FP_SLOT_MAX;
     uintptr_t back = arch_strip(cells[-(long)arch_return_slot(fp_slot)]);
-    if (__builtin_expect(back == 0 || near->count == NEAR_FRAMES, 0))
+    if (__builtin_expect(back == 0, 0))
         return false;
     if (fp_slot != 0)
         near->fp = cells[-(long)fp_slot];
