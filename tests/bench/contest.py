@@ -14,6 +14,7 @@ import tempfile
 BUILD = os.path.abspath(os.environ.get("HEAPDIFF_BUILD", "build"))
 BENCH = os.path.join(BUILD, "tests/bench")
 PRELOAD = os.path.join(BUILD, "src/preload/libheapdiff.so")
+PASS = os.path.join(BENCH, "libpass.so")
 LAP = os.path.join(BENCH, "lap")
 RECORDERS = ("LD_PRELOAD", "HEAPDIFF", "MALLOC_CONF", "HEAPPROFILE", "DUMP_HEAPTRACK_OUTPUT",
              "TCMALLOC_SAMPLE_PARAMETER")
@@ -21,6 +22,8 @@ SAMPLING = "sample=512k"
 SLOW_ROUNDS = 1  # of recorders that take ten to a hundred times as long as the program
 
 Contestant = collections.namedtuple("Contestant", "name base variables slow", defaults=(False,))
+# What a hook costs that does nothing: the floor of everybody who is preloaded on the program's own allocator.
+FLOOR = Contestant("interposition alone", "plain", {"LD_PRELOAD": PASS})
 Run = collections.namedtuple("Run", "output cpu_ns peak_bytes wall_ns profile_bytes")
 
 

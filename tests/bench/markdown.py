@@ -6,7 +6,7 @@ import os
 
 import outcome
 
-CONTESTANTS = ("heapdiff", "heapdiff 512k", "heaptrack", "gperftools all", "gperftools 512k",
+CONTESTANTS = ("heapdiff", "heapdiff 512k", "interposition alone", "heaptrack", "gperftools all", "gperftools 512k",
                "jeprof all", "jeprof 512k")
 BEGIN, END = "<!-- tests/bench/recorded.py writes this -->", "<!-- up to here -->"
 EVENTS = ("same 10", "same 40", "leaves 10", "leaves 40")
@@ -39,7 +39,7 @@ def targets(out, result):
         if figure:
             numbers = [outcome.number(target.measure, value) for value in figure[4:7]]
             median, spread = numbers[0], "%s - %s" % tuple(numbers[1:])
-        row(out, (target.name, "%g" % target.most, median, spread, verdict))
+        row(out, (target.name, outcome.bar(target), median, spread, verdict))
 
 
 def matrix(out, result, cases, measure):

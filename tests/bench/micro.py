@@ -54,7 +54,7 @@ class Micro:
             for depth in (10, 40):
                 with_peers = kind in ("same", "leaves") and not self.quick
                 self.measure("events", ("events", kind, depth), self.rounds,
-                             self.own + (self.peers if with_peers else []))
+                             self.own + [contest.FLOOR] + (self.peers if with_peers else []))
 
     def depth(self):
         for depth in DEPTHS[::6] if self.quick else DEPTHS:
@@ -144,8 +144,9 @@ class Micro:
             return
         for kind in KINDS[:2]:
             for depth in (10, 40):
-                counts = {who.name: self.count_pair(who, kind, depth) for who in self.own}
-                for who in self.own[1:]:
+                everybody = self.own + [contest.FLOOR]
+                counts = {who.name: self.count_pair(who, kind, depth) for who in everybody}
+                for who in everybody[1:]:
                     self.outcome.add(("instructions", "%s %d" % (kind, depth)), who.name,
                                      "instructions a pair", [counts[who.name] - counts["plain"]])
 

@@ -25,7 +25,8 @@ SECTIONS = ("machine", "events", "depth", "threads", "calls", "live", "start", "
 
 def arguments():
     parser = argparse.ArgumentParser(description="What recording costs.")
-    parser.add_argument("--quick", action="store_true", help="a minute, without peers")
+    parser.add_argument("--quick", action="store_true", default=bool(os.environ.get("HEAPDIFF_BENCH_QUICK")),
+                        help="a few minutes, without peers; so does HEAPDIFF_BENCH_QUICK=1")
     parser.add_argument("--only", default=",".join(SECTIONS), help="of " + ", ".join(SECTIONS))
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--no-slow-peers", action="store_true", help="not those that record it all")

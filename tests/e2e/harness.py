@@ -25,7 +25,8 @@ SKIP = 77
 LIMIT_SECONDS = 120
 
 # A build with -Dself_check=true has libunwind in every process: its descriptors, its system calls.
-without_oracle = unittest.skipIf(os.environ.get("HEAPDIFF_SELF_CHECK"), "libunwind is in this build's way")
+SELF_CHECK = bool(os.environ.get("HEAPDIFF_SELF_CHECK"))
+without_oracle = unittest.skipIf(SELF_CHECK, "libunwind is in this build's way")
 
 
 def helper(name):
