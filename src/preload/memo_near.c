@@ -38,8 +38,8 @@ static inline bool near_step(struct near *near, uint64_t pcs[PATH_LONG],
     uintptr_t cfa = near->sp + (word & ROW_CFA_BYTES);
     if (__builtin_expect(word & (ROW_WIDE | ROW_BASE_FP), 0))
         cfa = near_cfa_by_fp(near, word);
-    if (__builtin_expect(
-            cfa - near->sp - 8 > stack_top - near->sp - 8 || near->count == NEAR_FRAMES, 0))
+    if (__builtin_expect(cfa - near->sp - 8 >= stack_top - near->sp || near->count == NEAR_FRAMES,
+                         0))
         return false;
     const uintptr_t *cells = (const uintptr_t *)cfa;
     unsigned fp_slot = word >> ROW_FP_SHIFT & ROW_FP_SLOT_MAX;
