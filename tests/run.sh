@@ -101,7 +101,7 @@ run_tests() {
         failed=$((failed + 1))
         return
     fi
-    meson test -C "$directory" --no-rebuild --print-errorlogs "$@" 2>&1 | tee "$log" |
+    meson test -C "$directory" --no-rebuild --print-errorlogs --timeout-multiplier 3 "$@" 2>&1 | tee "$log" |
         grep -vE '^\[[0-9]+/[0-9]+\] |^ninja: |^Full log|^$'
     count_results "$log"
 }
@@ -127,7 +127,7 @@ self_checked() {
     say "build-check: $programs"
     # shellcheck disable=SC2086 # a list of names
     if configure build-check -Dself_check=true; then
-        run_tests build-check --timeout-multiplier 3 $programs
+        run_tests build-check $programs
     else
         failed=$((failed + 1))
     fi
