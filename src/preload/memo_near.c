@@ -56,10 +56,30 @@ static inline bool near_step(struct near *near, uint64_t pcs[PATH_LONG],
 }
 
 /*
- * Whether the walk has met the memo: it is at a frame in the state it was in, and nothing farther out
- * has changed. Where something has, it is beyond that that the two may meet again.
+ * The walk is at frame `from` of the memo, and up to frame `to` all is as it was: nothing need be looked
+ * up on the way there but fp, where nobody has looked as it was not live.
  */
-static inline bool near_met(struct near *near, const struct memo_stack *stack)
+static inline void near_skip(struct near *near, uint64_t pcs[PATH_LONG],
+                             const struct memo_frame *from, const struct memo_frame *to)
+{
+    for (; from > to && near->count < NEAR_FRAMES && !(from->rule & MEMO_CAREFUL); from--) {
+        uint32_t fp_slot = from->rule >> ROW_FP_SHIFT & ROW_FP_SLOT_MAX;
+        if (fp_slot != 0)
+            near->fp = ((const uintptr_t *)from[-1].sp)[-(long)fp_slot];
+        pcs[near->count++] = near->pc;
+        near->inner_sp = near->sp;
+        near->sp = from[-1].sp;
+        near->pc = from[-1].pc;
+    }
+}
+
+/*
+ * Whether the walk has met the memo: it is at a frame in the state it was in, and nothing farther out
+ * has changed. Where something has, the walk goes to the frame whose step reads that, and it is beyond
+ * that that the two may meet again.
+ */
+static inline bool near_met(struct near *near, uint64_t pcs[PATH_LONG],
+                            const struct memo_stack *stack)
 {
     const struct memo_frame *frame = near->frame;
     while (frame->sp < near->sp)
@@ -74,7 +94,9 @@ static inline bool near_met(struct near *near, const struct memo_stack *stack)
         return true;
     while (cell < &stack->cells[end[-1]])
         end--;
-    near->frame = &stack->frames[end - stack->ends] - 1;
+    const struct memo_frame *changed = &stack->frames[end - stack->ends];
+    near_skip(near, pcs, frame, changed);
+    near->frame = changed - 1;
     return false;
 }
 
@@ -141,7 +163,7 @@ static inline struct memo_leaf *memo_near(struct memo *memo, const struct unwind
                              start->sp >= stack_top || !memo->paths.entries,
                          0))
         return NULL;
-    while (!near_met(&near, stack))
+    while (!near_met(&near, pcs, stack))
         if (!near_step(&near, pcs, table, stack_top))
             return NULL;
     if (near.count != 0 && near_stays(memo, &near, pcs[near.count - 1]))
