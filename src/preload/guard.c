@@ -50,6 +50,7 @@ void guard_forget(void)
 
 void guard_fork_done(void)
 {
+    guard_process.inherited++;
     uint64_t fresh = __atomic_add_fetch(&last_generation, GUARD_GENERATION_STEP, __ATOMIC_RELAXED);
     __atomic_store_n(guard_process.generation, fresh, __ATOMIC_SEQ_CST);
 }

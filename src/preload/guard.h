@@ -44,6 +44,7 @@ struct guard_process {
     bool checking;  /* events ask for growth checks (every=, interval=) */
     uint64_t *generation; /* never 0, but in a forked child, where the kernel wipes it; atomic */
     uint64_t forgets;     /* libraries were unloaded so often; atomic */
+    uint32_t inherited;   /* tables taken over from parents, from the first process to this one */
     struct guard_thread *(*acquire)(void); /* this thread's, at its first event; NULL: no memory */
     void (*changed)(struct guard_thread *own); /* the thread sees a new generation */
     void (*wait)(void);                        /* returns when the gate is open */

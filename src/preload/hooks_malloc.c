@@ -208,7 +208,10 @@ static void *realloc_from(void *address, size_t size, const struct unwind_start 
         return boot_alloc(size);
     bool recorded = own && !sample_passes_over(size);
     bool known = guard_process.recording && address && tracker_take(own, address, &old);
+    uint32_t inherited = guard_process.inherited; /* tracker_take() may have been the first event */
     void *fresh = real.realloc(address, realloc_bytes(address, size));
+    if (known)
+        tracker_adopt(own, inherited, &old);
     if (known && !fresh && size > 0)
         tracker_restore(address, &old);
     else if (known)
@@ -229,7 +232,10 @@ static inline void *realloc_plain(struct guard_thread *own, void *address, size_
     uint32_t entry = plain_take(own, address);
     if (!entry)
         return realloc_from(address, size, start);
+    uint32_t inherited = guard_process.inherited;
     void *fresh = real.realloc(address, size);
+    if (__builtin_expect(guard_process.inherited != inherited, 0))
+        plain_adopt(inherited, entry);
     if (!fresh) {
         plain_restore(address, entry);
         return NULL;

@@ -132,6 +132,14 @@ static inline void plain_restore(void *address, uint32_t entry)
     __atomic_store_n(block_cell_plain((uintptr_t)address), entry, __ATOMIC_RELEASE);
 }
 
+/* tracker_adopt(). */
+static __attribute__((noinline, unused)) void plain_adopt(uint32_t inherited, uint32_t entry)
+{
+    const struct box_lot *lot = lot_at(entry >> BLOCK_LOT_AT);
+    struct block block = {.site = lot->site, .size_bytes = lot->size_bytes};
+    tracker_adopt(NULL, inherited, &block);
+}
+
 /* tracker_freed(). */
 static inline void plain_freed(struct guard_thread *own, uint32_t entry)
 {

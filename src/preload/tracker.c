@@ -360,6 +360,16 @@ static void inherit_block(uintptr_t address, const struct block *block, void *co
     site_count_alloc(block->site, objects, bytes);
 }
 
+void tracker_adopt(struct guard_thread *own, uint32_t inherited, const struct block *block)
+{
+    if (own) {
+        guard_record(own); /* a child's first event takes its tables over */
+        guard_set(GUARD_CALLING);
+    }
+    if (__builtin_expect(guard_process.inherited != inherited, 0) && guard_counts())
+        inherit_block(0, block, NULL);
+}
+
 static void inherit_range(const struct range_piece *piece, void *context)
 {
     (void)context;

@@ -59,6 +59,13 @@ bool tracker_take(struct guard_thread *own, void *address, struct block *block);
 void tracker_freed(struct guard_thread *own, const struct block *block);
 void tracker_restore(void *address, const struct block *block);
 
+/*
+ * After the call, before one of these two: a handler in between may have forked, and this may be the
+ * child, whose counters began without the record. `inherited` is guard_process's from before
+ * tracker_take(). `own` as above; or NULL: outside.
+ */
+void tracker_adopt(struct guard_thread *own, uint32_t inherited, const struct block *block);
+
 /* An allocation or a mapping, for `caller`, that could not be recorded as the thread was inside heapdiff
    or inside a call that is being recorded. */
 void tracker_missed(const void *caller);

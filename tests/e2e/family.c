@@ -1,7 +1,7 @@
 /*
  * family.c - parents and children, each with a known amount.
  *
- *     family fork|vfork|clone|spawn|daemon|threads|exec
+ *     family fork|vfork|clone|spawn|daemon|threads|exec|resize
  *
  * The parent's live state when its child begins: parent_before 10 x 100 bytes. Where the child is a
  * forked copy it frees two of those and adds child_only, 5 x 70.
@@ -10,8 +10,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +23,7 @@ enum { BLOCKS = 10, THREADS = 4, FORKS = 30 };
 static void *blocks[BLOCKS];
 static void *volatile sink;
 static volatile int stop;
+static volatile pid_t forked = -1;
 
 __attribute__((noinline)) static void parent_before(void)
 {
@@ -134,14 +137,56 @@ static int run_threads(void)
     return status;
 }
 
+/* A page of a block that is being resized: the allocator's copy is interrupted, by a fork. */
+static char *trap;
+
+static void on_trap(int number)
+{
+    (void)number;
+    mprotect(trap, 4096, PROT_READ | PROT_WRITE);
+    forked = fork();
+    if (forked == 0)
+        munmap(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096);
+}
+
+/* A block of one site, whose resizing a fork interrupts: it is there once, in both processes. */
+__attribute__((noinline)) static void resized(size_t from_bytes, size_t to_bytes)
+{
+    const size_t sizes[] = {from_bytes, to_bytes};
+    char *block = NULL;
+
+    for (volatile int i = 0; i < 2; i++) { /* not unrolled: one call */
+        if (i == 1) {
+            sink = malloc(10); /* it cannot grow where it is */
+            trap = (char *)(((uintptr_t)block + from_bytes / 2) & ~(uintptr_t)4095);
+            mprotect(trap, 4096, PROT_NONE);
+        }
+        block = realloc(block, sizes[i]);
+    }
+    sink = block;
+    if (forked > 0)
+        wait_for(forked);
+}
+
+static int run_resize(void)
+{
+    struct sigaction action = {.sa_handler = on_trap, .sa_flags = SA_NODEFER};
+
+    sigaction(SIGSEGV, &action, NULL);
+    resized(20000, 30000);
+    if (forked > 0)
+        resized(500, 800);
+    return 0;
+}
+
 static int run(const char *how)
 {
     static const struct {
         const char *name;
         int (*run)(void);
-    } ways[] = {{"fork", run_fork},      {"vfork", run_vfork}, {"exec", run_vfork_exec},
-                {"clone", run_clone},    {"spawn", run_spawn}, {"daemon", run_daemon},
-                {"threads", run_threads}};
+    } ways[] = {{"fork", run_fork},       {"vfork", run_vfork},  {"exec", run_vfork_exec},
+                {"clone", run_clone},     {"spawn", run_spawn},  {"daemon", run_daemon},
+                {"threads", run_threads}, {"resize", run_resize}};
 
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
         if (strcmp(how, ways[i].name) == 0)

@@ -16,7 +16,8 @@ class Family(harness.Case):
         self.assertEqual(profile.lost(), {})
         for sample in profile.samples:
             names = {name for _, name in profile.frames(sample)}
-            for name in names & {"parent_before", "parent_after", "child_only", "thread_main"}:
+            for name in names & {"parent_before", "parent_after", "child_only", "thread_main",
+                                  "resized"}:
                 values = [sample.values[key] for key in
                           ("alloc_objects", "alloc_space", "inuse_objects", "inuse_space")]
                 sums[name] = [a + b for a, b in zip(sums.get(name, [0] * 4), values)]
@@ -55,6 +56,13 @@ class Family(harness.Case):
         self.check_parent(parent)
         self.assertEqual(len(children), 1)
         self.check_child(children[0], pid)
+
+    def test_resize(self):
+        """A handler forks while its thread is in realloc(): the child has the block once."""
+        parent, children = self.split(self.run_family("resize"))
+        self.assertEqual(self.sites(parent)["resized"], [6, 51320, 4, 30820])
+        live = sorted(self.sites(path)["resized"][2:] for path in children)
+        self.assertEqual(live, [[2, 30010], [4, 30820]])
 
     def test_children_off(self):
         """A child that is not recorded leaves no trace in its parent's tables."""
