@@ -69,7 +69,8 @@ void sample_init(void)
 
 void sample_start(uint64_t period_bytes, uint64_t seed)
 {
-    seeds = seed ? seed : sys_time_ns();
+    /* Neighbouring seeds are far apart: the threads of one run take one number after another. */
+    seeds = (seed ? seed : sys_time_ns()) * 0x9e3779b97f4a7c15ull;
     sample_filter[0] = 0;
     sample.period_bytes = period_bytes;
     sample.filter_mask = SAMPLE_FILTER_BYTES - 1;
