@@ -55,6 +55,24 @@ static bool is_inside(const struct capture *capture)
     return at < capture->depth;
 }
 
+void escape_leave(void)
+{
+    site_escape();
+    thread_escape();
+    collection_escape();
+    if (!range_escape())
+        __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED); /* the one left */
+    guard_set(GUARD_OUTSIDE);
+}
+
+void escape_inherit(uint32_t holder)
+{
+    site_inherit(holder);
+    if (!range_inherit(holder))
+        __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
+}
+
 bool escape_happened(void)
 {
     struct capture capture;
@@ -64,12 +82,6 @@ bool escape_happened(void)
     unwind_capture(&capture, &start, tracker_stack_top(start.sp));
     if (is_inside(&capture))
         return false;
-    site_escape();
-    thread_escape();
-    collection_escape();
-    if (!range_escape())
-        __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED); /* the one left */
-    guard_set(GUARD_OUTSIDE);
+    escape_leave();
     return true;
 }

@@ -128,12 +128,27 @@ static void rest(uint32_t turn)
         nap(GATE_NAP_NS);
 }
 
+/*
+ * Whether the thread has ended while it was recording; nobody waits for it again. The word is read
+ * first: with its struct's next owner it is another one, and stays.
+ */
+static bool is_gone(struct thread *thread)
+{
+    uint64_t word = __atomic_load_n(&thread->guard.word, __ATOMIC_ACQUIRE);
+    if (thread_lives(__atomic_load_n(&thread->tid, __ATOMIC_ACQUIRE)))
+        return false;
+    if (__atomic_compare_exchange_n(&thread->guard.word, &word, word & ~(uint64_t)GUARD_STATE_MASK,
+                                    false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
 /* False when the thread is still recording at `end_ns`. */
 static bool wait_until_out(struct thread *thread, uint64_t end_ns)
 {
     for (uint32_t turn = 0; is_recording(thread); turn++) {
         if (turn >= GATE_ROUNDS && sys_uptime_ns() >= end_ns)
-            return !thread_lives(__atomic_load_n(&thread->tid, __ATOMIC_RELAXED));
+            return is_gone(thread);
         rest(turn);
     }
     return true;

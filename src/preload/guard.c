@@ -69,6 +69,8 @@ static void guard_take(void)
     if (!own && (own = guard_process.acquire ? guard_process.acquire() : &guard_spare)) {
         own->paused = guard_spare.paused;
         own->wanted = __atomic_exchange_n(&guard_spare.wanted, 0, __ATOMIC_RELAXED);
+        if (guard_spare.ending)
+            own->wanted |= GUARD_WANT_RELEASE;
         guard_set_of(own, GUARD_NEVER); /* its first recording looks around */
         guard_own = own;
         guard_choose();
@@ -153,6 +155,8 @@ void guard_notice(void)
 void guard_serve(struct guard_thread *own)
 {
     uint32_t wanted = __atomic_exchange_n(&own->wanted, 0, __ATOMIC_RELAXED);
-    if (wanted)
+    if (wanted & ~(uint32_t)GUARD_WANT_RELEASE)
         guard_process.serve(wanted);
+    if (wanted & GUARD_WANT_RELEASE && own == guard_own)
+        guard_process.release(own);
 }

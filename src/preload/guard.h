@@ -34,9 +34,15 @@ struct guard_thread {
     uint32_t wanted; /* GUARD_WANT_* bits asked for while inside: served by guard_leave() */
     uint32_t events; /* wraps; paces the growth checks */
     bool forking; /* between the handlers of pthread_atfork: inside without a hook on the stack */
+    bool ending;  /* of guard_spare: what the thread had has been given back */
 };
 
-enum { GUARD_WANT_SNAPSHOT = 1, GUARD_WANT_CHECK = 2 };
+enum {
+    GUARD_WANT_SNAPSHOT = 1,
+    GUARD_WANT_CHECK = 2,
+    GUARD_WANT_RELEASE =
+        4 /* acquired for this one event: the thread ends, nobody else gives it back */
+};
 
 struct guard_process {
     bool recording; /* the tables are up and the process is to be recorded */
@@ -46,11 +52,14 @@ struct guard_process {
     uint64_t forgets;     /* libraries were unloaded so often; atomic */
     uint32_t inherited;   /* tables taken over from parents, from the first process to this one */
     struct guard_thread *(*acquire)(void); /* this thread's, at its first event; NULL: no memory */
+    void (*release)(struct guard_thread *own); /* gives it back; guard_own is NULL then */
     void (*changed)(struct guard_thread *own); /* the thread sees a new generation */
     void (*wait)(void);                        /* returns when the gate is open */
     void (*forked)(void); /* first event of a forked child; guard_fork_done() follows */
     void (*serve)(uint32_t wanted);
-    bool (*escaped)(void); /* escape_happened(), once it can tell */
+    bool (*escaped)(void);            /* escape_happened(), once it can tell */
+    void (*inherit)(uint32_t holder); /* a thread has ended, unseen, and held this or that */
+    void (*left)(void); /* the thread ends, inside a hook that a handler of it has interrupted */
 };
 
 /* NULL before the thread's first event. */

@@ -160,6 +160,7 @@ HOOK int shmdt(const void *at)
     struct guard_thread *own = real_resolve() ? hook_enter() : NULL;
     bool held = own && guard_record(own), known = false;
     if (held) {
+        guard_set(GUARD_CALLING); /* the lock may be held for a system call */
         known = range_find((uintptr_t)at, &start, &end) != 0 && start == (uintptr_t)at;
         held = tracker_hold(own);
     }

@@ -41,22 +41,23 @@ bool process_is_ours(void)
 void process_before_fork(void)
 {
     /* A fork from a handler that interrupted our own tables cannot wait for them. */
-    if (!guard_process.recording || guard_state() == GUARD_RECORDING)
+    if (!guard_process.recording || guard_state() == GUARD_RECORDING || range_is_locked_here())
         return;
     state_before_fork = guard_state();
     /* Handlers, and what other libraries do around a fork, must not wait for what this thread holds. */
     guard_self()->forking = true;
     guard_set(GUARD_RECORDING);
+    if (!range_lock()) /* first: who has it may wait for the gate, and so for all who want the other */
+        __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
     site_lock();
-    range_lock();
 }
 
 void process_after_fork(void)
 {
     if (!guard_self()->forking)
         return;
-    range_unlock();
     site_unlock();
+    range_unlock();
     guard_set(state_before_fork);
     guard_self()->forking = false;
     if (state_before_fork == GUARD_OUTSIDE)

@@ -261,16 +261,6 @@ void range_each(void (*visit)(const struct range_piece *piece, void *context), v
     spin_unlock(&map.lock);
 }
 
-void range_lock(void)
-{
-    spin_lock(&map.lock);
-}
-
-void range_unlock(void)
-{
-    spin_unlock(&map.lock);
-}
-
 static void drop_all(void)
 {
     map.root = 0;
@@ -278,9 +268,28 @@ static void drop_all(void)
     changing(false);
 }
 
+bool range_lock(void)
+{
+    if (spin_lock(&map.lock) || !map.changing)
+        return true;
+    drop_all();
+    return false;
+}
+
+bool range_is_locked_here(void)
+{
+    return spin_is_mine(&map.lock);
+}
+
+void range_unlock(void)
+{
+    spin_unlock(&map.lock);
+}
+
 bool range_recover(void)
 {
-    if (!spin_reset(&map.lock))
+    bool whole = spin_is_mine(&map.lock) && !map.changing; /* forked by a handler */
+    if (!spin_reset(&map.lock) || whole)
         return true;
     drop_all();
     return false;
@@ -294,6 +303,11 @@ bool range_escape(void)
         drop_all();
     spin_escape(&map.lock);
     return false;
+}
+
+bool range_inherit(uint32_t holder)
+{
+    return !spin_inherit(&map.lock, holder) || range_escape();
 }
 
 uint64_t range_own_bytes(void)

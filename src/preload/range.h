@@ -62,9 +62,12 @@ void range_each(void (*visit)(const struct range_piece *piece, void *context), v
 /*
  * The lock. Held by the caller of range_put(), range_cut() and range_move(), and across the
  * system call they record: between a munmap and its record another thread could be given the
- * same addresses. Held across fork too, so that the child's map is whole.
+ * same addresses. Held across fork too, so that the child's map is whole. False when whoever held it
+ * has ended in the middle of a change: all records are forgotten.
  */
-void range_lock(void);
+bool range_lock(void);
+/* This thread, or a signal handler's interrupted one, has it. */
+bool range_is_locked_here(void);
 void range_unlock(void);
 
 /* Child after a raw clone: forgets a lock that somebody else held, and then all records, as they may
@@ -74,6 +77,8 @@ bool range_recover(void);
 /* This thread left something that it held the lock for by a jump: frees it. Records that may be half
    written are forgotten, all of them. Returns false when it did hold the lock. */
 bool range_escape(void);
+/* The same for one that has ended: what spin_self() was in it. */
+bool range_inherit(uint32_t holder);
 
 uint64_t range_own_bytes(void);
 

@@ -150,6 +150,12 @@ void site_escape(void)
     spin_escape(&state.intern);
 }
 
+void site_inherit(uint32_t holder)
+{
+    if (spin_inherit(&state.intern, holder))
+        spin_unlock(&state.intern);
+}
+
 uint64_t site_own_bytes(void)
 {
     return index_own_bytes(&state.sites) + stack_own_bytes();

@@ -60,6 +60,8 @@ void site_unlock_child(void);
 
 /* This thread left a change of the tables by a jump: what it had begun is in nobody's way. */
 void site_escape(void);
+/* The same for one that has ended: what spin_self() was in it. */
+void site_inherit(uint32_t holder);
 
 uint64_t site_own_bytes(void);
 

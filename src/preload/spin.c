@@ -8,8 +8,11 @@
 enum {
     SPIN_ROUNDS = 100, /* about 2 us: longer than any of our critical sections when not preempted */
     SPIN_YIELDS = 50,  /* the holder was preempted: let it run */
-    SPIN_SLEEP_NS = 50000 /* the holder has a lower priority than we: leave the processor to it */
+    SPIN_SLEEP_NS = 50000, /* the holder has a lower priority than we: leave the processor to it */
+    SPIN_DOUBT_TURNS = 256 /* about 20 ms: time to ask whether the holder is still there */
 };
+
+bool (*spin_holder_lives)(uint32_t holder);
 
 /* Waits until the lock looks free, or a share of the processor's time was given away. */
 static void spin_rest(const struct spin *spin, uint32_t turn)
@@ -29,10 +32,27 @@ static void spin_rest(const struct spin *spin, uint32_t turn)
     sys_call2(SYS_nanosleep, (long)&nap, 0);
 }
 
-void spin_wait(struct spin *spin)
+/*
+ * A number like our own is an earlier thread's, whose control block we have: nobody waits for itself.
+ * Nothing makes the holder's number somebody else's between question and answer: its successor would
+ * have to get the control block, come here, and wait in its turn.
+ */
+static bool take_over(struct spin *spin)
+{
+    uint32_t holder = __atomic_load_n(&spin->holder, __ATOMIC_ACQUIRE);
+    if (holder == 0 || !spin_holder_lives || spin_holder_lives(holder))
+        return false;
+    return __atomic_compare_exchange_n(&spin->holder, &holder, spin_self(), false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+bool spin_wait(struct spin *spin)
 {
     uint32_t turn = 0;
     do {
         spin_rest(spin, turn++);
+        if (turn % SPIN_DOUBT_TURNS == 0 && take_over(spin))
+            return false;
     } while (!spin_try(spin));
+    return true;
 }

@@ -2,8 +2,9 @@
  * spin.h - a lock of four bytes that waits without futexes.
  *
  * What it is: a compare and swap with acquire and release; a waiter spins, then yields, then sleeps, so
- *   that a real-time waiter cannot starve the holder. Valid when zeroed (free).
- * Owns: nothing.
+ *   that a real-time waiter cannot starve the holder. A waiter takes over from a thread that has ended
+ *   with the lock held. Valid when zeroed (free).
+ * Owns: who can tell whether a holder lives.
  * Context: hooks, with the guard held: a signal handler must not wait for what it interrupted.
  * Not here: which lock comes before which: no module calls another one while it holds a lock.
  */
@@ -23,8 +24,11 @@ static inline uint32_t spin_self(void)
     return (uint32_t)((uintptr_t)__builtin_thread_pointer() >> 6) | 1;
 }
 
+/* Set once, at start-up: false when the thread that spin_self() told `holder` has ended. */
+extern bool (*spin_holder_lives)(uint32_t holder) __attribute__((visibility("hidden")));
+
 /* The slow half of spin_lock(). */
-void spin_wait(struct spin *spin);
+bool spin_wait(struct spin *spin);
 
 static inline bool spin_try(struct spin *spin)
 {
@@ -34,10 +38,10 @@ static inline bool spin_try(struct spin *spin)
                                        __ATOMIC_RELAXED);
 }
 
-static inline void spin_lock(struct spin *spin)
+/* False: whoever held it has ended meanwhile, in the middle of what it was held for. */
+static inline bool spin_lock(struct spin *spin)
 {
-    if (!spin_try(spin))
-        spin_wait(spin);
+    return spin_try(spin) || spin_wait(spin);
 }
 
 static inline void spin_unlock(struct spin *spin)
@@ -64,6 +68,13 @@ static inline bool spin_escape(struct spin *spin)
         return false;
     spin_unlock(spin);
     return true;
+}
+
+/* A thread has ended: if it was `holder`, this one has the lock now, and frees it. */
+static inline bool spin_inherit(struct spin *spin, uint32_t holder)
+{
+    return __atomic_compare_exchange_n(&spin->holder, &holder, spin_self(), false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
 }
 
 #endif

@@ -40,27 +40,68 @@ bool thread_lives(int32_t tid)
     return !permit_has(PERMIT_NUMBERS) || sys_call3(SYS_tgkill, sys_pid(), tid, 0) != -ESRCH;
 }
 
-/* The thread ends. Whatever its later destructors do has it take a struct again. */
-static void give_back(void *context)
+/* For spin.h. Only who is known to have had its own struct can be known to have ended. */
+static bool holder_lives(uint32_t holder)
 {
-    struct thread *thread = context;
-    if (guard_own != &thread->guard) /* a forked child has shared it out already */
-        return;
+    bool known = false;
+    for (struct thread *thread = thread_first(); thread; thread = thread->next) {
+        if (__atomic_load_n(&thread->spinner, __ATOMIC_RELAXED) != holder)
+            continue;
+        known = true;
+        if (holder != spin_self() && thread_lives(__atomic_load_n(&thread->tid, __ATOMIC_RELAXED)))
+            return true;
+    }
+    return !known;
+}
+
+static void release(struct guard_thread *own)
+{
+    struct thread *thread = thread_of(own);
     guard_set_of(&guard_spare, GUARD_RECORDING); /* what handlers do meanwhile is nested */
-    guard_spare.paused = thread->guard.paused;
+    guard_spare.paused = own->paused;
     guard_own = NULL;
     guard_choose();
     spin_lock(&pool.lock);
     thread->free = pool.free;
     pool.free = thread;
     __atomic_store_n(&thread->tid, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&thread->spinner, 0, __ATOMIC_RELAXED);
     spin_unlock(&pool.lock);
     guard_set_of(&guard_spare, GUARD_OUTSIDE);
+}
+
+/*
+ * The thread ends. Later destructors, and libc after them (it frees what belongs to a detached thread),
+ * have it take a struct again for one event each: no destructor would give that one back.
+ */
+static void give_back(void *context)
+{
+    struct thread *thread = context;
+    if (guard_own != &thread->guard) /* a forked child has shared it out already */
+        return;
+    /* Cancelled in a handler, or the like, that had interrupted a hook. */
+    if (guard_state() != GUARD_OUTSIDE && guard_process.left)
+        guard_process.left();
+    guard_spare.ending = true;
+    release(&thread->guard);
 }
 
 void thread_init(void)
 {
     pool.has_key = pthread_key_create(&pool.key, give_back) == 0;
+    spin_holder_lives = holder_lives;
+    guard_process.release = release;
+}
+
+/* Held. The struct is the last that knows of a thread which ended unseen, and of what it may hold. */
+static void bury(const struct thread *dead)
+{
+    uint32_t holder = dead->spinner;
+    for (struct thread *thread = pool.first; thread; thread = thread->next)
+        if (thread != dead && thread->spinner == holder)
+            return; /* its control block has another owner now, who takes over when it waits */
+    if (guard_process.inherit)
+        guard_process.inherit(holder);
 }
 
 /* Held. One whose thread ended unseen, or whose number this thread has got: numbers are reused. */
@@ -70,8 +111,10 @@ static struct thread *take_dead(int32_t self)
         struct thread *thread = pool.probed ? pool.probed->next : NULL;
         pool.probed = thread = thread ? thread : pool.first;
         int32_t tid = __atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
-        if (tid == self || (tid != 0 && !thread_lives(tid)))
+        if (tid == self || (tid != 0 && !thread_lives(tid))) {
+            bury(thread);
             return thread;
+        }
     }
     return NULL;
 }
@@ -108,8 +151,10 @@ struct thread *thread_acquire(void)
         thread_fork(); /* the parent's threads have left their structs, and perhaps the lock */
     spin_lock(&pool.lock);
     struct thread *thread = take(self);
-    if (thread)
+    if (thread) {
         __atomic_store_n(&thread->tid, self, __ATOMIC_RELAXED);
+        __atomic_store_n(&thread->spinner, spin_self(), __ATOMIC_RELAXED);
+    }
     spin_unlock(&pool.lock);
     if (!thread)
         return NULL;
@@ -118,7 +163,7 @@ struct thread *thread_acquire(void)
     __atomic_store_n(&thread->guard.forking, false, __ATOMIC_RELAXED);
     thread->guard.paused = thread->guard.events = 0;
     thread->forgotten = UINT64_MAX;
-    if (pool.has_key && pool.key < THREAD_KEYS_MAX)
+    if (pool.has_key && pool.key < THREAD_KEYS_MAX && !guard_spare.ending)
         pthread_setspecific(pool.key, thread);
     return thread;
 }
@@ -132,6 +177,7 @@ void thread_fork(void)
         thread->tid = &thread->guard == own ? sys_tid() : 0;
         if (thread->tid != 0)
             continue;
+        thread->spinner = 0;
         thread->guard.word = 0;
         thread->free = pool.free;
         pool.free = thread;

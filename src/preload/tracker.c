@@ -303,6 +303,26 @@ static void range_grown(uint32_t site, uint64_t bytes, void *context)
     site_count_alloc(site, 0, bytes);
 }
 
+/*
+ * Takes the range lock as one who calls: who has it may be in a system call for long, or wait for the
+ * gate, which waits for all who are recording.
+ */
+static void lock_ranges(void)
+{
+    guard_set(GUARD_CALLING);
+    if (!range_lock())
+        lost(&arena.header->lost.ranges);
+}
+
+static bool hold(struct guard_thread *own)
+{
+    lock_ranges();
+    if (guard_record(own))
+        return true;
+    range_unlock();
+    return false;
+}
+
 void tracker_map(struct guard_thread *own, void *start, size_t bytes,
                  const struct unwind_start *from)
 {
@@ -313,7 +333,8 @@ void tracker_map(struct guard_thread *own, void *start, size_t bytes,
         const struct memo_leaf *leaf = leaf_here(thread_of(own), from);
         site = leaf->node != BOX_NONE ? site_of_node(leaf->node, BOX_KIND_MMAP, false) : BOX_NONE;
     }
-    range_lock();
+    if (!hold(own))
+        return;
     bool kept = range_put((uintptr_t)start, bytes, site, range_gone, NULL);
     range_unlock();
     if (kept && site != BOX_NONE)
@@ -325,9 +346,9 @@ void tracker_map(struct guard_thread *own, void *start, size_t bytes,
 
 bool tracker_hold(struct guard_thread *own)
 {
-    if (!guard_record(own))
+    if (!guard_record(own)) /* a forked child's first event has let go of what the parent held */
         return false;
-    range_lock();
+    lock_ranges();
     return true;
 }
 
@@ -338,7 +359,8 @@ void tracker_release(void)
 
 void tracker_unmap(void *start, size_t bytes)
 {
-    range_cut((uintptr_t)start, bytes, range_gone, NULL);
+    if (guard_record(guard_own))
+        range_cut((uintptr_t)start, bytes, range_gone, NULL);
 }
 
 bool tracker_remap(const struct tracker_move *move)
@@ -348,7 +370,8 @@ bool tracker_remap(const struct tracker_move *move)
                                 .to = (uintptr_t)move->to,
                                 .to_bytes = move->to_bytes,
                                 .keep = move->keep};
-    return range_move(&remap, range_gone, range_grown, NULL) != BOX_NONE;
+    return !guard_record(guard_own) ||
+           range_move(&remap, range_gone, range_grown, NULL) != BOX_NONE;
 }
 
 static void inherit_block(uintptr_t address, const struct block *block, void *context)

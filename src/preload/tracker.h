@@ -75,8 +75,9 @@ void tracker_map(struct guard_thread *own, void *start, size_t bytes,
                  const struct unwind_start *from);
 
 /*
- * True: recording, and tracker_release() must follow. Between hold and release the map of ranges stands still: the system call and its record are one
- * step, so that no other thread's mapping comes in between at the same addresses.
+ * True: tracker_release() must follow. Between hold and release the map of ranges stands still: the
+ * system call and its record are one step, so that no other thread's mapping comes in between at the
+ * same addresses. The thread is GUARD_CALLING: a snapshot does not wait for the system call.
  */
 bool tracker_hold(struct guard_thread *own);
 void tracker_release(void);

@@ -132,6 +132,23 @@ class Storm(harness.Case):
         self.assertEqual(sum(one.values["inuse_objects"] for one in mine), 0)
 
 
+class Cancelled(harness.Case):
+    """Threads that end while they are in a hook: what they held is somebody else's next."""
+
+    def rounds(self, *how):
+        done = self.run_program([harness.helper("cancelled"), "300", *how])
+        self.assertEqual(done[:3], (0, "done\n", ""))
+        profile = self.profile()
+        self.assertGreater(profile.total("mmap", "alloc_objects"), 3000)
+        self.assertNotIn("unclean_cuts", profile.facts)
+
+    def test_cancelled_in_a_handler(self):
+        self.rounds()
+
+    def test_ended_without_destructors(self):
+        self.rounds("exit")
+
+
 class Interface(harness.Case):
     def sites(self, path):
         profile = Profile(path).check()

@@ -19,7 +19,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 enum { THREADS = 4, ROUNDS = 300, MS = 1000000 };
@@ -155,6 +157,35 @@ static void test_who_never_comes_out_is_counted(void **state)
     uint64_t before = cuts();
     assert_false(close_beside(GUARD_RECORDING, false));
     assert_int_equal(cuts(), before + 1);
+}
+
+static void *end_while_recording(void *unused)
+{
+    shared.done = guard_enter_recording() != NULL;
+    set(&shared.began);
+    syscall(SYS_exit, 0);
+    return unused;
+}
+
+/* Its struct is still there; it is waited for once. */
+static void test_who_ends_is_waited_for_once(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    if (SANITIZER_THREAD) /* which has to see threads end */
+        return;
+    assert_int_equal(pthread_create(&thread, NULL, end_while_recording, NULL), 0);
+    wait_for(&shared.began);
+    pause_ms(5);
+    uint64_t before = cuts(), lost = arena.header->lost.nested_events;
+    for (int i = 0; i < 20; i++) {
+        uint64_t begin_ns = sys_uptime_ns();
+        assert_true(gate_close());
+        gate_open();
+        assert_true(i == 0 || sys_uptime_ns() - begin_ns < 15ull * MS);
+    }
+    assert_int_equal(cuts(), before);
+    assert_int_equal(arena.header->lost.nested_events, lost + 1);
 }
 
 static void *let_go_soon(void *unused)
@@ -422,6 +453,7 @@ int main(void)
         TEST(who_forks_is_not_waited_for),
         TEST(who_never_comes_out_is_counted),
         TEST(who_comes_out_is_waited_for),
+        TEST(who_ends_is_waited_for_once),
         TEST(a_recording_closer_is_counted),
         TEST(a_dead_closer_holds_up_nobody),
         TEST(a_stalled_closer_is_passed_by),

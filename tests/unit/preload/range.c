@@ -1,7 +1,10 @@
 #include "preload/range.h"
 
+#include "preload/spin.h"
+
 #include "fake_pages.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -443,13 +446,49 @@ static void test_fork_copies(void **state)
     assert_piece(base, 1, base, base + 4 * PAGE);
 }
 
+static void *hold(void *unused)
+{
+    range_lock();
+    return unused;
+}
+
+static void hold_elsewhere(void)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, hold, NULL), 0);
+    pthread_join(thread, NULL);
+}
+
+static bool nobody_lives(uint32_t holder)
+{
+    (void)holder;
+    return false;
+}
+
+static void test_holder_that_has_ended(void **state)
+{
+    (void)state;
+    put(base, 4 * PAGE, 1);
+    hold_elsewhere();
+    assert_false(range_is_locked_here());
+    spin_holder_lives = nobody_lives;
+    assert_true(range_lock()); /* it was not changing anything */
+    spin_holder_lives = NULL;
+    assert_true(range_is_locked_here());
+    range_unlock();
+    assert_piece(base, 1, base, base + 4 * PAGE);
+}
+
 static void test_recover(void **state)
 {
     (void)state;
     put(base, 4 * PAGE, 1);
     assert_true(range_recover());
     assert_piece(base, 1, base, base + 4 * PAGE);
-    range_lock();
+    assert_true(range_lock());
+    assert_true(range_recover()); /* this thread's, and nothing half done */
+    assert_piece(base, 1, base, base + 4 * PAGE);
+    hold_elsewhere();
     assert_false(range_recover());
     memset(&tally, 0, sizeof(tally));
     assert_nothing(base);
@@ -497,6 +536,7 @@ int main(void)
         cmocka_unit_test_teardown(test_many_pieces, clear),
         cmocka_unit_test_teardown(test_fork_copies, clear),
         cmocka_unit_test_teardown(test_recover, clear),
+        cmocka_unit_test_teardown(test_holder_that_has_ended, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

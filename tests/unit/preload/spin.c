@@ -73,12 +73,56 @@ static void test_waits_for_a_slow_holder(void **state)
     assert_int_equal(shared.count, 1);
 }
 
+static void *take_and_end(void *number)
+{
+    spin_lock(&shared.lock);
+    *(uint32_t *)number = spin_self();
+    return NULL;
+}
+
+static uint32_t ended; /* what spin_self() was in the thread that has ended */
+
+static bool lives(uint32_t holder)
+{
+    return holder != ended;
+}
+
+static bool all_live(uint32_t holder)
+{
+    (void)holder;
+    return true;
+}
+
+static void test_takes_over_from_the_dead(void **state)
+{
+    (void)state;
+    pthread_t holder;
+    assert_int_equal(pthread_create(&holder, NULL, take_and_end, &ended), 0);
+    pthread_join(holder, NULL);
+    spin_holder_lives = lives;
+    assert_false(spin_lock(&shared.lock));
+    assert_true(spin_is_mine(&shared.lock));
+    spin_unlock(&shared.lock);
+    assert_true(spin_lock(&shared.lock));
+    spin_unlock(&shared.lock);
+}
+
+/* As above, but nobody is robbed who lives. */
+static void test_asks_before_it_takes_over(void **state)
+{
+    spin_holder_lives = all_live;
+    test_waits_for_a_slow_holder(state);
+    spin_holder_lives = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_excludes),
         cmocka_unit_test(test_try),
         cmocka_unit_test(test_waits_for_a_slow_holder),
+        cmocka_unit_test(test_takes_over_from_the_dead),
+        cmocka_unit_test(test_asks_before_it_takes_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,6 +195,29 @@ static void test_destructors_are_paused_as_their_thread_was(void **state)
     pthread_key_delete(late);
 }
 
+static void record_to_the_last(void *unused)
+{
+    record(unused);
+    pthread_setspecific(late, &late); /* as often as libc allows: at last after ours */
+}
+
+/* What a thread takes when nothing will give it back for it, it gives back at once. */
+static void test_nothing_stays_with_the_ended(void **state)
+{
+    (void)state;
+    run(record);
+    unsigned threads = recorder_threads();
+    uint64_t before = counted();
+    assert_int_equal(pthread_key_create(&late, record_to_the_last), 0);
+    for (int i = 0; i < UNSEEN; i++)
+        run(record_late);
+    pthread_key_delete(late);
+    for (struct thread *thread = thread_first(); thread; thread = thread->next)
+        assert_true(thread->tid == 0 || thread_lives(thread->tid));
+    assert_int_equal(recorder_threads(), threads);
+    assert_true(counted() >= before + 2ull * UNSEEN);
+}
+
 static void *record_together(void *unused)
 {
     record(NULL);
@@ -356,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_one_after_another_share_one),
         cmocka_unit_test(test_events_of_destructors_count),
         cmocka_unit_test(test_destructors_are_paused_as_their_thread_was),
+        cmocka_unit_test(test_nothing_stays_with_the_ended),
         cmocka_unit_test(test_threads_that_end_unseen_are_found),
         cmocka_unit_test(test_handlers_come_in_anywhere),
         cmocka_unit_test(test_a_child_has_one_thread),

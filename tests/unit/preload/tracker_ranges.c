@@ -1,15 +1,20 @@
 #include "preload/tracker.h"
 
 #include "preload/arena.h"
+#include "preload/gate.h"
 #include "preload/guard.h"
 #include "preload/delta.h"
 #include "preload/site.h"
+#include "preload/thread.h"
 
 #include "fake_hooks.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <time.h>
 #include <cmocka.h>
 
 enum { PAGE = 4096 };
@@ -110,6 +115,73 @@ static void test_what_a_child_inherits(void **state)
     assert_counts(map_site, &(struct counts){1, 3 * PAGE, 1, 3 * PAGE});
 }
 
+static struct {
+    char *at;
+    bool began, mapped, go; /* atomic */
+} shared;
+
+static struct guard_thread *acquire(void)
+{
+    return &thread_acquire()->guard;
+}
+
+static void set(bool *flag)
+{
+    __atomic_store_n(flag, true, __ATOMIC_RELEASE);
+}
+
+static void wait_for(const bool *flag)
+{
+    while (!__atomic_load_n(flag, __ATOMIC_ACQUIRE))
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+}
+
+/* A munmap that takes the kernel long. */
+static void *unmap_slowly(void *unused)
+{
+    struct guard_thread *own = guard_enter();
+    if (!tracker_hold(own))
+        abort();
+    set(&shared.began);
+    wait_for(&shared.go);
+    tracker_unmap(shared.at, 4 * PAGE);
+    tracker_release();
+    guard_leave(own);
+    return unused;
+}
+
+static void *map_meanwhile(void *unused)
+{
+    hook_map(shared.at + 16 * PAGE, PAGE);
+    set(&shared.mapped);
+    return unused;
+}
+
+/* Neither the system call nor those who wait for its end keep a snapshot from being of one moment. */
+static void test_gate_and_slow_system_calls(void **state)
+{
+    (void)state;
+    pthread_t slow, other;
+    guard_process.acquire = acquire;
+    guard_process.wait = gate_wait;
+    shared.at = maps + (24 << 20);
+    uint32_t site = site_by(hook_map(shared.at, 4 * PAGE), BOX_KIND_MMAP);
+    assert_int_equal(pthread_create(&slow, NULL, unmap_slowly, NULL), 0);
+    wait_for(&shared.began);
+    assert_int_equal(pthread_create(&other, NULL, map_meanwhile, NULL), 0);
+    nanosleep(&(struct timespec){0, 20000000}, NULL); /* it waits for the lock */
+    assert_true(gate_close());
+    set(&shared.go);
+    nanosleep(&(struct timespec){0, 20000000}, NULL);
+    assert_counts(site, &(struct counts){1, 4 * PAGE, 0, 0});
+    assert_false(shared.mapped);
+    gate_open();
+    pthread_join(slow, NULL);
+    pthread_join(other, NULL);
+    assert_counts(site, &(struct counts){1, 4 * PAGE, 1, 4 * PAGE});
+    assert_nothing_lost();
+}
+
 #define TEST(function) cmocka_unit_test_setup(function, fake_hooks_reset)
 
 int main(void)
@@ -120,6 +192,7 @@ int main(void)
         TEST(test_remap),
         TEST(test_pace_of_checks),
         TEST(test_what_a_child_inherits),
+        TEST(test_gate_and_slow_system_calls),
     };
     return cmocka_run_group_tests(tests, fake_hooks_start, NULL);
 }
