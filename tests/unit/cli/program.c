@@ -1,5 +1,6 @@
 #include "cli/program.h"
 
+#include "../preload/sanitizer.h"
 #include "scratch.h"
 
 #include <elf.h>
@@ -50,7 +51,8 @@ static void elf_files_are_told_apart(void **state)
     assert_int_equal(program_check_file("dynamic"), PROGRAM_DYNAMIC);
     assert_int_equal(program_check_file("foreign"), PROGRAM_FOREIGN);
     assert_int_equal(program_check_file("ld-linux.so.9"), PROGRAM_DYNAMIC);
-    assert_int_equal(program_check_file("/proc/self/exe"), PROGRAM_DYNAMIC);
+    assert_int_equal(program_check_file("/proc/self/exe"),
+                     SANITIZER_ADDRESS || SANITIZER_THREAD ? PROGRAM_SANITIZED : PROGRAM_DYNAMIC);
     assert_int_equal(program_check_file("absent"), PROGRAM_UNREADABLE);
 }
 

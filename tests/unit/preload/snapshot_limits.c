@@ -3,6 +3,7 @@
 #include "preload/arena.h"
 #include "preload/guard.h"
 #include "preload/site.h"
+#include "preload/tracker.h"
 
 #include "child.h"
 #include "profile_file.h"
@@ -158,7 +159,10 @@ static void *intern_more(void *unused)
     (void)unused;
     for (uint32_t i = 0; i < 20000; i++) {
         struct capture capture = {.depth = 2, .pcs = {0x900000 + i, 0x1001}};
+        struct guard_thread *own = guard_enter_recording(); /* or the gate would not wait for it */
+        assert_non_null(own);
         site_count_alloc(site_intern(&capture, BOX_KIND_MALLOC), 1, 1);
+        guard_leave(own);
     }
     return NULL;
 }
@@ -169,12 +173,15 @@ static void test_threads(void **state)
     (void)state;
     char name[64];
     pthread_t takers[THREADS], interner;
+    tracker_init(); /* a thread's guard is where the gate looks */
+    guard_process.recording = true;
     assert_int_equal(pthread_create(&interner, NULL, intern_more, NULL), 0);
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&takers[i], NULL, take_some, NULL), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(takers[i], NULL);
     pthread_join(interner, NULL);
+    guard_process.recording = false;
     assert_int_equal(scratch_count(""), THREADS * EACH);
     for (int i = 1; i <= THREADS * EACH; i++) {
         snprintf(name, sizeof(name), "app.4711.%d.prof", i);
