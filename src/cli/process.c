@@ -8,12 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STATUS_BYTES_MAX = 8192 };
+enum { STATUS_BYTES_MAX = 8192, NAME_BYTES_MAX = 512 };
 
 /* Reads /proc/`name` into `text`, terminated; false when it cannot be read. */
 static bool read_text(const char *name, char *text, size_t room_bytes)
 {
-    char path[128];
+    char path[sizeof("/proc/") + NAME_BYTES_MAX];
     snprintf(path, sizeof(path), "/proc/%s", name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
