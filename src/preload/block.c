@@ -5,11 +5,11 @@
 /*
  * Small entries are described in block.h. Large ones, one for each KiB:
  *
- *   bits 0-3 epoch | 4-9 the address's own | 10: 0 | 11-37 lot | 38-63 rest of another block's size
- *   bits 0-3 epoch | 4-9 the address's own | 10: 1 | 11-34 site | 35 huge | 36-63 size
+ *   bits 0-3 epoch | 4-9 the address's own | 10: 0 | 11-36 lot | 37 ghost | 38-63 rest of another block's size
+ *   bits 0-3 epoch | 4-9 the address's own | 10: 1 | 11-34 site | 35 huge | 37 ghost | 38-63 size
  *
- * A size past 28 bits is huge: its high bits are the rest in the next KiB's entry, which the
- * same block owns. A lot of 0 means that no block starts in this KiB.
+ * A size past 26 bits is huge: its high bits are the rest in the next KiB's entry, which the
+ * same block owns. A lot of 0 means that no block starts in this KiB; of a ghost, none does any more.
  */
 enum {
     BLOCK_LARGE_BITS = 10,
@@ -19,20 +19,21 @@ enum {
     LARGE_LOT_AT = 11,
     LARGE_REST_AT = 38,
     LARGE_SITE_AT = 11,
-    LARGE_SIZE_AT = 36,
-    LARGE_SIZE_BITS = 28
+    LARGE_SIZE_AT = 38,
+    LARGE_SIZE_BITS = 26
 };
 
 #define LARGE_PLACE_MASK ((uint64_t)(BLOCK_LARGE_BYTES - BLOCK_ALIGN))
 #define LARGE_DIRECT     ((uint64_t)1 << BLOCK_LARGE_BITS)
 #define LARGE_HUGE       ((uint64_t)1 << 35)
+#define LARGE_GHOST      ((uint64_t)1 << 37)
 #define LARGE_REST_MASK  (UINT64_MAX << LARGE_REST_AT)
 
 static_assert(BLOCK_LARGE_BYTES == 1 << BLOCK_LARGE_BITS, "one large block a KiB");
 static_assert(BLOCK_LARGE_CELLS == 1 << 9 && BLOCK_PAGE_CELLS == 1 << 10,
               "the shelves reach as far as addresses do");
 static_assert((uint64_t)LOT_MAX << BLOCK_LOT_AT <= UINT32_MAX, "a lot fits into a small entry");
-static_assert((uint64_t)LOT_MAX << LARGE_LOT_AT < (1ull << LARGE_REST_AT), "and into a large one");
+static_assert((uint64_t)LOT_MAX << LARGE_LOT_AT < LARGE_GHOST, "and into a large one");
 static_assert(BLOCK_EPOCHS <= BLOCK_ALIGN, "an epoch lies below the address's bits");
 
 struct block_shadow block_shadow;
@@ -50,6 +51,11 @@ void block_init(unsigned granule_bits)
 {
     if (plate_own_bytes() == 0)
         block_shadow.fold = granule_bits == BLOCK_GRANULE_BITS_GLIBC;
+}
+
+void block_set_epoch(uint64_t epoch)
+{
+    __atomic_store_n(&block_shadow.born, block_epoch_bits(epoch), __ATOMIC_RELAXED);
 }
 
 size_t block_bytes_min(void)
@@ -78,7 +84,8 @@ static uint64_t block_granule(uintptr_t address)
 
 static void small_decode(struct block *block, uint32_t entry)
 {
-    block_of_lot(block, entry >> BLOCK_LOT_AT, entry % BLOCK_EPOCHS);
+    uint32_t epoch = (entry & BLOCK_EPOCH_LOW) >> 1 | (entry & BLOCK_EPOCH_HIGH) >> 2;
+    block_of_lot(block, entry >> BLOCK_LOT_AT, epoch);
 }
 
 static bool small_put(uintptr_t address, const struct block *block)
@@ -86,7 +93,7 @@ static bool small_put(uintptr_t address, const struct block *block)
     uint32_t lot = block->lot ? block->lot : lot_intern(block->site, block->size_bytes);
     if (!lot || !plate_page(&small, block_granule(address) / BLOCK_PAGE_CELLS))
         return false;
-    block_cell_set(block_cell(address), address, lot, block->epoch);
+    block_cell_set(block_cell(address), address, lot, block_epoch_bits(block->epoch));
     return true;
 }
 
@@ -99,8 +106,9 @@ static uint32_t *small_find(uintptr_t address)
 
 static void small_take(uint32_t *cell, struct block *block)
 {
-    small_decode(block, __atomic_load_n(cell, __ATOMIC_RELAXED));
-    __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
+    uint32_t entry = __atomic_load_n(cell, __ATOMIC_RELAXED);
+    small_decode(block, entry);
+    block_cell_free(cell, entry);
 }
 
 /* Large entries. */
@@ -144,10 +152,15 @@ static uint32_t large_lot(uint64_t entry)
     return (uint32_t)(entry >> LARGE_LOT_AT) & LOT_MAX;
 }
 
-/* True when a block starts in the entry's KiB. */
-static bool large_is_block(uint64_t entry)
+/* True when a block starts in the entry's KiB, or did. */
+static bool large_is_any(uint64_t entry)
 {
     return (entry & LARGE_DIRECT) != 0 || large_lot(entry) != 0;
+}
+
+static bool large_is_block(uint64_t entry)
+{
+    return large_is_any(entry) && !(entry & LARGE_GHOST);
 }
 
 static bool large_is_at(uint64_t entry, uintptr_t address)
@@ -161,7 +174,7 @@ static uint64_t huge_rest_bytes(uintptr_t address)
 {
     uintptr_t next = address + BLOCK_LARGE_BYTES;
     uint64_t entry = is_recordable(next) ? large_load(large_find(next)) : 0;
-    return large_is_block(entry) ? 0 : entry >> LARGE_REST_AT << LARGE_SIZE_BITS;
+    return large_is_any(entry) ? 0 : entry >> LARGE_REST_AT << LARGE_SIZE_BITS;
 }
 
 /* Keeps them; false when there is no memory. */
@@ -202,14 +215,15 @@ static uint64_t large_direct(uintptr_t address, const struct block *block)
 
 static bool large_put(uintptr_t address, const struct block *block)
 {
-    uint32_t *hiding = block_cell(address);
+    uint32_t *hiding = block_cell(address), hidden;
     uint64_t *cell = large_cell(address);
     uint64_t entry =
         block->lot ? (uint64_t)block->lot << LARGE_LOT_AT : large_direct(address, block);
     if (!cell || !entry)
         return false;
-    if (hiding && __atomic_load_n(hiding, __ATOMIC_RELAXED) != 0)
-        __atomic_store_n(hiding, 0, __ATOMIC_RELAXED);
+    hidden = hiding ? __atomic_load_n(hiding, __ATOMIC_RELAXED) : 0;
+    if (hidden & BLOCK_LIVE)
+        block_cell_free(hiding, hidden);
     large_store(cell, entry | (address & LARGE_PLACE_MASK) | block->epoch);
     return true;
 }
@@ -217,8 +231,9 @@ static bool large_put(uintptr_t address, const struct block *block)
 /* What is left of a huge size in the next KiB does no harm: it is no block. */
 static inline void large_take(uint64_t *cell, uintptr_t address, struct block *block)
 {
-    large_decode(block, address, large_load(cell));
-    __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
+    uint64_t entry = large_load(cell);
+    large_decode(block, address, entry);
+    __atomic_store_n(cell, entry | LARGE_GHOST, __ATOMIC_RELAXED);
 }
 
 /* Both. */
@@ -260,7 +275,7 @@ bool block_evict(uintptr_t address, uint64_t size_bytes, struct block *block)
     uint32_t *small_cell = block_cell(address);
     uint64_t *cell = large_find(address);
     uint64_t entry = large_load(cell);
-    if (small_cell && __atomic_load_n(small_cell, __ATOMIC_RELAXED) != 0)
+    if (small_cell && __atomic_load_n(small_cell, __ATOMIC_RELAXED) & BLOCK_LIVE)
         small_take(small_cell, block);
     else if (large_is_at(entry, address) ||
              (size_bytes >= BLOCK_LARGE_BYTES && large_is_block(entry)))
@@ -301,7 +316,7 @@ static void small_each(uint64_t number, void *page, void *context)
         uint64_t granule = number * BLOCK_PAGE_CELLS + i;
         uintptr_t address = granule << block_shadow.fold << BLOCK_GRANULE_BITS_ANY;
         struct block block;
-        if (!entry)
+        if (!(entry & BLOCK_LIVE))
             continue;
         small_decode(&block, entry);
         walk->visit(address | (entry & BLOCK_ALIGN), &block, walk->context);

@@ -27,8 +27,12 @@ enum {
     BLOCK_GRANULE_BITS_GLIBC = 5, /* its smallest chunk has 32 bytes */
     BLOCK_GRANULE_BITS_ANY = 4,   /* any other allocator's, once block_bytes_min() is heeded */
 
-    /* A small entry: epoch, the address's bit 4 at its own place, lot. 0: no block. */
-    BLOCK_LOT_AT = 5,
+    /* A small entry: live, epoch (bits 1-3 and 5), the address's bit 4 at its own place, lot. What has
+       been freed leaves all but the first: a ghost. 0: neither. */
+    BLOCK_LIVE = 1,
+    BLOCK_EPOCH_LOW = 7 << 1,
+    BLOCK_EPOCH_HIGH = 1 << 5,
+    BLOCK_LOT_AT = 6,
     BLOCK_CELL_BITS = 2,
     BLOCK_PAGE_CELLS = PLATE_PAGE_BYTES >> BLOCK_CELL_BITS,
     BLOCK_SMALL_SHELVES =
@@ -45,6 +49,7 @@ struct block {
 /* Where small entries are. The arrays stand here for block_cell() alone. */
 struct block_shadow {
     uint32_t fold; /* what a granule's bits are above BLOCK_GRANULE_BITS_ANY */
+    uint32_t born; /* entry bits of the epoch that it is; see block_set_epoch() */
     struct plate_shelf *shelves[BLOCK_SMALL_SHELVES];
     uint8_t marks[BLOCK_SMALL_SHELVES / PLATE_MARK_POINTERS];
 };
@@ -53,6 +58,9 @@ extern struct block_shadow block_shadow __attribute__((visibility("hidden")));
 /* Says which blocks can share a granule: BLOCK_GRANULE_BITS_GLIBC or, as is assumed before, _ANY. To be called
    before the first block is put; later it does nothing. */
 void block_init(unsigned granule_bits);
+
+/* The epoch that blocks of block_put_plain() are born in. */
+void block_set_epoch(uint64_t epoch);
 
 /* What a request must be raised to, so that no two blocks start in one granule; 0: nothing. */
 size_t block_bytes_min(void);
@@ -95,24 +103,36 @@ static inline uint32_t *block_cell(uintptr_t address)
     return __builtin_expect(!page, 0) ? NULL : page + granule % BLOCK_PAGE_CELLS;
 }
 
-/* True when `entry` belongs to the block that starts at `address`, whose granule it is. */
-static inline bool block_cell_is_at(uint32_t entry, uintptr_t address)
+static inline uint32_t block_epoch_bits(uint64_t epoch)
 {
-    return entry != 0 && ((entry ^ address) & BLOCK_ALIGN) == 0;
+    return (uint32_t)(epoch << 1 & BLOCK_EPOCH_LOW) | (uint32_t)(epoch << 2 & BLOCK_EPOCH_HIGH);
 }
 
-static inline void block_cell_set(uint32_t *cell, uintptr_t address, uint32_t lot, uint32_t epoch)
+/* True when `entry` belongs to the live block that starts at `address`, a multiple of BLOCK_ALIGN whose
+   granule it is. */
+static inline bool block_cell_is_at(uint32_t entry, uintptr_t address)
+{
+    return ((entry ^ address) & (BLOCK_ALIGN | BLOCK_LIVE)) == BLOCK_LIVE;
+}
+
+static inline void block_cell_set(uint32_t *cell, uintptr_t address, uint32_t lot, uint32_t born)
 {
     /* pairs: the walk of block_each(), which goes on to the lot */
-    __atomic_store_n(cell, lot << BLOCK_LOT_AT | ((uint32_t)address & BLOCK_ALIGN) | epoch,
+    __atomic_store_n(cell,
+                     lot << BLOCK_LOT_AT | ((uint32_t)address & BLOCK_ALIGN) | born | BLOCK_LIVE,
                      __ATOMIC_RELEASE);
 }
 
-/* The lot of the block that starts at `address`, whose granule's entry this is; 0: none does. */
+/* The block of this entry, a live one's, is gone. */
+static inline void block_cell_free(uint32_t *cell, uint32_t entry)
+{
+    __atomic_store_n(cell, entry - BLOCK_LIVE, __ATOMIC_RELAXED);
+}
+
+/* The lot of the live block that starts at `address`, whose granule's entry this is; 0: none does. */
 static inline uint32_t block_cell_lot(uint32_t entry, uintptr_t address)
 {
-    uint32_t lot = entry >> BLOCK_LOT_AT; /* 0: no block */
-    return ((entry ^ address) & BLOCK_ALIGN) == 0 ? lot : 0;
+    return block_cell_is_at(entry, address) ? entry >> BLOCK_LOT_AT : 0;
 }
 
 /* block_cell() for glibc's malloc. */
@@ -126,14 +146,14 @@ static inline uint32_t *block_cell_plain(uintptr_t address)
     return __builtin_expect(!page, 0) ? NULL : page + granule % BLOCK_PAGE_CELLS;
 }
 
-/* block_put_lot() for glibc's malloc, which aligns. */
-static inline bool block_put_plain(uintptr_t address, uint32_t lot, uint32_t epoch)
+/* block_put_lot() for glibc's malloc, which aligns, in the epoch that it is. */
+static inline bool block_put_plain(uintptr_t address, uint32_t lot)
 {
     uint32_t *cell = block_cell_plain(address);
     if (__builtin_expect(!cell, 0) ||
-        __builtin_expect(__atomic_load_n(cell, __ATOMIC_RELAXED) != 0, 0))
+        __builtin_expect(__atomic_load_n(cell, __ATOMIC_RELAXED) & BLOCK_LIVE, 0))
         return false;
-    block_cell_set(cell, address, lot, epoch);
+    block_cell_set(cell, address, lot, block_shadow.born);
     return true;
 }
 
@@ -145,9 +165,9 @@ static inline bool block_put_lot(uintptr_t address, uint32_t lot, uint32_t epoch
 {
     uint32_t *cell = block_cell(address);
     if (__builtin_expect(!cell || address % BLOCK_ALIGN != 0, 0) ||
-        __builtin_expect(__atomic_load_n(cell, __ATOMIC_RELAXED) != 0, 0))
+        __builtin_expect(__atomic_load_n(cell, __ATOMIC_RELAXED) & BLOCK_LIVE, 0))
         return false;
-    block_cell_set(cell, address, lot, epoch);
+    block_cell_set(cell, address, lot, block_epoch_bits(epoch));
     return true;
 }
 
@@ -157,9 +177,9 @@ static inline uint32_t block_take_lot(uintptr_t address)
     uint32_t *cell = block_cell(address);
     uint32_t entry =
         __builtin_expect(cell != NULL, 1) ? __atomic_load_n(cell, __ATOMIC_RELAXED) : 0;
-    if (__builtin_expect(!block_cell_is_at(entry, address), 0))
+    if (__builtin_expect(!block_cell_is_at(entry, address) || address % BLOCK_ALIGN != 0, 0))
         return 0;
-    __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
+    block_cell_free(cell, entry);
     return entry >> BLOCK_LOT_AT;
 }
 

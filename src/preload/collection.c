@@ -1,6 +1,7 @@
 #include "collection.h"
 
 #include "arena.h"
+#include "block.h"
 #include "delta.h"
 #include "gate.h"
 #include "guard.h"
@@ -16,7 +17,7 @@ static void mark(void)
     gate_close(); /* also keeps two marks apart: they would tell two stories */
     site_mark();
     delta_mark();
-    __atomic_fetch_add(&arena.header->collections, 1, __ATOMIC_RELAXED);
+    block_set_epoch(__atomic_add_fetch(&arena.header->collections, 1, __ATOMIC_RELAXED));
     arena.header->collection_time_ns = sys_time_ns();
     gate_open();
 }

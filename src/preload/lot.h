@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 enum {
-    LOT_MAX = (1 << 27) - 1, /* what a record of block.h has room for */
+    LOT_MAX = (1 << 26) - 1, /* what a record of block.h has room for */
     LOT_SMALL_BYTES = 1024,  /* smaller blocks always get a lot */
     LOT_LARGE_MAX = 32, /* lots of larger ones a site may have: sizes that never recur end there */
     LOT_CACHE_SLOTS = 2048 /* 24 KiB a thread, of which little is touched where little goes on */

@@ -69,10 +69,10 @@ static inline __attribute__((always_inline)) bool plain_alloc(struct guard_threa
     struct memo_leaf *leaf = thread->memo.leaf;
     if (!memo_is_last(&thread->memo, &start))
         leaf = tracker_leaf(own, start.pc, start.sp, start.fp);
-    uint32_t lot = leaf->lot, epoch = (uint32_t)arena.header->collections % BLOCK_EPOCHS;
+    uint32_t lot = leaf->lot;
     struct box_delta *slot = plain_slot(thread, lot);
     if (__builtin_expect(leaf->size_bytes == size_bytes && lot != BOX_NONE, 1) &&
-        plain_counts(slot, lot, slot->allocs) && block_put_plain((uintptr_t)address, lot, epoch))
+        plain_counts(slot, lot, slot->allocs) && block_put_plain((uintptr_t)address, lot))
         __atomic_store_n(&slot->allocs, slot->allocs + 1, __ATOMIC_RELAXED);
     else
         tracker_block(own, leaf, address, size_bytes);
@@ -95,13 +95,13 @@ static inline enum plain_outcome plain_free(struct guard_thread *own, void *addr
     if (!plain_enter(own, &word))
         return PLAIN_NOT;
     uint32_t *cell = block_cell_plain((uintptr_t)address);
-    uint32_t lot = cell ? block_cell_lot(*cell, (uintptr_t)address) : BOX_NONE;
+    uint32_t entry = cell ? *cell : 0, lot = block_cell_lot(entry, (uintptr_t)address);
     struct box_delta *slot = plain_slot(thread, lot);
     if (__builtin_expect(lot == BOX_NONE, 0) || !plain_counts(slot, lot, slot->frees)) {
         guard_set_of(own, word);
         return PLAIN_NOT;
     }
-    __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
+    block_cell_free(cell, entry);
     __atomic_store_n(&slot->frees, slot->frees + 1, __ATOMIC_RELAXED);
     guard_set_of(own, word);
     return __builtin_expect(own->wanted != 0, 0) ? PLAIN_WANTED : PLAIN_DONE;
@@ -121,7 +121,7 @@ static inline uint32_t plain_take(struct guard_thread *own, void *address)
     if (__builtin_expect(block_cell_lot(entry, (uintptr_t)address) == BOX_NONE, 0))
         entry = 0;
     else
-        __atomic_store_n(cell, 0, __ATOMIC_RELAXED);
+        block_cell_free(cell, entry);
     plain_leave(own, word);
     return entry;
 }
