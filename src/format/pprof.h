@@ -133,6 +133,22 @@ enum pprof_heap_value {
 #define PPROF_FACT_LOST_RANGES     "lost_ranges"
 #define PPROF_FACT_LOST_SNAPSHOTS  "lost_snapshots"
 #define PPROF_FACT_UNCLEAN_CUTS    "unclean_cuts"
+/* The ledger's (ledger.h). Drift is kernel's figure - sum of resident_space; it has a sign. */
+#define PPROF_FACT_LEDGER_SOURCE   "ledger_source"
+#define PPROF_FACT_LEDGER_RSS      "ledger_rss_bytes"
+#define PPROF_FACT_LEDGER_DRIFT    "ledger_drift_bytes"
+#define PPROF_FACT_LEDGER_STOPPED  "ledger_stopped" /* "1": all other threads stood still */
+#define PPROF_FACT_SWAP            "swap_bytes"
+#define PPROF_FACT_PAGE_TABLES     "page_table_bytes"
+#define PPROF_FACT_HUGETLB         "hugetlb_bytes"
+#define PPROF_FACT_PSS             "pss_bytes"
+#define PPROF_FACT_USS             "uss_bytes"
+#define PPROF_FACT_LAZY_FREE       "lazy_free_bytes"
+#define PPROF_FACT_HUGE_PAGES      "huge_page_bytes"
+#define PPROF_FACT_CGROUP          "cgroup_bytes"
+#define PPROF_FACT_CGROUP_LIMIT    "cgroup_limit_bytes"
+#define PPROF_FACT_TRIM            "trim_bytes"
+#define PPROF_FACT_PURGE           "purge_bytes"
 #define PPROF_FACT_SPILLED         "black_box_incomplete" /* "1" when so */
 #define PPROF_FACT_PARENT          "forked_from"
 
