@@ -9,11 +9,22 @@
 #include "text.h"
 
 #include <pthread.h>
+#include <time.h>
+
+enum {
+    TURNS_MAX = 1000, /* of a capture, which can do without */
+    FORK_TURNS_MAX = 10000,
+    FORK_NAP_NS = 50000 /* libunwind takes a microsecond a frame, more where it looks for rules */
+};
 
 static struct {
     struct spin inside; /* libunwind; also held across a fork: its own locks know of none */
+    uint32_t forks;     /* threads that want to fork, and go first; atomic */
+    bool lost;          /* libunwind's locks may be held by nobody: it is not entered any more */
     bool told;          /* the first difference */
 } state;
+
+static __thread bool entered_for_fork; /* by this thread, which forks */
 
 /*
  * False when somebody else is in libunwind for long: who waits for the loader's lock, which this thread
@@ -21,30 +32,52 @@ static struct {
  */
 static bool enter_libunwind(void)
 {
-    enum { TURNS_MAX = 1000 };
     if (spin_is_mine(&state.inside)) /* left by a jump; libunwind's own locks never are */
         return true;
     for (int turn = 0; turn < TURNS_MAX; turn++) {
-        if (spin_try(&state.inside))
+        if (__atomic_load_n(&state.lost, __ATOMIC_RELAXED))
+            return false;
+        if (__atomic_load_n(&state.forks, __ATOMIC_RELAXED) == 0 && spin_try(&state.inside))
             return true;
         sys_call1(SYS_sched_yield, 0);
     }
     return false;
 }
 
+static bool enter_for_fork(void)
+{
+    static const struct timespec nap = {.tv_nsec = FORK_NAP_NS};
+    for (int turn = 0; turn < FORK_TURNS_MAX && !state.lost; turn++) {
+        if (spin_try(&state.inside))
+            return true;
+        sys_call2(SYS_nanosleep, (long)&nap, 0);
+    }
+    /* The child has libunwind's locks as they are, and nobody who would free them. */
+    state.lost = true;
+    return false;
+}
+
 static void before_fork(void)
 {
-    enter_libunwind();
+    __atomic_fetch_add(&state.forks, 1, __ATOMIC_RELAXED);
+    /* A handler that has interrupted libunwind has the lock already, and leaves it as it is. */
+    if (!spin_is_mine(&state.inside) && enter_for_fork())
+        entered_for_fork = true;
 }
 
 static void after_fork(void)
 {
-    spin_escape(&state.inside);
+    if (__atomic_load_n(&state.forks, __ATOMIC_RELAXED) > 0) /* 0: a handler forked meanwhile */
+        __atomic_fetch_sub(&state.forks, 1, __ATOMIC_RELAXED);
+    if (entered_for_fork)
+        spin_escape(&state.inside);
+    entered_for_fork = false;
 }
 
 static void after_fork_child(void)
 {
-    spin_reset(&state.inside);
+    state.forks = 0; /* the others are not here */
+    after_fork();
 }
 
 static bool open_reference(void)
