@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BLOCKS = 10, THREADS = 4, FORKS = 30 };
+enum { BLOCKS = 10, THREADS = 4, FORKS = 30, MOVED_BYTES = 1 << 20 };
 
 static void *blocks[BLOCKS];
 static void *volatile sink;
@@ -155,28 +156,34 @@ __attribute__((noinline)) static void resized(size_t from_bytes, size_t to_bytes
     const size_t sizes[] = {from_bytes, to_bytes};
     char *block = NULL;
 
+    forked = -1;
     for (volatile int i = 0; i < 2; i++) { /* not unrolled: one call */
         if (i == 1) {
-            sink = malloc(10); /* it cannot grow where it is */
             trap = (char *)(((uintptr_t)block + from_bytes / 2) & ~(uintptr_t)4095);
             mprotect(trap, 4096, PROT_NONE);
         }
         block = realloc(block, sizes[i]);
     }
     sink = block;
+    if (forked == -1)
+        fprintf(stderr, "realloc() of %zu bytes was not interrupted\n", from_bytes);
     if (forked > 0)
         wait_for(forked);
 }
 
+/*
+ * Whatever the heap looks like, a block of 20000 bytes cannot become MOVED_BYTES where it is, and a page
+ * in its middle must be read; of one of 500 bytes a header is on that page, or else all of it.
+ */
 static int run_resize(void)
 {
     struct sigaction action = {.sa_handler = on_trap, .sa_flags = SA_NODEFER};
 
     sigaction(SIGSEGV, &action, NULL);
-    resized(20000, 30000);
+    resized(20000, MOVED_BYTES);
     if (forked > 0)
         resized(500, 800);
-    return 0;
+    return forked == -1;
 }
 
 static int run(const char *how)
