@@ -14,6 +14,7 @@
  *   live       the site's own sample (with all its other values)         mem_kind malloc
  *   slack      the site's stack, and on top of it (a leaf) [slack]       mem_kind ledger
  *   pinned     the site's stack, and on top of it (a leaf) [pinned]      mem_kind ledger
+ *   huge       the site's stack, and on top of it (a leaf) [huge page]   mem_kind ledger
  *   idle       the site's stack, and below it (the root) [allocator: idle]   mem_kind ledger
  *   mapped     the site's own sample                                     mem_kind mmap
  *   others     the category's root and a leaf below, such as
@@ -30,6 +31,7 @@ enum ledger_category {
     LEDGER_LIVE,     /* by site: requested bytes of its live blocks */
     LEDGER_SLACK,    /* by site: what the allocator gave beyond what was asked for */
     LEDGER_PINNED,   /* by site: bytes of no block, on pages that its live blocks hold */
+    LEDGER_HUGE,     /* by site: never used parts of huge pages that its live blocks hold */
     LEDGER_IDLE,     /* by site of what was freed there: pages that held blocks and hold none now */
     LEDGER_METADATA, /* the allocator's pages that never held a block */
     LEDGER_MAPPED,   /* by site: of the program's own mmap calls */
@@ -42,15 +44,18 @@ enum ledger_category {
     LEDGER_CATEGORIES
 };
 
-/* The leaf frames of slack and pinned, the root frames of the others; "" where a site's own sample says it. */
+/* The leaf frames of slack, pinned and huge, the root frames of the others; "" where a site's own sample says it. */
 #define LEDGER_FRAMES                                                                           \
     {                                                                                           \
-        "", "[slack]", "[pinned]", "[allocator: idle]", "[allocator: metadata]", "", "[files]", \
-            "[stacks]", "[data]", "[kernel]", "[heapdiff]", "[unattributed]",                   \
+        "", "[slack]", "[pinned]", "[huge page]", "[allocator: idle]", "[allocator: metadata]", \
+            "", "[files]", "[stacks]", "[data]", "[kernel]", "[heapdiff]", "[unattributed]",    \
     }
 
+/* In a sampled run: heap pages whose blocks are not known are a line of metadata, by this leaf. */
+#define LEDGER_NOT_TOLD_APART "[allocator: not told apart]"
+
 /* Value of PPROF_LABEL_MEM_KIND for all that is no site's own sample. */
-#define LEDGER_MEM_KIND "ledger"
+#define LEDGER_MEM_KIND       "ledger"
 
 /* Where residency came from, best first; fact ledger_source by these names. */
 enum ledger_source {
@@ -70,6 +75,7 @@ struct ledger_site {
     uint64_t live_bytes;
     uint64_t slack_bytes;
     uint64_t pinned_bytes;
+    uint64_t huge_bytes;
     uint64_t idle_bytes;
 };
 
