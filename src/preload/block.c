@@ -30,9 +30,11 @@ enum {
 #define LARGE_REST_MASK  (UINT64_MAX << LARGE_REST_AT)
 
 static_assert(BLOCK_LARGE_BYTES == 1 << BLOCK_LARGE_BITS, "one large block a KiB");
-static_assert(BLOCK_LARGE_CELLS == 1 << 9 && BLOCK_PAGE_CELLS == 1 << 10,
+static_assert(BLOCK_LARGE_CELLS == 1 << 9 && BLOCK_PAGE_CELLS == 1 << 11,
               "the shelves reach as far as addresses do");
-static_assert((uint64_t)LOT_MAX << BLOCK_LOT_AT <= UINT32_MAX, "a lot fits into a small entry");
+static_assert(LOT_MAX < 1 << BLOCK_EPOCH_AT, "a lot fits into a small entry");
+static_assert((BLOCK_EPOCHS << BLOCK_EPOCH_AT) - 1 < 1 << (BLOCK_LOW_BITS + 16),
+              "and its epoch beside it");
 static_assert((uint64_t)LOT_MAX << LARGE_LOT_AT < LARGE_GHOST, "and into a large one");
 static_assert(BLOCK_EPOCHS <= BLOCK_ALIGN, "an epoch lies below the address's bits");
 
@@ -55,7 +57,8 @@ void block_init(unsigned granule_bits)
 
 void block_set_epoch(uint64_t epoch)
 {
-    __atomic_store_n(&block_shadow.born, block_epoch_bits(epoch), __ATOMIC_RELAXED);
+    uint32_t born = (uint32_t)(epoch % BLOCK_EPOCHS) << BLOCK_EPOCH_AT;
+    __atomic_store_n(&block_shadow.born, born, __ATOMIC_RELAXED);
 }
 
 size_t block_bytes_min(void)
@@ -77,38 +80,31 @@ static inline void block_of_lot(struct block *block, uint32_t lot, uint32_t epoc
 
 /* Small entries. */
 
-static uint64_t block_granule(uintptr_t address)
+static void small_decode(struct block *block, uint32_t what)
 {
-    return address >> BLOCK_GRANULE_BITS_ANY >> block_shadow.fold;
-}
-
-static void small_decode(struct block *block, uint32_t entry)
-{
-    uint32_t epoch = (entry & BLOCK_EPOCH_LOW) >> 1 | (entry & BLOCK_EPOCH_HIGH) >> 2;
-    block_of_lot(block, entry >> BLOCK_LOT_AT, epoch);
+    block_of_lot(block, what & LOT_MAX, what >> BLOCK_EPOCH_AT);
 }
 
 static bool small_put(uintptr_t address, const struct block *block)
 {
+    uint64_t page = block_granule(address) / BLOCK_PAGE_CELLS * 2;
     uint32_t lot = block->lot ? block->lot : lot_intern(block->site, block->size_bytes);
-    if (!lot || !plate_page(&small, block_granule(address) / BLOCK_PAGE_CELLS))
+    uint32_t what = lot | block->epoch << BLOCK_EPOCH_AT;
+    if (!lot || !plate_page(&small, page) ||
+        (what >> BLOCK_LOW_BITS != 0 && !plate_page(&small, page + 1)))
         return false;
-    block_cell_set(block_cell(address), address, lot, block_epoch_bits(block->epoch));
-    return true;
+    return block_set(block_place(address), address, what);
 }
 
-/* The entry of the small block that starts at `address`, or NULL. */
-static uint32_t *small_find(uintptr_t address)
+static void small_read(struct block_place place, struct block *block)
 {
-    uint32_t *cell = block_cell(address);
-    return cell && block_cell_is_at(__atomic_load_n(cell, __ATOMIC_RELAXED), address) ? cell : NULL;
+    small_decode(block, block_what(block_content(place), place));
 }
 
-static void small_take(uint32_t *cell, struct block *block)
+static void small_take(struct block_place place, struct block *block)
 {
-    uint32_t entry = __atomic_load_n(cell, __ATOMIC_RELAXED);
-    small_decode(block, entry);
-    block_cell_free(cell, entry);
+    small_read(place, block);
+    block_clear(place, block_content(place));
 }
 
 /* Large entries. */
@@ -215,15 +211,14 @@ static uint64_t large_direct(uintptr_t address, const struct block *block)
 
 static bool large_put(uintptr_t address, const struct block *block)
 {
-    uint32_t *hiding = block_cell(address), hidden;
+    struct block_place hiding = block_place(address);
     uint64_t *cell = large_cell(address);
     uint64_t entry =
         block->lot ? (uint64_t)block->lot << LARGE_LOT_AT : large_direct(address, block);
     if (!cell || !entry)
         return false;
-    hidden = hiding ? __atomic_load_n(hiding, __ATOMIC_RELAXED) : 0;
-    if (hidden & BLOCK_LIVE)
-        block_cell_free(hiding, hidden);
+    if (block_content(hiding) & BLOCK_LIVE)
+        block_clear(hiding, block_content(hiding));
     large_store(cell, entry | (address & LARGE_PLACE_MASK) | block->epoch);
     return true;
 }
@@ -257,10 +252,10 @@ bool block_take(uintptr_t address, struct block *block)
     if (!is_recordable(address))
         return block_none(block);
     /* A small entry that is set can only be its own address's, so it is looked at first. */
-    uint32_t *small_cell = small_find(address);
+    struct block_place place = block_place(address);
     uint64_t *cell = large_find(address);
-    if (small_cell)
-        small_take(small_cell, block);
+    if (block_is_at(block_content(place), address))
+        small_take(place, block);
     else if (large_is_at(large_load(cell), address))
         large_take(cell, address, block);
     else
@@ -272,11 +267,11 @@ bool block_evict(uintptr_t address, uint64_t size_bytes, struct block *block)
 {
     if (!is_recordable(address))
         return block_none(block);
-    uint32_t *small_cell = block_cell(address);
+    struct block_place place = block_place(address);
     uint64_t *cell = large_find(address);
     uint64_t entry = large_load(cell);
-    if (small_cell && __atomic_load_n(small_cell, __ATOMIC_RELAXED) & BLOCK_LIVE)
-        small_take(small_cell, block);
+    if (block_content(place) & BLOCK_LIVE)
+        small_take(place, block);
     else if (large_is_at(entry, address) ||
              (size_bytes >= BLOCK_LARGE_BYTES && large_is_block(entry)))
         large_take(cell, (address & ~LARGE_PLACE_MASK) | (entry & LARGE_PLACE_MASK), block);
@@ -289,10 +284,10 @@ bool block_find(uintptr_t address, struct block *block)
 {
     if (!is_recordable(address))
         return block_none(block);
-    const uint32_t *cell = small_find(address);
+    struct block_place place = block_place(address);
     uint64_t entry = large_load(large_find(address));
-    if (cell)
-        small_decode(block, __atomic_load_n(cell, __ATOMIC_RELAXED));
+    if (block_is_at(block_content(place), address))
+        small_read(place, block);
     else if (large_is_at(entry, address))
         large_decode(block, address, entry);
     else
@@ -306,20 +301,37 @@ struct walk {
     void *context;
 };
 
+/*
+ * What a live cell says; 0: there is none. Other threads may go on: a cell that stays as it is has its own
+ * high bits, but for one that went and came back in between, whose lot may be of neither: one that there
+ * is, at least.
+ */
+static uint32_t small_see(const uint16_t *cell, uint64_t granule, uint32_t *content)
+{
+    /* pairs: block_set(). The twin page, if it needed one, is there. */
+    *content = __atomic_load_n(cell, __ATOMIC_ACQUIRE);
+    if (!(*content & BLOCK_LIVE))
+        return 0;
+    uint32_t what = block_what(*content, block_place_of(granule));
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    bool still = __atomic_load_n(cell, __ATOMIC_RELAXED) == *content;
+    return still && (what & LOT_MAX) < lot_count() ? what : 0;
+}
+
 static void small_each(uint64_t number, void *page, void *context)
 {
     const struct walk *walk = context;
-    const uint32_t *cells = page;
-    for (uint64_t i = 0; i < BLOCK_PAGE_CELLS; i++) {
-        /* pairs: block_cell_set() */
-        uint32_t entry = __atomic_load_n(&cells[i], __ATOMIC_ACQUIRE);
-        uint64_t granule = number * BLOCK_PAGE_CELLS + i;
+    const uint16_t *cells = page;
+    for (uint64_t i = 0; number % 2 == 0 && i < BLOCK_PAGE_CELLS; i++) {
+        uint64_t granule = number / 2 * BLOCK_PAGE_CELLS + i;
         uintptr_t address = granule << block_shadow.fold << BLOCK_GRANULE_BITS_ANY;
+        uint32_t content, what = small_see(&cells[i], granule, &content);
         struct block block;
-        if (!(entry & BLOCK_LIVE))
+        if (!what)
             continue;
-        small_decode(&block, entry);
-        walk->visit(address | (entry & BLOCK_ALIGN), &block, walk->context);
+        small_decode(&block, what);
+        address |= (uintptr_t)(content & BLOCK_PLACE) << BLOCK_PLACE_AT;
+        walk->visit(address, &block, walk->context);
     }
 }
 

@@ -2,8 +2,9 @@
  * block.h - live blocks: which site asked for the block at an address, and for how many bytes.
  *
  * What it is: a shadow of the address space; an entry belongs to the thread that is allocating or
- *   freeing that address, so no event takes a lock. Blocks below BLOCK_LARGE_BYTES have four bytes
- *   for each granule of address space (32 bytes with glibc's malloc), larger ones eight for each KiB.
+ *   freeing that address, so no event takes a lock. Blocks below BLOCK_LARGE_BYTES have two bytes
+ *   for each granule of address space (32 bytes with glibc's malloc), and two more where some block
+ *   near by needs them; larger ones eight for each KiB.
  * Owns: the shadow (private memory: a forked child has its own copy, as of the fork).
  * Context: hooks. Two live blocks never start in one granule: block_bytes_min() sees to it.
  * Not here: counting (delta.h, site.h), lots (lot.h), mmap records (range.h).
@@ -27,16 +28,21 @@ enum {
     BLOCK_GRANULE_BITS_GLIBC = 5, /* its smallest chunk has 32 bytes */
     BLOCK_GRANULE_BITS_ANY = 4,   /* any other allocator's, once block_bytes_min() is heeded */
 
-    /* A small entry: live, epoch (bits 1-3 and 5), the address's bit 4 at its own place, lot. What has
-       been freed leaves all but the first: a ghost. 0: neither. */
+    /*
+     * A small block's `what` is its lot | its epoch << BLOCK_EPOCH_AT. Its cell: live, the address's bit 4, the
+     * low bits of what. Where no block of a page of cells has needed more, that is all; else
+     * the page has a twin with the high bits. What has been freed leaves all but live: a ghost. 0: neither.
+     */
     BLOCK_LIVE = 1,
-    BLOCK_EPOCH_LOW = 7 << 1,
-    BLOCK_EPOCH_HIGH = 1 << 5,
-    BLOCK_LOT_AT = 6,
-    BLOCK_CELL_BITS = 2,
+    BLOCK_PLACE = 2,    /* the address's bit 4 ... */
+    BLOCK_PLACE_AT = 3, /* ... which is so much lower than there */
+    BLOCK_WHAT_AT = 2,
+    BLOCK_LOW_BITS = 14,
+    BLOCK_EPOCH_AT = 26,
+    BLOCK_CELL_BITS = 1,
     BLOCK_PAGE_CELLS = PLATE_PAGE_BYTES >> BLOCK_CELL_BITS,
     BLOCK_SMALL_SHELVES =
-        1 << (BLOCK_ADDRESS_BITS + BLOCK_CELL_BITS - BLOCK_GRANULE_BITS_ANY - 12 - PLATE_SHELF_BITS)
+        2 << (BLOCK_ADDRESS_BITS + BLOCK_CELL_BITS - BLOCK_GRANULE_BITS_ANY - 12 - PLATE_SHELF_BITS)
 };
 
 struct block {
@@ -46,10 +52,11 @@ struct block {
     uint64_t size_bytes; /* as requested */
 };
 
-/* Where small entries are. The arrays stand here for block_cell() alone. */
+/* Where small entries are. Page 2 n of the plate has cells, 2 n + 1 their high bits. The arrays stand here
+   for block_place() alone. */
 struct block_shadow {
     uint32_t fold; /* what a granule's bits are above BLOCK_GRANULE_BITS_ANY */
-    uint32_t born; /* entry bits of the epoch that it is; see block_set_epoch() */
+    uint32_t born; /* the epoch that it is, at its place in `what`; see block_set_epoch() */
     struct plate_shelf *shelves[BLOCK_SMALL_SHELVES];
     uint8_t marks[BLOCK_SMALL_SHELVES / PLATE_MARK_POINTERS];
 };
@@ -92,69 +99,99 @@ void block_each(block_visit_fn visit, void *context);
 /* Bytes of shadow in use so far. */
 uint64_t block_own_bytes(void);
 
-/* The entry of the granule that `address` is in, or NULL. */
-static inline uint32_t *block_cell(uintptr_t address)
+/* The granule that `address` is in. */
+static inline uint64_t block_granule(uintptr_t address)
 {
-    uint64_t granule = address >> BLOCK_GRANULE_BITS_ANY >> block_shadow.fold;
-    uint64_t number = granule / BLOCK_PAGE_CELLS;
-    if (__builtin_expect(number >> PLATE_SHELF_BITS >= BLOCK_SMALL_SHELVES, 0))
-        return NULL;
-    uint32_t *page = plate_find(block_shadow.shelves, number);
-    return __builtin_expect(!page, 0) ? NULL : page + granule % BLOCK_PAGE_CELLS;
+    return address >> BLOCK_GRANULE_BITS_ANY >> block_shadow.fold;
 }
 
-static inline uint32_t block_epoch_bits(uint64_t epoch)
+/* Where a small block is noted. */
+struct block_place {
+    uint16_t *cell;     /* NULL: nowhere yet */
+    void *const *pages; /* its own, and the twin */
+};
+
+static inline struct block_place block_place_of(uint64_t granule)
 {
-    return (uint32_t)(epoch << 1 & BLOCK_EPOCH_LOW) | (uint32_t)(epoch << 2 & BLOCK_EPOCH_HIGH);
+    void *const *pages = plate_place(block_shadow.shelves, granule / BLOCK_PAGE_CELLS * 2);
+    uint16_t *cells = __builtin_expect(!pages, 0) ? NULL : __atomic_load_n(pages, __ATOMIC_ACQUIRE);
+    return (struct block_place){cells ? cells + granule % BLOCK_PAGE_CELLS : NULL, pages};
 }
 
-/* True when `entry` belongs to the live block that starts at `address`, a multiple of BLOCK_ALIGN whose
-   granule it is. */
-static inline bool block_cell_is_at(uint32_t entry, uintptr_t address)
+/* The high bits, or NULL: they are 0. */
+static inline uint16_t *block_high(struct block_place place)
 {
-    return ((entry ^ address) & (BLOCK_ALIGN | BLOCK_LIVE)) == BLOCK_LIVE;
+    uint16_t *highs = __atomic_load_n(place.pages + 1, __ATOMIC_ACQUIRE);
+    uint64_t at = (uintptr_t)place.cell % PLATE_PAGE_BYTES / sizeof(*place.cell);
+    return highs ? highs + at : NULL;
 }
 
-static inline void block_cell_set(uint32_t *cell, uintptr_t address, uint32_t lot, uint32_t born)
+/* That of the granule that `address` is in. */
+static inline struct block_place block_place(uintptr_t address)
 {
-    /* pairs: the walk of block_each(), which goes on to the lot */
-    __atomic_store_n(cell,
-                     lot << BLOCK_LOT_AT | ((uint32_t)address & BLOCK_ALIGN) | born | BLOCK_LIVE,
-                     __ATOMIC_RELEASE);
-}
-
-/* The block of this entry, a live one's, is gone. */
-static inline void block_cell_free(uint32_t *cell, uint32_t entry)
-{
-    __atomic_store_n(cell, entry - BLOCK_LIVE, __ATOMIC_RELAXED);
-}
-
-/* The lot of the live block that starts at `address`, whose granule's entry this is; 0: none does. */
-static inline uint32_t block_cell_lot(uint32_t entry, uintptr_t address)
-{
-    return block_cell_is_at(entry, address) ? entry >> BLOCK_LOT_AT : 0;
-}
-
-/* block_cell() for glibc's malloc. */
-static inline uint32_t *block_cell_plain(uintptr_t address)
-{
-    uint64_t granule = address >> BLOCK_GRANULE_BITS_GLIBC;
-    uint64_t number = granule / BLOCK_PAGE_CELLS;
     if (__builtin_expect(address >> BLOCK_ADDRESS_BITS != 0, 0))
-        return NULL;
-    uint32_t *page = plate_find(block_shadow.shelves, number);
-    return __builtin_expect(!page, 0) ? NULL : page + granule % BLOCK_PAGE_CELLS;
+        return (struct block_place){NULL, NULL};
+    return block_place_of(block_granule(address));
+}
+
+/* The same for glibc's malloc. */
+static inline struct block_place block_place_plain(uintptr_t address)
+{
+    if (__builtin_expect(address >> BLOCK_ADDRESS_BITS != 0, 0))
+        return (struct block_place){NULL, NULL};
+    return block_place_of(address >> BLOCK_GRANULE_BITS_GLIBC);
+}
+
+/* What the cell has; 0: nothing. */
+static inline uint32_t block_content(struct block_place place)
+{
+    return __builtin_expect(!place.cell, 0) ? 0 : __atomic_load_n(place.cell, __ATOMIC_RELAXED);
+}
+
+/* True when a cell of this content belongs to the live block that starts at `address`, a multiple of
+   BLOCK_ALIGN whose granule it is. */
+static inline bool block_is_at(uint32_t content, uintptr_t address)
+{
+    return ((content ^ address >> BLOCK_PLACE_AT) & (BLOCK_PLACE | BLOCK_LIVE)) == BLOCK_LIVE;
+}
+
+static inline uint32_t block_what(uint32_t content, struct block_place place)
+{
+    uint32_t what = content >> BLOCK_WHAT_AT;
+    const uint16_t *high = block_high(place);
+    if (high)
+        what |= (uint32_t)__atomic_load_n(high, __ATOMIC_RELAXED) << BLOCK_LOW_BITS;
+    return what;
+}
+
+/* Where the cell is. False when there is none, or it lacks the high bits. */
+static inline bool block_set(struct block_place place, uintptr_t address, uint32_t what)
+{
+    /* The last block here is seen to have gone before its high bits do. pairs: small_see() */
+    uint16_t *high = block_high(place);
+    if (high)
+        __atomic_store_n(high, (uint16_t)(what >> BLOCK_LOW_BITS), __ATOMIC_RELEASE);
+    else if (__builtin_expect(what >> BLOCK_LOW_BITS != 0, 0))
+        return false;
+    uint32_t content = what << BLOCK_WHAT_AT | ((uint32_t)address >> BLOCK_PLACE_AT & BLOCK_PLACE);
+    /* pairs: the walk of block_each(), which goes on to the lot */
+    __atomic_store_n(place.cell, (uint16_t)(content | BLOCK_LIVE), __ATOMIC_RELEASE);
+    return true;
+}
+
+/* The block of this cell, a live one's, is gone. */
+static inline void block_clear(struct block_place place, uint32_t content)
+{
+    __atomic_store_n(place.cell, (uint16_t)(content - BLOCK_LIVE), __ATOMIC_RELAXED);
 }
 
 /* block_put_lot() for glibc's malloc, which aligns, in the epoch that it is. */
 static inline bool block_put_plain(uintptr_t address, uint32_t lot)
 {
-    uint32_t *cell = block_cell_plain(address);
-    if (__builtin_expect(!cell, 0) ||
-        __builtin_expect(__atomic_load_n(cell, __ATOMIC_RELAXED) & BLOCK_LIVE, 0))
+    struct block_place place = block_place_plain(address);
+    if (__builtin_expect(!place.cell, 0) || __builtin_expect(block_content(place) & BLOCK_LIVE, 0))
         return false;
-    block_cell_set(cell, address, lot, block_shadow.born);
-    return true;
+    return block_set(place, address, lot | block_shadow.born);
 }
 
 /*
@@ -163,24 +200,22 @@ static inline bool block_put_plain(uintptr_t address, uint32_t lot)
  */
 static inline bool block_put_lot(uintptr_t address, uint32_t lot, uint32_t epoch)
 {
-    uint32_t *cell = block_cell(address);
-    if (__builtin_expect(!cell || address % BLOCK_ALIGN != 0, 0) ||
-        __builtin_expect(__atomic_load_n(cell, __ATOMIC_RELAXED) & BLOCK_LIVE, 0))
+    struct block_place place = block_place(address);
+    if (__builtin_expect(!place.cell || address % BLOCK_ALIGN != 0, 0) ||
+        __builtin_expect(block_content(place) & BLOCK_LIVE, 0))
         return false;
-    block_cell_set(cell, address, lot, block_epoch_bits(epoch));
-    return true;
+    return block_set(place, address, lot | epoch << BLOCK_EPOCH_AT);
 }
 
 /* block_take() of a small block: its lot. 0: block_take() knows. */
 static inline uint32_t block_take_lot(uintptr_t address)
 {
-    uint32_t *cell = block_cell(address);
-    uint32_t entry =
-        __builtin_expect(cell != NULL, 1) ? __atomic_load_n(cell, __ATOMIC_RELAXED) : 0;
-    if (__builtin_expect(!block_cell_is_at(entry, address) || address % BLOCK_ALIGN != 0, 0))
+    struct block_place place = block_place(address);
+    uint32_t content = block_content(place);
+    if (__builtin_expect(!block_is_at(content, address) || address % BLOCK_ALIGN != 0, 0))
         return 0;
-    block_cell_free(cell, entry);
-    return entry >> BLOCK_LOT_AT;
+    block_clear(place, content);
+    return block_what(content, place) & LOT_MAX;
 }
 
 #endif

@@ -229,18 +229,18 @@ static void *realloc_from(void *address, size_t size, const struct unwind_start 
 static inline void *realloc_plain(struct guard_thread *own, void *address, size_t size,
                                   const struct unwind_start *start)
 {
-    uint32_t entry = plain_take(own, address);
-    if (!entry)
+    uint32_t lot = plain_take(own, address);
+    if (!lot)
         return realloc_from(address, size, start);
     uint32_t inherited = guard_process.inherited;
     void *fresh = real.realloc(address, size);
     if (__builtin_expect(guard_process.inherited != inherited, 0))
-        plain_adopt(inherited, entry);
+        plain_adopt(inherited, lot);
     if (!fresh) {
-        plain_restore(address, entry);
+        plain_restore(address);
         return NULL;
     }
-    plain_freed(own, entry);
+    plain_freed(own, lot);
     if (__builtin_expect(plain_alloc(own, fresh, size, *start), 1))
         return fresh;
     return record_rest(fresh, size, start->pc, start->sp, start->fp);

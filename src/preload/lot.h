@@ -60,6 +60,13 @@ static inline const struct box_lot *lot_at(uint32_t lot)
     return arena_entry(BOX_LOTS, lot);
 }
 
+/* Lots so far, the sentinel included: smaller numbers can be looked up. */
+static inline uint32_t lot_count(void)
+{
+    /* pairs: arena_publish() */
+    return (uint32_t)__atomic_load_n(&arena.header->tables[BOX_LOTS].count, __ATOMIC_ACQUIRE);
+}
+
 uint64_t lot_own_bytes(void);
 
 #endif

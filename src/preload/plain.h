@@ -80,6 +80,14 @@ static inline __attribute__((always_inline)) bool plain_alloc(struct guard_threa
     return true;
 }
 
+/* The lot of the live block that starts at `address`, which this place is for; 0: none does. */
+static inline uint32_t plain_lot(struct block_place place, uint32_t content, const void *address)
+{
+    if (__builtin_expect(!block_is_at(content, (uintptr_t)address), 0))
+        return BOX_NONE;
+    return block_what(content, place) & LOT_MAX;
+}
+
 /* What plain_free() has found out. */
 enum plain_outcome {
     PLAIN_NOT,   /* not here, and nothing was done */
@@ -94,57 +102,54 @@ static inline enum plain_outcome plain_free(struct guard_thread *own, void *addr
     uint64_t word;
     if (!plain_enter(own, &word))
         return PLAIN_NOT;
-    uint32_t *cell = block_cell_plain((uintptr_t)address);
-    uint32_t entry = cell ? *cell : 0, lot = block_cell_lot(entry, (uintptr_t)address);
+    struct block_place place = block_place_plain((uintptr_t)address);
+    uint32_t content = block_content(place), lot = plain_lot(place, content, address);
     struct box_delta *slot = plain_slot(thread, lot);
     if (__builtin_expect(lot == BOX_NONE, 0) || !plain_counts(slot, lot, slot->frees)) {
         guard_set_of(own, word);
         return PLAIN_NOT;
     }
-    block_cell_free(cell, entry);
+    block_clear(place, content);
     __atomic_store_n(&slot->frees, slot->frees + 1, __ATOMIC_RELAXED);
     guard_set_of(own, word);
     return __builtin_expect(own->wanted != 0, 0) ? PLAIN_WANTED : PLAIN_DONE;
 }
 
 /*
- * tracker_take() of a small block: its entry, for one of the two below. 0: not here, and nothing was
+ * tracker_take() of a small block: its lot, for one of the three below. 0: not here, and nothing was
  * done.
  */
 static inline uint32_t plain_take(struct guard_thread *own, void *address)
 {
     uint64_t word;
     if (!plain_enter(own, &word))
-        return 0;
-    uint32_t *cell = block_cell_plain((uintptr_t)address);
-    uint32_t entry = cell ? *cell : 0;
-    if (__builtin_expect(block_cell_lot(entry, (uintptr_t)address) == BOX_NONE, 0))
-        entry = 0;
-    else
-        block_cell_free(cell, entry);
+        return BOX_NONE;
+    struct block_place place = block_place_plain((uintptr_t)address);
+    uint32_t content = block_content(place), lot = plain_lot(place, content, address);
+    if (__builtin_expect(lot != BOX_NONE, 1))
+        block_clear(place, content);
     plain_leave(own, word);
-    return entry;
+    return lot;
 }
 
-/* The block is still there: nobody else can have had its address. */
-static inline void plain_restore(void *address, uint32_t entry)
+/* The block is still there: nobody else can have had its address, and its ghost is whole. */
+static inline void plain_restore(void *address)
 {
-    __atomic_store_n(block_cell_plain((uintptr_t)address), entry, __ATOMIC_RELEASE);
+    struct block_place place = block_place_plain((uintptr_t)address);
+    __atomic_store_n(place.cell, *place.cell | BLOCK_LIVE, __ATOMIC_RELEASE);
 }
 
 /* tracker_adopt(). */
-static __attribute__((noinline, unused)) void plain_adopt(uint32_t inherited, uint32_t entry)
+static __attribute__((noinline, unused)) void plain_adopt(uint32_t inherited, uint32_t lot)
 {
-    const struct box_lot *lot = lot_at(entry >> BLOCK_LOT_AT);
-    struct block block = {.site = lot->site, .size_bytes = lot->size_bytes};
+    struct block block = {.site = lot_at(lot)->site, .size_bytes = lot_at(lot)->size_bytes};
     tracker_adopt(NULL, inherited, &block);
 }
 
 /* tracker_freed(). */
-static inline void plain_freed(struct guard_thread *own, uint32_t entry)
+static inline void plain_freed(struct guard_thread *own, uint32_t lot)
 {
     uint64_t word;
-    uint32_t lot = entry >> BLOCK_LOT_AT;
     if (__builtin_expect(plain_enter(own, &word), 1)) {
         delta_free(&thread_of(own)->delta, lot);
         plain_leave(own, word);

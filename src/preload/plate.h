@@ -35,15 +35,21 @@ struct plate {
     size_t count;   /* of shelves: a multiple of PLATE_MARK_POINTERS */
 };
 
-/* Page `number`, or NULL. The caller knows that the number is not past the last shelf. */
-static inline void *plate_find(struct plate_shelf *const *shelves, uint64_t number)
+/* Where the address of page `number` is, or NULL; that of the next page stands beside it, if `number` is even.
+   The caller knows that the number is not past the last shelf. */
+static inline void *const *plate_place(struct plate_shelf *const *shelves, uint64_t number)
 {
     /* pairs: plate_adopt(), here and below */
     const struct plate_shelf *shelf =
         __atomic_load_n(&shelves[number >> PLATE_SHELF_BITS], __ATOMIC_ACQUIRE);
-    if (__builtin_expect(!shelf, 0))
-        return NULL;
-    return __atomic_load_n(&shelf->pages[number % PLATE_SHELF_PAGES], __ATOMIC_ACQUIRE);
+    return __builtin_expect(!shelf, 0) ? NULL : &shelf->pages[number % PLATE_SHELF_PAGES];
+}
+
+/* Page `number`, or NULL. */
+static inline void *plate_find(struct plate_shelf *const *shelves, uint64_t number)
+{
+    void *const *place = plate_place(shelves, number);
+    return __builtin_expect(!place, 0) ? NULL : __atomic_load_n(place, __ATOMIC_ACQUIRE);
 }
 
 /* Page `number`, zeroed if new; NULL when there is no memory, or it is past the last shelf. */

@@ -13,7 +13,8 @@
 #include <cmocka.h>
 
 enum {
-    FAR_BYTES = 64 << 20, /* apart enough to share no page of the shadow */
+    NARROW = 1 << BLOCK_LOW_BITS, /* the first lot that needs high bits */
+    FAR_BYTES = 64 << 20,         /* apart enough to share no page of the shadow */
     PAGE_REACH = BLOCK_PAGE_CELLS << UNIT_GRANULE_BITS,
     GRANULE = 1 << UNIT_GRANULE_BITS,
     ROUNDS = 200000,
@@ -154,11 +155,60 @@ static void test_largest_lot(void **state)
     assert_true(block_put_lot(base, lot_intern(1, 8), 0) ||
                 block_put(base, &(struct block){.lot = lot_intern(1, 8)}));
     assert_int_equal(block_take_lot(base), lot_intern(1, 8));
+    struct block late = {1, lot_intern(1, 8), 1, 8};
+    round_trip(base, &late); /* makes what a large number needs */
     assert_true(block_put_lot(base + 16, LOT_MAX, 15));
     assert_int_equal(block_take_lot(base + 16), LOT_MAX);
     assert_true(block_put_lot(base, LOT_MAX, 15));
     assert_int_equal(block_take_lot(base), LOT_MAX);
     assert_unknown(base);
+}
+
+/* Lots of one cell and of two, in turn at the same addresses, with every epoch. */
+static void test_narrow_and_wide_lots(void **state)
+{
+    (void)state;
+    static const uint32_t lots[] = {
+        1,          NARROW - 1,     NARROW,     NARROW + 1, 2 * NARROW - 1,
+        2 * NARROW, 5 * NARROW - 1, 5 * NARROW, 0x123456,   LOT_MAX};
+    uintptr_t address = base + 30ul * FAR_BYTES;
+    put(address, 1, 8);
+    assert_taken(address, 1, 8);
+    assert_false(block_put_lot(address, NARROW, 0)); /* no high bits yet */
+    assert_unknown(address);
+    round_trip(address, &(struct block){1, lot_intern(1, 8), 1, 8}); /* makes it */
+    for (uintptr_t round = 0; round < 2000; round++) {
+        uint32_t lot = lots[round * 7 % (sizeof(lots) / sizeof(*lots))];
+        uintptr_t at = address + round % 5 * 48;
+        assert_true(block_put_lot(at, lot, (uint32_t)(round / 3 % BLOCK_EPOCHS)));
+        struct block_place place = block_place(at);
+        assert_int_equal(block_what(block_content(place), place) >> BLOCK_EPOCH_AT,
+                         round / 3 % BLOCK_EPOCHS);
+        assert_int_equal(block_take_lot(at), lot);
+        assert_int_equal(block_take_lot(at), 0);
+        /* its ghost knows it */
+        assert_int_equal(block_what(block_content(place), place) & LOT_MAX, lot);
+    }
+}
+
+/* As a hook does, with glibc's malloc. */
+static void test_epoch_that_it_is(void **state)
+{
+    (void)state;
+    struct block block;
+    if (GRANULE == 16)
+        return;
+    put(base, 1, 8);
+    assert_taken(base, 1, 8);
+    for (uint64_t epoch = 0; epoch < 2 * BLOCK_EPOCHS; epoch++) {
+        block_set_epoch(epoch);
+        while (!block_put_plain(base, lot_intern(1, 8))) /* the high bits */
+            round_trip(base, &(struct block){1, lot_intern(1, 8), 1, 8});
+        assert_true(block_take(base, &block));
+        assert_int_equal(block.epoch, epoch % BLOCK_EPOCHS);
+        assert_int_equal(block.lot, lot_intern(1, 8));
+    }
+    block_set_epoch(0);
 }
 
 static void test_fast_and_slow_are_one(void **state)
@@ -341,11 +391,16 @@ static void test_own_bytes(void **state)
     for (uintptr_t at = 0; at < FAR_BYTES; at += GRANULE)
         put(address + at, 1, 16);
     uint64_t dense = block_own_bytes() - before;
-    uint64_t exact = FAR_BYTES / GRANULE * 4;
+    uint64_t exact = FAR_BYTES / GRANULE * 2;
     assert_in_range(dense, exact - exact / 8, exact + exact / 6);
     for (uintptr_t at = 0; at < FAR_BYTES; at += GRANULE)
         block_take(address + at, &(struct block){0});
     assert_int_equal(block_own_bytes() - before, dense);
+    /* What needs more than a cell has more where it is: a 16th of the room. */
+    for (uintptr_t at = 0; at < FAR_BYTES / 16; at += GRANULE)
+        round_trip(address + at, &(struct block){1, lot_intern(1, 16), 3, 16});
+    uint64_t more = block_own_bytes() - before - dense;
+    assert_in_range(more, 0, exact / 16 + exact / 8);
     block_init(GRANULE == 16 ? 5 : 4); /* too late */
     assert_int_equal(block_bytes_min(), GRANULE == 16 ? 16 : 0);
 }
@@ -448,8 +503,9 @@ static void *worker(void *argument)
         for (uintptr_t at = 0; at < 4ul * FAR_BYTES; at += FAR_BYTES / 256) {
             bool big = site == 1 && at % (FAR_BYTES / 64) == 0;
             struct block block = {.site = site, .size_bytes = big ? 2048 : at / (FAR_BYTES / 256)};
-            wrong +=
-                !block_put_lot(mine + at, lot_intern(site, 24), 1) && !block_put(mine + at, &block);
+            uint32_t epoch = at / (FAR_BYTES / 256) % 2; /* now in a cell, now in two */
+            wrong += !block_put_lot(mine + at, lot_intern(site, 24), epoch) &&
+                     !block_put(mine + at, &block);
         }
         for (uintptr_t at = 0; at < 4ul * FAR_BYTES; at += FAR_BYTES / 256) {
             struct block block;
@@ -562,6 +618,8 @@ int main(void)
         cmocka_unit_test(test_every_field_at_its_limits),
         cmocka_unit_test(test_lots_of_every_size),
         cmocka_unit_test(test_largest_lot),
+        cmocka_unit_test(test_narrow_and_wide_lots),
+        cmocka_unit_test(test_epoch_that_it_is),
         cmocka_unit_test(test_fast_and_slow_are_one),
         cmocka_unit_test(test_unaligned_is_refused),
         cmocka_unit_test(test_granules),
