@@ -83,6 +83,8 @@ static void *arena_grow_file(uint64_t bytes, uint64_t *offset)
     return (void *)result;
 }
 
+static bool arena_replace(int fd, void *at, uint64_t offset, uint64_t bytes);
+
 static bool arena_add_chunk(enum box_table_id id, unsigned chunk)
 {
     struct arena_table *table = &arena.tables[id];
@@ -105,7 +107,9 @@ static bool arena_add_chunk(enum box_table_id id, unsigned chunk)
     table->origins[table->shift + chunk] = (uintptr_t)at - first * table->entry_bytes;
     /* pairs: lock-free readers follow an index published after this store */
     __atomic_store_n(&table->chunks[chunk], at, __ATOMIC_RELEASE);
-    return true;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    /* Detached meanwhile, by a handler: this is a chunk of the parent's. */
+    return offset == 0 || arena.path[0] || arena_replace(-1, at, 0, bytes);
 }
 
 uint32_t arena_append(enum box_table_id id, uint32_t entries)
@@ -264,7 +268,7 @@ static bool arena_replace(int fd, void *at, uint64_t offset, uint64_t bytes)
 
 static bool arena_replace_all(int fd)
 {
-    bool ok = arena_replace(fd, arena.header, 0, BOX_HEADER_BYTES);
+    bool ok = true;
     for (int id = 0; id < BOX_TABLES; id++)
         for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX; chunk++) {
             const struct arena_table *table = &arena.tables[id];
@@ -273,7 +277,7 @@ static bool arena_replace_all(int fd)
             if (table->chunks[chunk] && offset != 0)
                 ok &= arena_replace(fd, table->chunks[chunk], offset, (bytes + 4095) & ~4095ull);
         }
-    return ok;
+    return arena_replace(fd, arena.header, 0, BOX_HEADER_BYTES) && ok;
 }
 
 /* Zeroes the entries that do not count: of the last chunk, and of those made ahead. */
@@ -318,6 +322,17 @@ bool arena_renew(const char *name, int pid)
         arena_restore();
     if (fd >= 0)
         sys_close((int)fd);
+    return ok;
+}
+
+bool arena_detach(void)
+{
+    if (!arena.shared)
+        return true;
+    arena.path[0] = '\0'; /* not ours to grow, or to delete */
+    bool ok = arena_replace_all(-1);
+    for (int id = 0; ok && id < BOX_TABLES; id++)
+        arena_clear_rest(&arena.tables[id]);
     return ok;
 }
 

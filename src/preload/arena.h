@@ -71,6 +71,13 @@ void arena_reserve_ahead(void);
  */
 bool arena_renew(const char *name, int pid);
 
+/*
+ * In a forked child, in the middle of an event that a handler has interrupted: what was shared with the
+ * parent becomes the child's own copy, at the same addresses, with nothing in it that came after the
+ * fork. arena_renew() follows at the child's first event. False when memory is out: still shared.
+ */
+bool arena_detach(void);
+
 /* Deletes the file; the memory stays. */
 void arena_unlink(void);
 

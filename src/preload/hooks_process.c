@@ -252,6 +252,16 @@ HOOK void quick_exit(int status)
     __builtin_unreachable();
 }
 
+/* fork without the handlers of pthread_atfork: for handlers of signals, and so in the middle of events. */
+HOOK pid_t _Fork(void)
+{
+    real_resolve();
+    pid_t child = real._Fork ? real._Fork() : fork();
+    if (child == 0)
+        process_forked_quietly();
+    return child;
+}
+
 /* The null device, and nothing that somebody has put in its place. */
 static bool open_null(void)
 {

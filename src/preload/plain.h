@@ -146,6 +146,18 @@ static __attribute__((noinline, unused)) void plain_adopt(uint32_t inherited, ui
     tracker_adopt(NULL, inherited, &block);
 }
 
+/* There is something to see first: perhaps that this is a forked child, whose counters begin now. */
+static __attribute__((noinline, unused)) void plain_freed_slowly(uint32_t lot)
+{
+    struct block block = {.site = lot_at(lot)->site, .size_bytes = lot_at(lot)->size_bytes};
+    uint32_t inherited = guard_process.inherited;
+    struct guard_thread *own = guard_enter();
+    tracker_adopt(own, inherited, &block);
+    tracker_freed(own, &block);
+    if (own)
+        guard_leave(own);
+}
+
 /* tracker_freed(). */
 static inline void plain_freed(struct guard_thread *own, uint32_t lot)
 {
@@ -155,8 +167,7 @@ static inline void plain_freed(struct guard_thread *own, uint32_t lot)
         plain_leave(own, word);
         return;
     }
-    struct block block = {.site = lot_at(lot)->site, .size_bytes = lot_at(lot)->size_bytes};
-    tracker_freed(NULL, &block);
+    plain_freed_slowly(lot);
 }
 
 #endif

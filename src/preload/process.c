@@ -16,6 +16,7 @@
 #include "thread.h"
 #include "tracker.h"
 
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -66,9 +67,22 @@ void process_after_fork(void)
 
 void process_after_fork_child(void)
 {
+    process_forked_quietly();
+    process_after_fork();
+}
+
+void process_forked_quietly(void)
+{
     guard_fork_noticed();     /* also where the kernel does not wipe the page */
     guard_self()->wanted = 0; /* the parent was asked */
-    process_after_fork();
+    if (guard_state() != GUARD_RECORDING || guard_self()->forking || !guard_process.recording)
+        return;
+    /* A handler has interrupted an event, which ends in both: here, in what only looks like the parent's
+       tables. They are recounted at the next event. */
+    if (arena_detach())
+        return;
+    __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED); /* the parent's */
+    guard_process.recording = false;
 }
 
 static bool child_begin(int parent_pid)
@@ -91,9 +105,25 @@ static bool child_begin(int parent_pid)
     return true;
 }
 
+/* A handler that forked in the middle of this would have a child with half of two boxes. */
+static uint64_t block_signals(void)
+{
+    uint64_t all = ~0ull, before = 0;
+    if (permit_has(PERMIT_SIGNALS))
+        sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&before, sizeof(all));
+    return before;
+}
+
+static void unblock_signals(uint64_t before)
+{
+    if (permit_has(PERMIT_SIGNALS))
+        sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before));
+}
+
 void process_forked(void)
 {
     enum guard_state before = guard_state();
+    uint64_t signals = block_signals();
     guard_set(GUARD_RECORDING); /* a snapshot asked for meanwhile waits */
     listener_fork();
     state.finished = false;
@@ -104,6 +134,7 @@ void process_forked(void)
         arena.path[0] = '\0'; /* the parent's file is not ours to delete */
     guard_fork_done();
     guard_set(before);
+    unblock_signals(signals);
 }
 
 static void finish(const char *source)

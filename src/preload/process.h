@@ -24,6 +24,9 @@ void process_before_fork(void);
 void process_after_fork(void);
 void process_after_fork_child(void);
 
+/* The same for children that libc's handlers know nothing of: _Fork(), clone by number. */
+void process_forked_quietly(void);
+
 /* Writes the final profile, deletes the black box, stops recording. Once; later calls do nothing. */
 void process_finish(const char *source);
 

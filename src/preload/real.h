@@ -46,6 +46,7 @@ struct _IO_FILE; /* stdio's FILE, by the name that glibc and musl share */
     X(void *, shmat, (int, const void *, int))                               \
     X(int, shmdt, (const void *))                                            \
     X(int, dlclose, (void *))                                                \
+    X(pid_t, _Fork, (void))                                                  \
     X(int, execve, (const char *, char *const *, char *const *))             \
     X(int, execv, (const char *, char *const *))                             \
     X(int, execvp, (const char *, char *const *))                            \

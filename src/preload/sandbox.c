@@ -6,6 +6,7 @@
 #include "process.h"
 #include "seccomp_filter.h"
 #include "sys.h"
+#include "unwind_memory.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -91,6 +92,7 @@ static const struct {
     {PERMIT_LINES, SYS_rt_sigtimedwait, {SOME, 0, SOME, 8}},
     {PERMIT_LINES, SYS_write, {2, SOME, SOME}},
 };
+enum { FILTER_LENGTH_MAX = 4096 }; /* BPF_MAXINSNS: the kernel takes no more */
 enum { PROBES = sizeof(probes) / sizeof(probes[0]) };
 
 static struct {
@@ -122,8 +124,22 @@ static void prepare(void)
             "`heapdiff recover` read its black box");
 }
 
+/* Whether the kernel would even look at the filter: its address is the program's to get wrong. */
+static bool is_readable(const struct seccomp_program *filter)
+{
+    struct memory memory = {0};
+    return memory_check(&memory, (uintptr_t)filter, sizeof(*filter)) && filter->length > 0 &&
+           filter->length <= FILTER_LENGTH_MAX &&
+           memory_check(&memory, (uintptr_t)filter->instructions,
+                        filter->length * sizeof(*filter->instructions));
+}
+
 uint32_t sandbox_enter(const struct seccomp_program *filter)
 {
+    if (!permit_has(PERMIT_SIGNALS))
+        filter = NULL; /* nobody can be asked: as if it were the strictest */
+    else if (filter && !is_readable(filter))
+        return permit.revoked; /* it will be refused */
     uint32_t more = deadly_under(filter);
     if (more & PERMIT_FILES && permit_has(PERMIT_FILES))
         prepare();

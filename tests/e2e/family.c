@@ -1,7 +1,7 @@
 /*
  * family.c - parents and children, each with a known amount.
  *
- *     family fork|vfork|clone|spawn|daemon|threads|exec|resize
+ *     family fork|vfork|clone|spawn|daemon|threads|exec|resize|late|storm-fork|storm-_Fork|storm-clone
  *
  * The parent's live state when its child begins: parent_before 10 x 100 bytes. Where the child is a
  * forked copy it frees two of those and adds child_only, 5 x 70.
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -186,14 +187,119 @@ static int run_resize(void)
     return forked == -1;
 }
 
+/* The child's first event is the end of that very realloc. */
+static void on_trap_quietly(int number)
+{
+    (void)number;
+    mprotect(trap, 4096, PROT_READ | PROT_WRITE);
+    forked = fork();
+}
+
+static int run_late(void)
+{
+    struct sigaction action = {.sa_handler = on_trap_quietly, .sa_flags = SA_NODEFER};
+
+    sigaction(SIGSEGV, &action, NULL);
+    resized(500, 800);
+    return forked == -1;
+}
+
+enum { STORM_FORKS = 40, STORM_LEVELS = 12, STORM_US = 100 };
+
+static volatile int forks;
+static pid_t (*storm_fork)(void);
+
+pid_t _Fork(void) __attribute__((weak));
+
+static pid_t fork_by_clone(void)
+{
+    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+static void on_alarm(int number)
+{
+    const struct itimerval next = {.it_value = {0, STORM_US}};
+
+    (void)number;
+    if (forked == 0 || forks == STORM_FORKS)
+        return;
+    forks++;
+    forked = storm_fork();
+    if (forked != 0)
+        setitimer(ITIMER_REAL, &next, NULL);
+}
+
+/* As many stacks as there are paths: mostly, the handler's forks are in the middle of an event. */
+__attribute__((noinline)) static void storm_site(unsigned path, int level)
+{
+    if (level == 0) {
+        free(malloc(24));
+    } else if (path & 1) {
+        storm_site(path >> 1, level - 1);
+        __asm__ volatile("# another call than the next one");
+    } else {
+        storm_site(path >> 1, level - 1);
+    }
+    __asm__ volatile("");
+}
+
+/* Prints how many blocks there were: in the parent, which goes through all paths equally often. */
+static int run_storm(pid_t (*way)(void))
+{
+    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    const struct itimerval first = {.it_value = {0, STORM_US}};
+    unsigned count = 0, mask = (1u << STORM_LEVELS) - 1;
+    int status = 0;
+
+    storm_fork = way;
+    if (!way)
+        return 77;
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &first, NULL);
+    for (; forked != 0 && (forks < STORM_FORKS || count & mask); count++)
+        storm_site(count & mask, STORM_LEVELS);
+    if (forked == 0) {
+        child_only();
+        _exit(0);
+    }
+    for (int i = 0; i < forks; i++)
+        status |= wait_for(-1);
+    printf("%u\n", count);
+    return status;
+}
+
+static int run_storm_fork(void)
+{
+    return run_storm(fork);
+}
+
+static int run_storm_plain(void)
+{
+    return run_storm(_Fork);
+}
+
+static int run_storm_clone(void)
+{
+    return run_storm(fork_by_clone);
+}
+
 static int run(const char *how)
 {
     static const struct {
         const char *name;
         int (*run)(void);
-    } ways[] = {{"fork", run_fork},       {"vfork", run_vfork},  {"exec", run_vfork_exec},
-                {"clone", run_clone},     {"spawn", run_spawn},  {"daemon", run_daemon},
-                {"threads", run_threads}, {"resize", run_resize}};
+    } ways[] = {{"fork", run_fork},
+                {"vfork", run_vfork},
+                {"exec", run_vfork_exec},
+                {"clone", run_clone},
+                {"spawn", run_spawn},
+                {"daemon", run_daemon},
+                {"threads", run_threads},
+                {"resize", run_resize},
+                {"late", run_late},
+                {"storm-fork", run_storm_fork},
+                {"storm-_Fork", run_storm_plain},
+                {"storm-clone", run_storm_clone}};
 
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
         if (strcmp(how, ways[i].name) == 0)
@@ -210,5 +316,5 @@ int main(int count, char **arguments)
     parent_after();
     if (count > 2)
         raise(SIGKILL);
-    return status != 0;
+    return status == 77 ? 77 : status != 0;
 }

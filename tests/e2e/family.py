@@ -7,6 +7,8 @@ import time
 import harness
 from prof import Profile
 
+STORM_FORKS, STORM_PATHS = 40, 1 << 12  # as family.c has them
+
 
 class Family(harness.Case):
     def sites(self, path):
@@ -64,6 +66,45 @@ class Family(harness.Case):
         self.assertEqual(self.sites(parent)["resized"], [4, 1069876, 2, 1049376])
         live = sorted(self.sites(path)["resized"][2:] for path in children)
         self.assertEqual(live, [[1, 1048576], [2, 1049376]])
+
+    def test_resize_ends_in_the_child(self):
+        """The same, and the child has no other event before: what it inherits is what it frees."""
+        parent, children = self.split(self.run_family("late"))
+        self.assertEqual(self.sites(parent)["resized"], [2, 1300, 1, 800])
+        self.assertEqual(len(children), 1)
+        self.assertEqual(self.sites(children[0])["resized"], [2, 1300, 1, 800])
+
+    def storm(self, how):
+        """Forks out of a handler that interrupts events: the child ends them, in a box of its own."""
+        done = self.run_program([harness.helper("family"), "storm-" + how])
+        if done[0] == 77:
+            self.skipTest("this C library has none")
+        self.assertEqual((done[0], done[2]), (0, ""))
+        count, (parent, children) = int(done[1]), self.split(done[3])
+        self.check_parent(parent)
+        paths = [values for values in self.storm_paths(parent)]
+        self.assertEqual(len(paths), STORM_PATHS)
+        self.assertEqual({tuple(values) for values in paths}, {(count // STORM_PATHS, 0)})
+        self.assertEqual(len(children), STORM_FORKS)
+        for child in children:
+            self.check_child(child, done[3])
+            self.assertEqual(sum(live for _, live in self.storm_paths(child)), 0)
+
+    def storm_paths(self, path):
+        """[alloc_objects, inuse_objects] of each stack of storm_site()."""
+        profile = Profile(path)
+        return [[one.values["alloc_objects"], one.values["inuse_objects"]]
+                for one in profile.samples
+                if "storm_site" in [name for _, name in profile.frames(one)]]
+
+    def test_handler_forks_in_an_event(self):
+        self.storm("fork")
+
+    def test_handler_forks_without_libcs_handlers(self):
+        self.storm("_Fork")
+
+    def test_handler_forks_by_number(self):
+        self.storm("clone")
 
     def test_children_off(self):
         """A child that is not recorded leaves no trace in its parent's tables."""

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -104,10 +105,27 @@ static int install(const char *how, const int *calls, unsigned count, unsigned a
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
+/* Filters that are not there, or end where the memory does. */
+static int bad(void)
+{
+    char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct sock_fprog program = {64, (struct sock_filter *)(void *)(page + 4096 - 8)};
+    struct sock_fprog *cut = (struct sock_fprog *)(void *)(page + 4096 - 8);
+    int refused = 0;
+
+    munmap(page + 4096, 4096);
+    refused += prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == -1 && errno == EFAULT;
+    refused += prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, cut) == -1 && errno == EFAULT;
+    refused += prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 8L) == -1 && errno == EFAULT;
+    refused += syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, -16L) == -1 && errno == EFAULT;
+    return refused == 4;
+}
+
 /* What programs ask to find out what the kernel has: nothing is installed. */
 static int probe(void)
 {
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == -1 && errno == EFAULT &&
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return bad() && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == -1 && errno == EFAULT &&
            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL) == -1 && errno == EFAULT &&
            syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &(unsigned){SECCOMP_RET_TRAP}) == 0;
 }

@@ -182,6 +182,43 @@ static void test_parent_goes_on_first(void **state)
     assert_true(file_nodes_are(name, PC_CHILD));
 }
 
+/* A handler has forked in the middle of an event: it ends in both, before the child has a file. */
+static bool end_detached(void)
+{
+    const struct box_site none = {0};
+    say(to_parent);
+    hear(to_child);
+    if (!child_expect(arena_detach()) || !child_expect(arena.path[0] == '\0'))
+        return false;
+    uint32_t site = arena_append(BOX_SITES, 1);
+    bool good = child_expect(memcmp(arena_entry(BOX_SITES, site), &none, sizeof(none)) == 0);
+    arena.header->lost.blocks++;
+    add_nodes(MORE, PC_CHILD);
+    say(to_parent);
+    hear(to_child);
+    good &= own_nodes_are(PC_CHILD);
+    return child_expect(arena_renew("app", getpid())) && own_nodes_are(PC_CHILD) && good;
+}
+
+static void test_detached_in_an_event(void **state)
+{
+    (void)state;
+    add_nodes(COMMON, 0);
+    pid_t child = child_start(end_detached);
+    hear(to_parent);
+    struct box_site *site = arena_entry(BOX_SITES, arena_append(BOX_SITES, 1));
+    site->alloc_bytes = 4711;
+    say(to_child);
+    hear(to_parent);
+    add_nodes(MORE, PC_PARENT);
+    say(to_child);
+    assert_true(child_end(child));
+    assert_true(own_nodes_are(PC_PARENT));
+    assert_int_equal(site->alloc_bytes, 4711);
+    assert_int_equal(arena.header->lost.blocks, 0);
+    assert_int_equal(scratch_count(""), 2);
+}
+
 /* The directory has gone: the child goes on in memory of its own. */
 static bool renew_without_directory(void)
 {
@@ -232,9 +269,8 @@ static void test_a_new_file_after_unlink(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_child_and_parent_live_apart),
-        TEST(test_parent_goes_on_first),
-        TEST(test_child_without_a_file),
+        TEST(test_child_and_parent_live_apart), TEST(test_parent_goes_on_first),
+        TEST(test_detached_in_an_event),        TEST(test_child_without_a_file),
         TEST(test_a_new_file_after_unlink),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
