@@ -160,6 +160,51 @@ void ledger_clear(struct ledger_book *book)
     *book = (struct ledger_book){0};
 }
 
+/* Two books. */
+
+static int compare_lines(const void *left, const void *right)
+{
+    const struct ledger_change *a = left, *b = right;
+    return a->kind != b->kind ? a->kind - b->kind : strcmp(a->name, b->name);
+}
+
+static int compare_changes(const void *left, const void *right)
+{
+    const struct ledger_change *a = left, *b = right;
+    int64_t x = value_magnitude(value_difference(a->fresh, a->base));
+    int64_t y = value_magnitude(value_difference(b->fresh, b->base));
+    if (x != y)
+        return x < y ? 1 : -1;
+    return compare_lines(left, right);
+}
+
+struct ledger_change *ledger_changes(const struct ledger_book *base,
+                                     const struct ledger_book *fresh, size_t *count)
+{
+    size_t all = fresh->count + (base ? base->count : 0), kept = 0;
+    struct ledger_change *changes = memory_zeroed(all, sizeof *changes);
+    for (size_t i = 0; i < all; i++) {
+        bool of_base = i >= fresh->count;
+        const struct ledger_entry *entry =
+            of_base ? &base->entries[i - fresh->count] : &fresh->entries[i];
+        changes[i] = (struct ledger_change){entry->kind, entry->name, of_base ? entry->bytes : 0,
+                                            of_base ? 0 : entry->bytes};
+    }
+    qsort(changes, all, sizeof *changes, compare_lines);
+    for (size_t i = 0; i < all; i++) {
+        struct ledger_change *last = kept > 0 ? &changes[kept - 1] : NULL;
+        if (!last || compare_lines(last, &changes[i]) != 0) {
+            changes[kept++] = changes[i];
+            continue;
+        }
+        last->base = value_sum(last->base, changes[i].base);
+        last->fresh = value_sum(last->fresh, changes[i].fresh);
+    }
+    qsort(changes, kept, sizeof *changes, compare_changes);
+    *count = kept;
+    return changes;
+}
+
 /* From a profile. */
 
 static const char *frame_name(const struct profile *profile, uint32_t location)
@@ -235,6 +280,7 @@ struct ledger_book ledger_of_profile(const struct profile *profile)
     int type = profile_type(profile, "resident_space");
     if (!source || type == PROFILE_NONE)
         return book;
+    book.asked = true;
     book.source = source_of(source);
     book.known = book.source != LEDGER_NOT_MEASURED;
     if (!book.known)

@@ -52,6 +52,7 @@ struct ledger_entry {
 
 struct ledger_book {
     bool known;                  /* there is a ledger */
+    bool asked;                  /* a profile says how it was measured, or that it could not be */
     enum ledger_source source;   /* LEDGER_NOT_MEASURED: residency could not be read */
     bool stopped;                /* all threads stood still */
     bool sampled;                /* what sites have are estimates */
@@ -77,6 +78,18 @@ void ledger_clear(struct ledger_book *book);
 
 /* What a profile of heapdiff's says; not known without its facts. To be cleared. */
 struct ledger_book ledger_of_profile(const struct profile *profile);
+
+/* A line of two moments. */
+struct ledger_change {
+    int kind;
+    const char *name; /* of a book's line */
+    int64_t base, fresh;
+};
+
+/* All lines of one book, or of two (`base` NULL: there is one), largest change first; malloc'd, *count of
+   them. */
+struct ledger_change *ledger_changes(const struct ledger_book *base,
+                                     const struct ledger_book *fresh, size_t *count);
 
 /* The kind of a sample, and whether it belongs to a site; *name (of the profile) is its line's. */
 int ledger_kind_of(const struct profile *profile, const struct sample *sample, const char **name,

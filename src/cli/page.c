@@ -1,6 +1,7 @@
 #include "page.h"
 
 #include "character.h"
+#include "memory.h"
 #include "name_text.h"
 
 #include <stdarg.h>
@@ -22,9 +23,21 @@ static bool wants_colour(void)
     return !(refused && refused[0]) && !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
+/* By the variable that decides on the locale's characters. */
+static bool speaks_utf8(void)
+{
+    static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        const char *value = getenv(variables[i]);
+        if (value && value[0])
+            return strcasestr(value, "UTF-8") || strcasestr(value, "UTF8");
+    }
+    return false;
+}
+
 struct page page_of(FILE *out)
 {
-    struct page page = {.out = out, .columns = PAGE_COLUMNS};
+    struct page page = {.out = out, .columns = PAGE_COLUMNS, .unicode = speaks_utf8()};
     int fd = fileno(out);
     if (fd < 0 || !isatty(fd))
         return page;
@@ -80,4 +93,29 @@ void page_left(const struct page *page, enum paint paint, const char *text, size
 {
     page_put(page, paint, text);
     page_spaces(page, padding(text, columns));
+}
+
+void page_wrapped(const struct page *page, enum paint paint, const char *text, size_t indent)
+{
+    size_t column = indent;
+    page_spaces(page, indent);
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        char *word = memory_text(text, length);
+        size_t columns = character_text_columns(word);
+        if (column > indent && column + 1 + columns > page->columns) {
+            column = indent + 2;
+            page_put(page, PAINT_PLAIN, "\n");
+            page_spaces(page, column);
+        } else if (column > indent) {
+            page_put(page, PAINT_PLAIN, " ");
+            column++;
+        }
+        page_put(page, paint, word);
+        column += columns;
+        free(word);
+        text += length;
+        text += strspn(text, " ");
+    }
+    page_put(page, PAINT_PLAIN, "\n");
 }

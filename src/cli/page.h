@@ -16,6 +16,7 @@ struct page {
     FILE *out;
     size_t columns;
     bool colour;
+    bool unicode; /* more than ASCII may be drawn */
 };
 
 enum paint { PAINT_PLAIN, PAINT_BOLD, PAINT_DIM, PAINT_GROWN, PAINT_SHRUNK, PAINT_WARNING };
@@ -31,6 +32,8 @@ void page_format(const struct page *page, enum paint paint, const char *format, 
 /* `text` aligned in a column of `columns`, in a colour; longer texts are not cut. */
 void page_right(const struct page *page, enum paint paint, const char *text, size_t columns);
 void page_left(const struct page *page, enum paint paint, const char *text, size_t columns);
+/* Words, set in by `indent` columns, and by two more on every line that follows the first. */
+void page_wrapped(const struct page *page, enum paint paint, const char *text, size_t indent);
 void page_spaces(const struct page *page, size_t count);
 
 #endif
