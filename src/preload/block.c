@@ -359,6 +359,45 @@ void block_each(block_visit_fn visit, void *context)
     plate_each(&large, large_each, &walk);
 }
 
+/* pairs: large_store(). True when the cell at `address` has somebody's block or ghost. */
+static bool large_see(const uint64_t *cell, uintptr_t address, struct block_seen *seen)
+{
+    uint64_t entry = __atomic_load_n(cell, __ATOMIC_ACQUIRE);
+    if (!large_is_any(entry) || (!(entry & LARGE_DIRECT) && large_lot(entry) >= lot_count()))
+        return false;
+    seen->address = address | (entry & LARGE_PLACE_MASK);
+    seen->live = !(entry & LARGE_GHOST);
+    large_decode(&seen->block, seen->address, entry);
+    return true;
+}
+
+bool block_large_next(uintptr_t *from, struct block_seen *seen)
+{
+    uint64_t at = *from / BLOCK_LARGE_BYTES, number = at / BLOCK_LARGE_CELLS;
+    const uint64_t *cells;
+    while ((cells = plate_next(&large, &number))) {
+        if (at < number * BLOCK_LARGE_CELLS)
+            at = number * BLOCK_LARGE_CELLS;
+        for (; at < (number + 1) * BLOCK_LARGE_CELLS; at++)
+            if (large_see(&cells[at % BLOCK_LARGE_CELLS], at * BLOCK_LARGE_BYTES, seen)) {
+                *from = (at + 1) * BLOCK_LARGE_BYTES;
+                return true;
+            }
+        number++;
+    }
+    *from = UINTPTR_MAX;
+    return false;
+}
+
+uintptr_t block_page_next(uintptr_t from)
+{
+    unsigned bits = BLOCK_GRANULE_BITS_ANY + block_shadow.fold;
+    uint64_t page = block_granule(from) / BLOCK_PAGE_CELLS, number = page * 2;
+    if (from >> BLOCK_ADDRESS_BITS != 0 || !plate_next(&small, &number))
+        return UINTPTR_MAX;
+    return number / 2 == page ? from : number / 2 * BLOCK_PAGE_CELLS << bits;
+}
+
 uint64_t block_own_bytes(void)
 {
     return plate_own_bytes();

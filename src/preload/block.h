@@ -96,6 +96,35 @@ typedef void (*block_visit_fn)(uintptr_t address, const struct block *block, voi
    Other threads may go on; a block put or taken meanwhile is seen or not. */
 void block_each(block_visit_fn visit, void *context);
 
+/* A block of 1 KiB or more, or the ghost of one. */
+struct block_seen {
+    uintptr_t address;
+    bool live;
+    struct block block;
+};
+
+/* The first one in an address of the KiB that *from is in, or above; *from is set behind it. False: none.
+   As block_each() else. */
+bool block_large_next(uintptr_t *from, struct block_seen *seen);
+
+/* A small one, in the page that it starts in. */
+struct block_small {
+    uint16_t at; /* bytes from the start of the page */
+    bool live;
+    uint32_t lot;
+};
+
+enum { BLOCK_PAGE_SMALL = 4096, BLOCK_PAGE_SMALL_MAX = BLOCK_PAGE_SMALL / BLOCK_ALIGN };
+
+/*
+ * The small blocks that start in the BLOCK_PAGE_SMALL bytes from `page` on, in address order. Where one is
+ * live, ghosts that cannot reach beyond the page are left out. How many there are. As block_each() else.
+ */
+unsigned block_page(uintptr_t page, struct block_small found[BLOCK_PAGE_SMALL_MAX]);
+
+/* The first page that may have any: `from`, a page's address, or above; UINTPTR_MAX: none. */
+uintptr_t block_page_next(uintptr_t from);
+
 /* Bytes of shadow in use so far. */
 uint64_t block_own_bytes(void);
 

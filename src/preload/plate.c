@@ -179,6 +179,38 @@ void plate_each(const struct plate *plate, plate_each_fn each, void *context)
     marked_each(&shelves, (void *const *)plate->shelves, plate->marks, plate->count, 0);
 }
 
+/* The first pointer that is not NULL, from `from` on; `count`: there is none. */
+static uint64_t marked_next(void *const *pointers, const uint8_t *marks, uint64_t count,
+                            uint64_t from)
+{
+    while (from < count) {
+        if (!__atomic_load_n(&marks[from / PLATE_MARK_POINTERS], __ATOMIC_RELAXED))
+            from = (from / PLATE_MARK_POINTERS + 1) * PLATE_MARK_POINTERS;
+        /* pairs: plate_adopt() */
+        else if (!__atomic_load_n(&pointers[from], __ATOMIC_ACQUIRE))
+            from++;
+        else
+            return from;
+    }
+    return count;
+}
+
+void *plate_next(const struct plate *plate, uint64_t *number)
+{
+    uint64_t wanted = *number >> PLATE_SHELF_BITS, place = *number % PLATE_SHELF_PAGES, at = wanted;
+    while ((at = marked_next((void *const *)plate->shelves, plate->marks, plate->count, at)) <
+           plate->count) {
+        const struct plate_shelf *shelf = plate->shelves[at];
+        place = marked_next(shelf->pages, shelf->marks, PLATE_SHELF_PAGES, at > wanted ? 0 : place);
+        if (place < PLATE_SHELF_PAGES) {
+            *number = at << PLATE_SHELF_BITS | place;
+            return __atomic_load_n(&shelf->pages[place], __ATOMIC_ACQUIRE);
+        }
+        at++;
+    }
+    return NULL;
+}
+
 uint64_t plate_own_bytes(void)
 {
     return __atomic_load_n(&pool.own_bytes, __ATOMIC_RELAXED);

@@ -60,6 +60,9 @@ typedef void (*plate_each_fn)(uint64_t number, void *page, void *context);
 /* Calls each() for every page there is, in the order of their numbers. */
 void plate_each(const struct plate *plate, plate_each_fn each, void *context);
 
+/* The first page there is whose number is not below *number, which becomes its number; NULL: there is none. */
+void *plate_next(const struct plate *plate, uint64_t *number);
+
 /* Bytes in use, of all plates: what the kernel keeps in memory for them. */
 uint64_t plate_own_bytes(void);
 
