@@ -154,6 +154,7 @@ struct thread *thread_acquire(void)
     if (thread) {
         __atomic_store_n(&thread->tid, self, __ATOMIC_RELAXED);
         __atomic_store_n(&thread->spinner, spin_self(), __ATOMIC_RELAXED);
+        __atomic_store_n(&thread->pointer, (uintptr_t)__builtin_thread_pointer(), __ATOMIC_RELAXED);
     }
     spin_unlock(&pool.lock);
     if (!thread)

@@ -26,6 +26,7 @@ struct thread {
     uint64_t forgotten; /* guard_process.forgets when the memo was last cleared; at first another */
     int32_t tid;        /* 0: free to be taken over; atomic */
     uint32_t spinner;   /* what spin_self() says in it; 0 once it has ended; atomic */
+    uintptr_t pointer;  /* the thread pointer of who has it, or had it last; atomic */
     struct thread *next; /* all that were ever made; set once */
     struct thread *free; /* those to be taken over; kept by the pool's lock */
     struct lot_cache lots;
