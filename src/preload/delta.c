@@ -6,11 +6,11 @@
 #include <string.h>
 
 enum {
-    DELTA_SLOTS_MIN = 256, /* 4 KiB: most threads use few lots at a time */
+    DELTA_SLOTS_MIN = 64, /* 1 KiB: most threads use few lots at a time */
     DELTA_GROWTH_BITS = 2,
-    DELTA_CLASSES = 4,               /* 256 to 16384 slots: 256 KiB stays in a core's own cache */
+    DELTA_CLASSES = 5,               /* 64 to 16384 slots: 256 KiB stays in a core's own cache */
     DELTA_SLOTS_TOTAL_MAX = 1 << 20, /* 16 MiB: then no table grows, though new ones are made */
-    DELTA_POOL_MAX = 256,            /* outgrown tables kept for the next threads */
+    DELTA_POOL_MAX = 1024,           /* outgrown tables kept for the next threads */
     DELTA_EVENTS_ENOUGH = 16,        /* a slot pushed out after so many has earned its place */
     DELTA_RETRY_TURNS = 1024         /* without memory for a table: between two attempts */
 };
@@ -35,6 +35,10 @@ static unsigned class_of(const struct delta *delta)
 
 static uint32_t make_table(uint32_t slots)
 {
+    /* The sentinel must not have tables share their neighbours' cache lines. */
+    uint32_t rest = arena.tables[BOX_DELTAS].count % DELTA_SLOTS_MIN;
+    if (rest != 0)
+        arena_append(BOX_DELTAS, DELTA_SLOTS_MIN - rest);
     uint32_t first = arena_append(BOX_DELTAS, slots);
     if (first == BOX_NONE)
         return BOX_NONE;
@@ -126,6 +130,20 @@ static void grow(struct delta *delta)
     adopt(delta, class + 1, first);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     give_table(class, old); /* not before: who takes it must be alone in it */
+}
+
+void delta_trim(struct delta *delta)
+{
+    unsigned class = class_of(delta);
+    uint32_t first = delta->first;
+    if (class == 0)
+        return;
+    delta_fold(delta);
+    delta->mask = 0; /* as in adopt(), the other way round */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    delta_init(delta);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    give_table(class, first);
 }
 
 /* A slot is to be pushed out: whether this happens too often. */

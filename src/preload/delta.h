@@ -39,6 +39,10 @@ void delta_spill(struct box_delta *slot);
 /* Adds all slots to their sites, and zeroes them: by the thread itself. */
 void delta_fold(struct delta *delta);
 
+/* The thread ends. A table that it had outgrown the first one for goes to whoever needs one next; small ones
+   stay, with what is counted in them, for the thread that takes over. In the recording part. */
+void delta_trim(struct delta *delta);
+
 /* What all threads have counted and not yet added: requested bytes allocated less those freed. */
 int64_t delta_live_bytes(void);
 

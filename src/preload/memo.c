@@ -156,10 +156,15 @@ struct memo_leaf *memo_capture_walked(struct memo *memo, const struct unwind_sta
     return leaf ? leaf : capture_whole(memo, start, stack_top);
 }
 
-void memo_clear(struct memo *memo)
+void memo_leave(struct memo *memo)
 {
     memo->pc = 0;
     memo->stack.depth = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+void memo_clear(struct memo *memo)
+{
+    memo_leave(memo);
     path_clear(&memo->paths);
 }

@@ -132,7 +132,10 @@ static inline struct memo_leaf *memo_capture(struct memo *memo, const struct unw
     return memo_capture_new(memo, start, stack_top);
 }
 
-/* Forgets everything: libraries were unloaded, or another thread takes the memo over. */
+/* Forgets everything: libraries were unloaded. */
 void memo_clear(struct memo *memo);
+
+/* Forgets the last stack: another thread takes the memo over. Paths are anybody's. */
+void memo_leave(struct memo *memo);
 
 #endif

@@ -12,6 +12,8 @@ enum {
     PATH_BITS_GROWTH = 2
 };
 
+static uint64_t own_bytes; /* atomic, relaxed */
+
 static uint32_t path_bits(const struct path_cache *cache)
 {
     return 64 - cache->shift;
@@ -26,6 +28,20 @@ static struct path_entry *path_slot(const struct path_cache *cache, uint32_t bas
                                     const uint64_t pcs[PATH_PCS])
 {
     return &cache->entries[path_hash(base, pcs) >> cache->shift];
+}
+
+static struct path_entry *path_map(uint32_t bits)
+{
+    struct path_entry *entries = sys_pages(path_bytes(bits));
+    if (entries)
+        __atomic_fetch_add(&own_bytes, path_bytes(bits), __ATOMIC_RELAXED);
+    return entries;
+}
+
+static void path_unmap(struct path_entry *entries, uint32_t bits)
+{
+    sys_pages_free(entries, path_bytes(bits));
+    __atomic_fetch_sub(&own_bytes, path_bytes(bits), __ATOMIC_RELAXED);
 }
 
 /* A jump may leave at any point: the table is there before it is in use, and is not once it is free. */
@@ -47,7 +63,7 @@ static void path_grow(struct path_cache *cache)
     if (!old)
         bits = PATH_BITS_FIRST;
     bits = bits < PATH_BITS_MAX ? bits : PATH_BITS_MAX;
-    struct path_entry *fresh = sys_pages(path_bytes(bits));
+    struct path_entry *fresh = path_map(bits);
     if (!fresh) {
         cache->evictions = 0; /* tried again after as many */
         return;
@@ -58,7 +74,7 @@ static void path_grow(struct path_cache *cache)
     for (uint32_t i = 0; i < 1u << old_bits; i++)
         if (old[i].leaf.node != 0)
             *path_slot(cache, old[i].base, old[i].pcs) = old[i];
-    sys_pages_free(old, path_bytes(old_bits));
+    path_unmap(old, old_bits);
 }
 
 /* Its nodes from the base to the leaf, by `step`; false when there is one that it does not have. */
@@ -163,5 +179,16 @@ void path_clear(struct path_cache *cache)
     path_use(cache, NULL, 0);
     cache->only.leaf.node = 0;
     if (entries)
-        sys_pages_free(entries, path_bytes(bits));
+        path_unmap(entries, bits);
+}
+
+void path_trim(struct path_cache *cache)
+{
+    if (cache->entries && path_bits(cache) > PATH_BITS_FIRST)
+        path_clear(cache);
+}
+
+uint64_t path_own_bytes(void)
+{
+    return __atomic_load_n(&own_bytes, __ATOMIC_RELAXED);
 }

@@ -58,6 +58,12 @@ struct path_entry *path_intern(struct path_cache *cache, uint32_t base,
 /* Forgets all paths; the memory goes back. */
 void path_clear(struct path_cache *cache);
 
+/* The same, unless the cache is as small as it begins: for who is to take it over. */
+void path_trim(struct path_cache *cache);
+
+/* Bytes of all caches. Any thread. */
+uint64_t path_own_bytes(void);
+
 static inline uint64_t path_hash(uint32_t base, const uint64_t pcs[PATH_PCS])
 {
     return base * 0x9e3779b97f4a7c15ull + pcs[0] * 0xd6e8feb86659fd93ull +

@@ -4,25 +4,34 @@
 #include "spin.h"
 #include "sys.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
     THREAD_PROBES = 4, /* structs looked at for a dead owner when none is free: of those in use, at
                            most a third stays behind with threads that ended unseen */
+    THREAD_WARM_MAX =
+        32, /* free structs that keep their memory: faults cost more than all the rest */
     THREAD_KEYS_MAX = 32 /* glibc keeps the values of more keys than these in allocated memory */
 };
 
 static struct {
-    struct spin lock; /* keeps `free`, `probed` and taking over; no handler's event comes in */
+    struct spin
+        lock; /* keeps the lists but `first`, `probed`, taking over; no handler's event comes in */
     struct thread *first;
-    struct thread *free;
+    struct thread *warm;
+    uint32_t warm_count;
+    struct thread *cold;
     struct thread *probed; /* the last struct looked at for a dead owner */
     uint64_t own_bytes;
     bool has_key;
     pthread_key_t key;
 } pool;
+
+static_assert(offsetof(struct thread, lots) == THREAD_HEAD_BYTES, "a head is a page");
 
 static size_t struct_bytes(void)
 {
@@ -54,6 +63,28 @@ static bool holder_lives(uint32_t holder)
     return !known;
 }
 
+/* Under the lock, or in a forked child. */
+static void put_free(struct thread *thread)
+{
+    struct thread **list = thread->cold ? &pool.cold : &pool.warm;
+    thread->free = *list;
+    *list = thread;
+    __atomic_fetch_add(&pool.warm_count, !thread->cold, __ATOMIC_RELAXED);
+}
+
+/* All but the head becomes zero, which is valid. The struct is nobody's but ours. */
+static void cool(struct thread *thread)
+{
+    size_t bytes = struct_bytes() - THREAD_HEAD_BYTES;
+    path_clear(&thread->memo.paths);
+    if (!permit_has(PERMIT_ADVICE) ||
+        sys_failed(
+            sys_call3(SYS_madvise, (long)thread + THREAD_HEAD_BYTES, (long)bytes, MADV_DONTNEED)))
+        return;
+    thread->cold = true;
+    __atomic_fetch_sub(&pool.own_bytes, bytes, __ATOMIC_RELAXED);
+}
+
 static void release(struct guard_thread *own)
 {
     struct thread *thread = thread_of(own);
@@ -61,9 +92,10 @@ static void release(struct guard_thread *own)
     guard_spare.paused = own->paused;
     guard_own = NULL;
     guard_choose();
+    if (__atomic_load_n(&pool.warm_count, __ATOMIC_RELAXED) >= THREAD_WARM_MAX)
+        cool(thread);
     spin_lock(&pool.lock);
-    thread->free = pool.free;
-    pool.free = thread;
+    put_free(thread);
     __atomic_store_n(&thread->tid, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&thread->spinner, 0, __ATOMIC_RELAXED);
     spin_unlock(&pool.lock);
@@ -82,6 +114,11 @@ static void give_back(void *context)
     /* Cancelled in a handler, or the like, that had interrupted a hook. */
     if (guard_state() != GUARD_OUTSIDE && guard_process.left)
         guard_process.left();
+    if (guard_enter_recording()) {
+        delta_trim(&thread->delta);
+        path_trim(&thread->memo.paths);
+        guard_leave(&thread->guard);
+    }
     guard_spare.ending = true;
     release(&thread->guard);
 }
@@ -134,12 +171,25 @@ static struct thread *make(void)
 }
 
 /* Held. */
+static struct thread *take_free(void)
+{
+    struct thread **list = pool.warm ? &pool.warm : &pool.cold, *thread = *list;
+    if (!thread)
+        return NULL;
+    *list = thread->free;
+    if (!thread->cold)
+        __atomic_fetch_sub(&pool.warm_count, 1, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_add(&pool.own_bytes, struct_bytes() - THREAD_HEAD_BYTES, __ATOMIC_RELAXED);
+    thread->cold = false;
+    return thread;
+}
+
+/* Held. */
 static struct thread *take(int32_t self)
 {
-    struct thread *thread = pool.free;
-    if (thread)
-        pool.free = thread->free;
-    else
+    struct thread *thread = take_free();
+    if (!thread)
         thread = take_dead(self);
     return thread ? thread : make();
 }
@@ -163,7 +213,7 @@ struct thread *thread_acquire(void)
     __atomic_store_n(&thread->guard.wanted, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&thread->guard.forking, false, __ATOMIC_RELAXED);
     thread->guard.paused = thread->guard.events = 0;
-    thread->forgotten = UINT64_MAX;
+    memo_leave(&thread->memo);
     if (pool.has_key && pool.key < THREAD_KEYS_MAX && !guard_spare.ending)
         pthread_setspecific(pool.key, thread);
     return thread;
@@ -173,15 +223,15 @@ void thread_fork(void)
 {
     struct guard_thread *own = guard_own;
     spin_reset(&pool.lock);
-    pool.free = pool.probed = NULL;
+    pool.warm = pool.cold = pool.probed = NULL;
+    pool.warm_count = 0;
     for (struct thread *thread = pool.first; thread; thread = thread->next) {
         thread->tid = &thread->guard == own ? sys_tid() : 0;
         if (thread->tid != 0)
             continue;
         thread->spinner = 0;
         thread->guard.word = 0;
-        thread->free = pool.free;
-        pool.free = thread;
+        put_free(thread);
     }
 }
 
@@ -192,5 +242,5 @@ void thread_escape(void)
 
 uint64_t thread_own_bytes(void)
 {
-    return __atomic_load_n(&pool.own_bytes, __ATOMIC_RELAXED);
+    return __atomic_load_n(&pool.own_bytes, __ATOMIC_RELAXED) + path_own_bytes();
 }

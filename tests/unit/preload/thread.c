@@ -24,6 +24,8 @@ enum {
     ALIVE = SANITIZER_THREAD ? 100 : 1000,
     SEQUENCE = SANITIZER_THREAD ? 500 : 20000,
     UNSEEN = 300, /* that end without a destructor */
+    MANY_LOTS = 4096,
+    FIRST_SLOTS = 64, /* of a thread's first table of counters */
     KEYS = 40
 };
 
@@ -248,6 +250,66 @@ static void test_many_at_once(void **state)
     pthread_barrier_destroy(&barrier);
 }
 
+/* What so many have left is a page each, but for some; whoever comes next has it all. */
+static void test_after_many_memory_goes_back(void **state)
+{
+    (void)state;
+    test_many_at_once(state);
+    unsigned made = recorder_threads();
+    uint64_t bytes = thread_own_bytes(), before = counted();
+    assert_in_range(bytes, made * 4096ull, made * 4096ull + (4 << 20));
+    for (int i = 0; i < 100; i++)
+        run(record);
+    assert_int_equal(thread_own_bytes(), bytes);
+    assert_int_equal(counted(), before + 100);
+    test_many_at_once(state); /* all of them again, out of what is cold */
+    assert_int_equal(recorder_threads(), made);
+    assert_int_equal(thread_own_bytes(), bytes);
+}
+
+static uint32_t many_lots[MANY_LOTS];
+
+/* Lots enough to outgrow the first table, each counted once. */
+static void *record_many(void *unused)
+{
+    for (int turn = 0; turn < 4; turn++)
+        for (unsigned i = 0; i < MANY_LOTS; i++)
+            recorder_alloc(many_lots[i]);
+    return thread_of(guard_own)->delta.mask >= FIRST_SLOTS ? unused : NULL;
+}
+
+static uint64_t counted_on_many(void)
+{
+    uint64_t sum = 0;
+    counted();
+    for (unsigned i = 0; i < MANY_LOTS; i++) {
+        const struct box_site *site = arena_entry(BOX_SITES, lot_at(many_lots[i])->site);
+        sum += site->alloc_objects;
+    }
+    return sum;
+}
+
+static void test_large_tables_are_handed_on(void **state)
+{
+    (void)state;
+    uint32_t first = recorder_lots(MANY_LOTS, 8), slots = 0;
+    for (uint32_t i = 0; i < MANY_LOTS; i++)
+        many_lots[i] = first + i;
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        void *grown;
+        assert_int_equal(pthread_create(&thread, NULL, record_many, &many_lots), 0);
+        pthread_join(thread, &grown);
+        assert_non_null(grown);
+        for (struct thread *one = thread_first(); one; one = one->next)
+            assert_true(one->tid != 0 || one->delta.mask < FIRST_SLOTS);
+        if (i == 0)
+            slots = arena.tables[BOX_DELTAS].count;
+        assert_int_equal(arena.tables[BOX_DELTAS].count, slots);
+    }
+    assert_int_equal(counted_on_many(), 20ull * 4 * MANY_LOTS);
+}
+
 /* With so many keys before ours, glibc would allocate to keep a value for it. */
 static bool end_unseen(void)
 {
@@ -384,7 +446,9 @@ int main(void)
         cmocka_unit_test(test_handlers_come_in_anywhere),
         cmocka_unit_test(test_a_child_has_one_thread),
         cmocka_unit_test(test_forks_before_the_first_event),
+        cmocka_unit_test(test_large_tables_are_handed_on),
         cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_after_many_memory_goes_back),
     };
     if (!recorder_start())
         return 1;
