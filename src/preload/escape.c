@@ -4,9 +4,11 @@
 #include "collection.h"
 #include "guard.h"
 #include "module.h"
+#include "oracle.h"
 #include "permit.h"
 #include "range.h"
 #include "site.h"
+#include "spin.h"
 #include "sys.h"
 #include "thread.h"
 #include "tracker.h"
@@ -55,7 +57,7 @@ static bool is_inside(const struct capture *capture)
     return at < capture->depth;
 }
 
-void escape_leave(void)
+static void escape_leave(void)
 {
     site_escape();
     thread_escape();
@@ -66,9 +68,16 @@ void escape_leave(void)
     guard_set(GUARD_OUTSIDE);
 }
 
+void escape_end(void)
+{
+    oracle_inherit(spin_self());
+    escape_leave();
+}
+
 void escape_inherit(uint32_t holder)
 {
     site_inherit(holder);
+    oracle_inherit(holder);
     if (!range_inherit(holder))
         __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
 }

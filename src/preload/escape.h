@@ -21,8 +21,8 @@ void escape_init(void);
 /* True: the hook is gone; what it held is free again, and the thread is outside. */
 bool escape_happened(void);
 
-/* The hook that this thread is inside of is gone for sure. */
-void escape_leave(void);
+/* This thread is ending: the hook that it is inside of is gone for sure. */
+void escape_end(void);
 
 /* A thread has ended inside a hook, unseen; `holder` is what spin_self() was in it. */
 void escape_inherit(uint32_t holder);

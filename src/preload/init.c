@@ -124,7 +124,7 @@ static bool start_tables(void)
     escape_init();
     inner_init(*(void **)&real.malloc);
     guard_process.escaped = escape_happened;
-    guard_process.left = escape_leave;
+    guard_process.left = escape_end;
     guard_process.inherit = escape_inherit;
     guard_process.plain = options.sample_bytes <= 1 && options.every_percent == 0 &&
                           options.interval_ns == 0 && options.unwind == OPTIONS_UNWIND_RULES &&

@@ -28,7 +28,7 @@ static __thread bool entered_for_fork; /* by this thread, which forks */
 
 /*
  * False when somebody else is in libunwind for long: who waits for the loader's lock, which this thread
- * may hold (dlopen allocates), or a thread that was cancelled there.
+ * may hold (dlopen allocates).
  */
 static bool enter_libunwind(void)
 {
@@ -78,6 +78,15 @@ static void after_fork_child(void)
 {
     state.forks = 0; /* the others are not here */
     after_fork();
+}
+
+/* Libunwind blocks signals while it holds a lock, but not the one that cancels a thread. */
+void oracle_inherit(uint32_t holder)
+{
+    if (!spin_inherit(&state.inside, holder))
+        return;
+    state.lost = true;
+    spin_unlock(&state.inside);
 }
 
 static bool open_reference(void)

@@ -27,4 +27,7 @@ void oracle_capture(struct capture *capture, const struct unwind_start *start, u
  */
 void oracle_check(uint32_t node, const struct unwind_start *start, uintptr_t stack_top);
 
+/* The thread that spin_self() told `holder` has ended: if in libunwind, nobody goes there any more. */
+void oracle_inherit(uint32_t holder);
+
 #endif
