@@ -5,8 +5,9 @@
  *
  * A thread in pause() may be cancelled at any instruction of a handler that has interrupted it: also while
  * that handler is in one of our hooks. It maps and unmaps, from stacks that nobody has seen before;
- * malloc would leave libc's own locks held. With `exit` the thread ends by the system call alone, in the
- * handler of a second signal: not even its destructors run. Prints "done" if nobody waits for ever.
+ * malloc would leave libc's own locks held. At least MAPPED_MIN times a round, of which the last may be cut
+ * short. With `exit` the thread ends by the system call alone, in the handler of a second signal: not even
+ * its destructors run. Prints "done" if nobody waits for ever.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -21,7 +22,7 @@
 
 #define SITE __attribute__((noinline))
 
-enum { STEPS = 12, PAGE = 4096 };
+enum { STEPS = 12, PAGE = 4096, MAPPED_MIN = 12 };
 
 static unsigned path; /* a stack's turns; atomic */
 static int waits;     /* atomic */
@@ -96,8 +97,11 @@ static void round_of(int number, int exits)
     while (!__atomic_load_n(&waits, __ATOMIC_ACQUIRE))
         nap_us(50);
     nap_us(100);
+    unsigned before = __atomic_load_n(&path, __ATOMIC_RELAXED);
     pthread_kill(thread, SIGUSR2);
-    nap_us(100 + number * 37 % 400);
+    while (__atomic_load_n(&path, __ATOMIC_RELAXED) - before < MAPPED_MIN)
+        nap_us(50);
+    nap_us(number * 37 % 400); /* anywhere in a later one */
     if (exits) {
         pthread_kill(thread, SIGALRM);
         wait_for_end(tid); /* it cannot be joined: libc has not been told */
