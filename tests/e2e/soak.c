@@ -5,6 +5,7 @@
  *
  * Prints what a profile written at exit must say of every soak_* function, a line each:
  *     NAME allocations bytes live live-bytes
+ * and ends when its standard input does.
  * Blocks wander between threads by a table of slots; what is left in it at the end is live. soak_first
  * and soak_second are called by turns, so that a snapshot that is not of one moment shows.
  */
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SITE __attribute__((noinline))
 
@@ -227,14 +229,15 @@ static void nap(long us)
     nanosleep(&span, NULL);
 }
 
-/* A thread's last deeds, after others' destructors perhaps. */
-static SITE void soak_ending(void *unused)
+/* A thread's last deeds; as a destructor, after others' perhaps. */
+static SITE void soak_ending(void *counter)
 {
-    (void)unused;
     void *volatile address = malloc(24);
     free(address);
     count_alloc(ENDING, 24);
     count_free(ENDING, 24);
+    if (counter)
+        add(counter, -1);
 }
 
 static void *work(void *seed)
@@ -249,7 +252,6 @@ static void *work(void *seed)
         nap(pause_us);
     }
     soak_ending(NULL);
-    add(&threads, -1);
     return NULL;
 }
 
@@ -326,9 +328,12 @@ int main(int argument_count, char **arguments)
     if (argument_count > 3)
         pause_us = (unsigned)atoi(arguments[3]);
     run(argument_count > 1 ? atof(arguments[1]) : 1, argument_count > 2 ? atol(arguments[2]) : 8);
-    nap(200000); /* the last threads' destructors */
     for (int i = 0; i < SITES; i++)
         printf("%s %ld %ld %ld %ld\n", names[i], truth[i].allocs, truth[i].alloc_bytes,
                truth[i].allocs - truth[i].frees, truth[i].alloc_bytes - truth[i].free_bytes);
+    fflush(stdout);
+    char byte;
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        ;
     return 0;
 }

@@ -109,15 +109,15 @@ class Threads(Soak):
 
     def test_threads(self):
         """Threads in their thousands, blocks freed by others, mappings moved: all sums are exact."""
-        child = self.start([harness.helper("soak"), str(SECONDS)], "keep=%d" % KEEP)
+        child = self.start([harness.helper("soak"), str(SECONDS)], "keep=%d" % KEEP,
+                           stdin=subprocess.PIPE)
         child.stdout.readline()
         start = time.monotonic()
-        while child.poll() is None:
+        while time.monotonic() < start + SECONDS or len(self.rows) < 5:
             turn = time.monotonic()
-            if self.look(child, "threads", start) is None:
-                break
+            self.assertIsNotNone(self.look(child, "threads", start), "the program has ended")
             time.sleep(max(0, turn + INTERVAL - time.monotonic()))
-        output, errors = child.communicate(timeout=60)
+        output, errors = child.communicate(timeout=60)  # it waits for the end of its input
         self.assertEqual((child.returncode, errors), (0, b""))
         truth = {line.split()[0]: [int(word) for word in line.split()[1:]]
                  for line in output.decode().splitlines()}
