@@ -1,5 +1,6 @@
 #include "arena.h"
 
+#include "own.h"
 #include "sys.h"
 #include "text.h"
 
@@ -43,8 +44,11 @@ static long arena_reserve(int fd, uint64_t from, uint64_t bytes)
 
 static long arena_map_file(int fd, uint64_t from, uint64_t bytes, void *at)
 {
-    return sys_call6(SYS_mmap, (long)at, (long)bytes, PROT_READ | PROT_WRITE,
-                     MAP_SHARED | (at ? MAP_FIXED : 0), fd, (long)from);
+    long result = sys_call6(SYS_mmap, (long)at, (long)bytes, PROT_READ | PROT_WRITE,
+                            MAP_SHARED | (at ? MAP_FIXED : 0), fd, (long)from);
+    if (!at && !sys_failed(result))
+        own_add((const void *)result, bytes);
+    return result;
 }
 
 /* Opens our file again by name; -ESTALE when somebody else's file stands there now. */
@@ -262,6 +266,7 @@ static bool arena_replace(int fd, void *at, uint64_t offset, uint64_t bytes)
     if (!copy)
         return false;
     memcpy(copy, at, bytes);
+    own_remove(copy, bytes); /* it moves to where one of ours is already */
     return !sys_failed(sys_call6(SYS_mremap, (long)copy, (long)bytes, (long)bytes,
                                  MREMAP_MAYMOVE | MREMAP_FIXED, (long)at, 0));
 }

@@ -19,7 +19,9 @@ enum {
     PERMIT_NUMBERS = 8,  /* the process has the number it had */
     PERMIT_SIGNALS = 16, /* masks stay as they are; no memory is probed */
     PERMIT_FILES = 32, /* sys_open() fails, no snapshot is written, tables grow in private memory */
-    PERMIT_LINES = 64  /* sys_say() is silent */
+    PERMIT_LINES = 64, /* sys_say() is silent */
+    PERMIT_PAGEMAP =
+        128 /* resident pages are not asked for one by one: smaps tells how many there are */
 };
 
 struct permit {

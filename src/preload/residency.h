@@ -25,6 +25,7 @@
 #define HEAPDIFF_PRELOAD_RESIDENCY_H
 
 #include "format/ledger.h"
+#include "residency_figures.h"
 #include "vma.h"
 
 #include <stdbool.h>
@@ -49,19 +50,6 @@ struct residency_region {
 struct residency_cursor {
     size_t at;     /* bytes of the scan consumed */
     uint64_t page; /* end of the region before */
-};
-
-/* /proc/self/smaps_rollup, or the sum of smaps, in bytes. */
-struct residency_figures {
-    bool known;  /* rss_bytes is; from statm alone the others are 0 */
-    bool summed; /* the others, too */
-    uint64_t rss_bytes;
-    uint64_t pss_bytes;
-    uint64_t private_clean_bytes, private_dirty_bytes; /* together: USS */
-    uint64_t lazy_free_bytes;
-    uint64_t huge_bytes; /* anonymous, shared memory's and files' huge pages */
-    uint64_t hugetlb_bytes;
-    uint64_t swap_bytes, swap_pss_bytes;
 };
 
 enum residency_result {

@@ -36,6 +36,7 @@ enum {
     MEMBARRIER_REGISTER = 16,
     FUTEX_WAIT_OURS = 128,
     FUTEX_WAKE_OURS = 129,
+    PAGEMAP_SCAN_OURS = 0xc0606610, /* linux/fs.h: as page_table.c has it */
     /* A snapshot needs all of these. */
     FOR_SNAPSHOTS = PERMIT_WAITING | PERMIT_NUMBERS | PERMIT_SIGNALS | PERMIT_FILES
 };
@@ -91,6 +92,8 @@ static const struct {
     {PERMIT_LINES, SYS_rt_sigpending, {SOME, 8}},
     {PERMIT_LINES, SYS_rt_sigtimedwait, {SOME, 0, SOME, 8}},
     {PERMIT_LINES, SYS_write, {2, SOME, SOME}},
+    {PERMIT_PAGEMAP, SYS_pread64, {FD, SOME, SOME, SOME}},
+    {PERMIT_PAGEMAP, SYS_ioctl, {FD, PAGEMAP_SCAN_OURS, SOME}},
 };
 enum { FILTER_LENGTH_MAX = 4096 }; /* BPF_MAXINSNS: the kernel takes no more */
 enum { PROBES = sizeof(probes) / sizeof(probes[0]) };

@@ -1,5 +1,6 @@
 #include "sys.h"
 
+#include "own.h"
 #include "permit.h"
 
 #include <errno.h>
@@ -25,11 +26,15 @@ void *sys_pages(size_t size_bytes)
         return NULL;
     long at = sys_call6(SYS_mmap, 0, (long)size_bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return sys_failed(at) ? NULL : (void *)at;
+    if (sys_failed(at))
+        return NULL;
+    own_add((void *)at, size_bytes);
+    return (void *)at;
 }
 
 void sys_pages_free(void *pages, size_t size_bytes)
 {
+    own_remove(pages, size_bytes); /* before another thread can be given the same addresses */
     sys_call2(SYS_munmap, (long)pages, (long)size_bytes);
 }
 

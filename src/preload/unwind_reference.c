@@ -1,5 +1,7 @@
 #include "unwind.h"
 #include "inner.h"
+#include "module.h"
+#include "own.h"
 #include "unwind_arch.h"
 #include "unwind_walk.h"
 
@@ -21,10 +23,19 @@ static struct {
     unw_addr_space_t *space;
 } reference;
 
+/* libunwind is resident for our sake, unless the program has it too. */
+static void reference_own(void)
+{
+    struct module module;
+    if (module_find((uint64_t) * (void **)&reference.step, &module))
+        own_add((const void *)module.start, module.end - module.start);
+}
+
 bool unwind_reference_open(void)
 {
     if (reference.space != NULL)
         return true;
+    void *present = dlopen("libunwind.so.8", RTLD_LOCAL | RTLD_NOW | RTLD_NOLOAD);
     void *library = dlopen("libunwind.so.8", RTLD_LOCAL | RTLD_NOW);
     if (library == NULL)
         return false;
@@ -40,6 +51,8 @@ bool unwind_reference_open(void)
         reference.get == NULL || reference.is_signal == NULL || reference.flush == NULL)
         return false;
     inner_add(*(void **)&reference.step); /* it maps memory for itself */
+    if (present == NULL)
+        reference_own();
     reference.space = dlsym(library, REFERENCE_NAME(unw_local_addr_space));
     return reference.space != NULL;
 }

@@ -53,7 +53,7 @@ static inline uint32_t vma_device(uint32_t major, uint32_t minor)
     return major << 20 | minor;
 }
 
-/* Room for what there is now and for half as much again, resident. False: memory is out, or VMA_UNREADABLE. */
+/* Room for what there is now and for a quarter more, resident. False: memory is out, or VMA_UNREADABLE. */
 bool vma_list_make_room(struct vma_list *list);
 
 /* What is mapped now. Changes no resident memory. */

@@ -1,0 +1,138 @@
+#include "proc.h"
+
+#include "permit.h"
+#include "sys.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool proc_open(struct proc_file *file, const char *path)
+{
+    struct stat now;
+    long fd = sys_open(path, O_RDONLY | O_NOCTTY, 0);
+    *file = (struct proc_file){.fd = (int)fd};
+    if (sys_failed(fd))
+        return false;
+    if (sys_failed(sys_call2(SYS_fstat, fd, (long)&now))) {
+        sys_close((int)fd);
+        return false;
+    }
+    file->device = now.st_dev;
+    file->inode = now.st_ino;
+    return true;
+}
+
+/* By pread, which takes nothing from a socket or a pipe that has got our number. */
+long proc_read(struct proc_file *file, void *buffer, size_t size_bytes)
+{
+    if (!permit_has(PERMIT_PAGEMAP))
+        return sys_read(file->fd, buffer, size_bytes);
+    long got;
+    do
+        got = sys_call4(SYS_pread64, file->fd, (long)buffer, (long)size_bytes, (long)file->offset);
+    while (got == -EINTR);
+    if (got > 0)
+        file->offset += (uint64_t)got;
+    return got;
+}
+
+void proc_close(struct proc_file *file)
+{
+    struct stat now;
+    if (!sys_failed(sys_call2(SYS_fstat, file->fd, (long)&now)) && now.st_dev == file->device &&
+        now.st_ino == file->inode)
+        sys_close(file->fd);
+    file->fd = -1;
+}
+
+bool proc_lines_open(struct proc_lines *lines, const char *path, char *buffer, size_t room_bytes)
+{
+    *lines = (struct proc_lines){.buffer = buffer, .room_bytes = room_bytes};
+    return proc_open(&lines->file, path);
+}
+
+/* More bytes behind those that have not been given out, which move to the front. */
+static bool lines_fill(struct proc_lines *lines)
+{
+    size_t left = lines->filled - lines->at;
+    memmove(lines->buffer, lines->buffer + lines->at, left);
+    lines->at = 0;
+    lines->filled = left;
+    long got = proc_read(&lines->file, lines->buffer + left, lines->room_bytes - 1 - left);
+    if (got > 0)
+        lines->filled += (size_t)got;
+    lines->failed |= got < 0;
+    return got > 0;
+}
+
+static char *lines_give(struct proc_lines *lines, size_t length)
+{
+    char *line = lines->buffer + lines->at;
+    line[length] = '\0';
+    lines->at += length;
+    return line;
+}
+
+char *proc_lines_next(struct proc_lines *lines)
+{
+    for (;;) {
+        char *start = lines->buffer + lines->at;
+        size_t left = lines->filled - lines->at;
+        char *end = memchr(start, '\n', left);
+        bool skipped = lines->skipping;
+        if (end) {
+            char *line = lines_give(lines, (size_t)(end - start));
+            lines->at++;
+            lines->skipping = false;
+            if (!skipped)
+                return line;
+        } else if (left == lines->room_bytes - 1) {
+            lines->skipping = true;
+            char *line = lines_give(lines, left);
+            if (!skipped)
+                return line;
+        } else if (!lines_fill(lines)) {
+            return left > 0 && !skipped ? lines_give(lines, left) : NULL;
+        }
+    }
+}
+
+void proc_lines_close(struct proc_lines *lines)
+{
+    proc_close(&lines->file);
+}
+
+uint64_t proc_read_hex(const char **at)
+{
+    uint64_t value = 0;
+    for (;; (*at)++) {
+        char digit = **at;
+        if (digit >= '0' && digit <= '9')
+            value = value << 4 | (uint64_t)(digit - '0');
+        else if (digit >= 'a' && digit <= 'f')
+            value = value << 4 | (uint64_t)(digit - 'a' + 10);
+        else
+            return value;
+    }
+}
+
+bool proc_status(const char *const *keys, uint64_t *values, unsigned count)
+{
+    char buffer[1024];
+    struct proc_lines lines;
+    memset(values, 0, count * sizeof(*values));
+    if (!proc_lines_open(&lines, "/proc/self/status", buffer, sizeof(buffer)))
+        return false;
+    for (char *line; (line = proc_lines_next(&lines));)
+        for (unsigned i = 0; i < count; i++) {
+            size_t length = strlen(keys[i]);
+            if (strncmp(line, keys[i], length) == 0 && line[length] == ':')
+                values[i] =
+                    text_find_number(line, keys[i]) * (strstr(line + length, " kB") ? 1024 : 1);
+        }
+    proc_lines_close(&lines);
+    return !lines.failed;
+}
