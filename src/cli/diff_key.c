@@ -97,11 +97,14 @@ static void name_by_function(struct diff_keys *keys, enum diff_side side,
     }
 }
 
-/* "[unknown]+0x1234" is what code without a file is called when nothing else is known. */
+/* "[unknown]+0x1234" is what code without a file is called when nothing else is known. The frames of a
+   ledger are in brackets too, but have no address. */
 static bool is_named(const struct profile *profile, const struct location *location)
 {
-    return location->line_count > 0 &&
-           profile->functions[location->lines[0].function].name[0] != '[';
+    if (location->line_count == 0)
+        return false;
+    const char *name = profile->functions[location->lines[0].function].name;
+    return name[0] != '[' || (location->address == 0 && strcmp(name, "[lost]") != 0);
 }
 
 static void name_location(struct diff_keys *keys, enum diff_side side,

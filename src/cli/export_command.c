@@ -63,17 +63,21 @@ static void json_write(const struct comparison *comparison, int type, struct out
         .profile_path = comparison->path, .base_path = comparison->base_path, .limit = -1};
     char *message = NULL;
     struct filter *filter = filter_new(&options.filter, &message);
+    struct ledger_pair ledger =
+        ledger_pair_of(comparison->shown, comparison->fresh, comparison->base, &options.filter);
     const struct report report = {.options = &options,
                                   .shown = comparison->shown,
                                   .fresh = comparison->fresh,
                                   .base = comparison->base,
                                   .match = comparison->match,
                                   .type = type,
-                                  .filter = filter};
+                                  .filter = filter,
+                                  .ledger = &ledger};
     assert(filter != NULL); /* no expression, no mistake in it */
     profile_prune(comparison->shown);
     filter_mark(filter, comparison->shown);
     render_json(output->file, &report);
+    ledger_pair_clear(&ledger);
     filter_free(filter);
 }
 

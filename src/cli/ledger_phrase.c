@@ -134,7 +134,7 @@ static size_t choose_parts(const struct ledger_view *view, struct part parts[PAR
         live_last &= all[i].kind != LEDGER_LIVE;
         parts[count++] = all[i];
     }
-    if (live_last)
+    if (live_last && whole > 0)
         parts[count++] = live;
     return count;
 }
@@ -148,7 +148,10 @@ char *ledger_phrase(const struct ledger_view *view)
     FILE *out = open_memstream(&text, &size_bytes);
     if (!out)
         return memory_format("%s", "");
-    fprintf(out, "RSS %s", amount(view, rss_of(view)).text);
+    if (view->base && count == 0)
+        fputs("RSS is what it was", out);
+    else
+        fprintf(out, "RSS %s", amount(view, rss_of(view)).text);
     for (size_t i = 0; i < count; i++) {
         fputs(i == 0 ? ": " : ", ", out);
         put_part(out, view, &parts[i]);

@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "name_text.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,12 +96,21 @@ void page_left(const struct page *page, enum paint paint, const char *text, size
     page_spaces(page, padding(text, columns));
 }
 
+/* Up to the next place to break: a number stays with its unit. */
+static size_t word_bytes(const char *text)
+{
+    size_t length = strcspn(text, " ");
+    if (length > 0 && isdigit((unsigned char)text[length - 1]) && text[length] == ' ')
+        length += 1 + strcspn(text + length + 1, " ");
+    return length;
+}
+
 void page_wrapped(const struct page *page, enum paint paint, const char *text, size_t indent)
 {
     size_t column = indent;
     page_spaces(page, indent);
     while (*text) {
-        size_t length = strcspn(text, " ");
+        size_t length = word_bytes(text);
         char *word = memory_text(text, length);
         size_t columns = character_text_columns(word);
         if (column > indent && column + 1 + columns > page->columns) {

@@ -8,6 +8,7 @@
 #define HEAPDIFF_CLI_RENDER_H
 
 #include "diff.h"
+#include "ledger_sites.h"
 #include "number_text.h"
 #include "options.h"
 #include "page.h"
@@ -21,10 +22,11 @@ struct report {
     enum diff_match match;              /* with a base */
     int type;                           /* of `shown` */
     const struct filter *filter;        /* marked with `shown` */
+    const struct ledger_pair *ledger;   /* of RSS, as far as there is one */
     const char *problem, *base_problem; /* why the program has no names; NULL: it has */
 };
 
-/* Process, time, live bytes, RSS; with a base the change of each; what was lost. */
+/* Process, time, the ledger of RSS, live bytes; with a base the change of each; what was lost. */
 void render_head(const struct page *page, const struct report *report);
 
 /* The sites: value, share, the function that asked, its callers. */

@@ -4,6 +4,7 @@
 #include "estimate.h"
 #include "memory.h"
 #include "name_text.h"
+#include "render_ledger.h"
 #include "summary.h"
 #include "value.h"
 
@@ -271,7 +272,8 @@ static void put_figures(const struct page *page, const struct report *report,
     bool two = report->base != NULL;
     bool live = fresh->has_live && (!two || base->has_live);
     bool kinds = live && fresh->has_kinds && (!two || base->has_kinds);
-    bool rss = fresh->rss_bytes && (!two || base->rss_bytes);
+    bool told = ledger_pair_known(report->ledger); /* of RSS all has been said */
+    bool rss = !told && fresh->rss_bytes && (!two || base->rss_bytes);
     bool own = rss && fresh->own_bytes && (!two || base->own_bytes);
     struct figure figures[] = {
         {"live", live, base->live_bytes, fresh->live_bytes, ""},
@@ -338,6 +340,8 @@ void render_head(const struct page *page, const struct report *report)
         put_moment(page, "at", &fresh);
     }
     put_periods(page, report, &base, &fresh);
+    render_ledger_pair(page, report->ledger, bytes_style(report),
+                       report->options->view == VIEW_SITES);
     put_figures(page, report, &base, &fresh);
     if (fresh.unwind_checked)
         page_format(page, PAINT_PLAIN, "  stacks compared with libunwind's: %s\n",

@@ -3,6 +3,7 @@
 #include "estimate.h"
 #include "format/pprof.h"
 #include "json.h"
+#include "ledger_json.h"
 #include "memory.h"
 #include "summary.h"
 #include "value.h"
@@ -36,7 +37,7 @@ static void put_interval(struct json *json, const char *key, double variance)
 
 /* Everything about one side but its sites. */
 static void put_side(struct json *json, const char *key, const char *path,
-                     const struct profile *profile)
+                     const struct profile *profile, const struct ledger_book *ledger)
 {
     struct summary summary = summary_of(profile);
     json_open(json, key, '{');
@@ -72,6 +73,7 @@ static void put_side(struct json *json, const char *key, const char *path,
     for (size_t i = 0; i < count; i++)
         json_number(json, losses[i].key, losses[i].count);
     json_close(json, '}');
+    ledger_json_book(json, ledger);
     json_close(json, '}');
 }
 
@@ -347,14 +349,16 @@ void render_json(FILE *out, const struct report *report)
     json_number(&json, "schema", SCHEMA);
     json_text(&json, "heapdiff", HEAPDIFF_VERSION);
     put_types(&json, report);
-    put_side(&json, "profile", report->options->profile_path, report->fresh);
+    put_side(&json, "profile", report->options->profile_path, report->fresh,
+             &report->ledger->fresh);
     if (report->base) {
-        put_side(&json, "base", report->options->base_path, report->base);
+        put_side(&json, "base", report->options->base_path, report->base, &report->ledger->base);
         json_text(&json, "matched_by", match_name(report->match));
     }
     json_number(&json, "total", tree.kept);
     put_interval(&json, "total_interval", tree_kept_variance(&tree));
     json_number(&json, "percent_of", tree.total);
+    ledger_json_pair(&json, report->ledger);
     put_rows(&json, report, &tree);
     put_sites(&json, report);
     json_close(&json, '}');

@@ -10,9 +10,9 @@
 
 enum {
     LABEL_COLUMNS = 16,
-    FIGURE_COLUMNS = 12,
+    FIGURE_COLUMNS_MIN = 12, /* two of them before a number */
     PERCENT_COLUMNS = 9,
-    BAR_SHARE = 6, /* of the page's columns */
+    BAR_SHARE = 8, /* of the page's columns */
     BAR_STEPS = 8, /* of a block character */
     DETAIL_NAME_COLUMNS = 40,
     DETAILS_MAX = 8,
@@ -37,6 +37,7 @@ struct table {
     struct ledger_change *changes;
     size_t change_count;
     int64_t largest; /* of all rows: a full bar */
+    size_t figure_columns;
 };
 
 static const struct ledger_book nothing;
@@ -128,26 +129,28 @@ static size_t details_of(const struct table *table, int kind, struct detail deta
     return count;
 }
 
-/* As many details as fit, the first one cut if it must be. */
-static void put_details(const struct table *table, int kind, size_t column)
+/* As many details as fit, from a column on that is `padding` columns off. */
+static void put_details(const struct table *table, int kind, size_t column, size_t padding)
 {
     const struct page *page = table->page;
     struct detail details[DETAILS_MAX];
     size_t count = details_of(table, kind, details);
     for (size_t i = 0; i < count; i++) {
-        char text[2 * NUMBER_TEXT_BYTES + 4 * DETAIL_NAME_COLUMNS];
-        snprintf(text, sizeof text, "%s%.*s %s", i ? ", " : "  ", 4 * DETAIL_NAME_COLUMNS,
-                 detail_name(&details[i]).text, amount(table->view, details[i].bytes).text);
+        char text[NAME_TEXT_BYTES + 2 * NUMBER_TEXT_BYTES];
+        snprintf(text, sizeof text, "%s%s %s", i ? ", " : "  ", detail_name(&details[i]).text,
+                 amount(table->view, details[i].bytes).text);
         column += character_text_columns(text);
         if (column > page->columns)
             return;
+        page_spaces(page, i ? 0 : padding);
         page_put(page, PAINT_DIM, text);
     }
 }
 
 /* Rows. */
 
-static void put_bar(const struct table *table, int64_t bytes)
+/* Two columns off. Returns the columns that are left of its room. */
+static size_t put_bar(const struct table *table, int64_t bytes)
 {
     static const char *const parts[BAR_STEPS] = {"",       "\u258f", "\u258e", "\u258d",
                                                  "\u258c", "\u258b", "\u258a", "\u2589"};
@@ -163,17 +166,19 @@ static void put_bar(const struct table *table, int64_t bytes)
         full += part >= BAR_STEPS / 2;
         part = 0;
     }
+    if (full + part == 0)
+        return 2 + width;
     page_spaces(page, 2);
     for (size_t i = 0; i < full; i++)
         page_put(page, PAINT_PLAIN, page->unicode ? "\u2588" : "#");
     page_put(page, PAINT_PLAIN, parts[part]);
-    page_spaces(page, width - full - (part > 0));
+    return width - full - (part > 0);
 }
 
 static size_t figures_columns(const struct table *table)
 {
-    size_t columns = 2 + LABEL_COLUMNS + FIGURE_COLUMNS;
-    return columns + (table->view->base ? 2 * FIGURE_COLUMNS : PERCENT_COLUMNS);
+    size_t columns = 2 + LABEL_COLUMNS + table->figure_columns;
+    return columns + (table->view->base ? 2 * table->figure_columns : PERCENT_COLUMNS);
 }
 
 /* Label and figures of a row; a share of RSS, or old, new and the change. */
@@ -185,25 +190,26 @@ static void put_figures(const struct table *table, enum paint paint, const char 
     page_spaces(page, 2);
     page_left(page, paint, label, LABEL_COLUMNS);
     if (!view->base) {
-        page_right(page, paint, number_text(row->fresh, &view->style).text, FIGURE_COLUMNS);
+        page_right(page, paint, number_text(row->fresh, &view->style).text, table->figure_columns);
         page_right(page, PAINT_PLAIN, number_percent(row->fresh, view->fresh->rss_bytes).text,
                    PERCENT_COLUMNS);
         return;
     }
-    page_right(page, paint, number_text(row->base, &view->style).text, FIGURE_COLUMNS);
-    page_right(page, paint, number_text(row->fresh, &view->style).text, FIGURE_COLUMNS);
-    page_right(page, paint_of(change_of(row)), amount(view, change_of(row)).text, FIGURE_COLUMNS);
+    page_right(page, paint, number_text(row->base, &view->style).text, table->figure_columns);
+    page_right(page, paint, number_text(row->fresh, &view->style).text, table->figure_columns);
+    page_right(page, paint_of(change_of(row)), amount(view, change_of(row)).text,
+               table->figure_columns);
 }
 
 static void put_row(const struct table *table, const struct row *row)
 {
-    size_t column = figures_columns(table);
+    size_t column = figures_columns(table), padding = 0;
     put_figures(table, PAINT_PLAIN, ledger_kind_title(row->kind), row);
     if (!table->view->base) {
-        put_bar(table, row->fresh);
+        padding = put_bar(table, row->fresh);
         column += 2 + table->page->columns / BAR_SHARE;
     }
-    put_details(table, row->kind, column);
+    put_details(table, row->kind, column, padding);
     page_put(table->page, PAINT_PLAIN, "\n");
 }
 
@@ -216,6 +222,18 @@ static int compare_rows(const void *left, const void *right)
     return a->kind - b->kind;
 }
 
+/* Makes room for the figures of a row. */
+static void measure(struct table *table, const struct row *row)
+{
+    const struct number_style *style = &table->view->style;
+    const struct number_text figures[] = {number_text(row->base, style),
+                                          number_text(row->fresh, style),
+                                          amount(table->view, change_of(row))};
+    for (int i = 0; i < 3; i++)
+        if (strlen(figures[i].text) + 2 > table->figure_columns)
+            table->figure_columns = strlen(figures[i].text) + 2;
+}
+
 static size_t collect_rows(struct table *table, struct row rows[LEDGER_KINDS])
 {
     const struct ledger_book *base = base_of(table->view), *fresh = table->view->fresh;
@@ -224,9 +242,13 @@ static size_t collect_rows(struct table *table, struct row rows[LEDGER_KINDS])
         if (base->kinds[kind] != 0 || fresh->kinds[kind] != 0)
             rows[count++] = (struct row){kind, base->kinds[kind], fresh->kinds[kind]};
     qsort(rows, count, sizeof *rows, compare_rows);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        measure(table, &rows[i]);
         if (rows[i].fresh > table->largest)
             table->largest = rows[i].fresh;
+    }
+    measure(table, &(struct row){0, base->rss_bytes, fresh->rss_bytes});
+    measure(table, &(struct row){0, base->drift_bytes, fresh->drift_bytes});
     return count;
 }
 
@@ -252,16 +274,16 @@ static void put_titles(const struct table *table)
     if (!table->view->base)
         return;
     page_spaces(page, 2 + LABEL_COLUMNS);
-    page_right(page, PAINT_DIM, "old", FIGURE_COLUMNS);
-    page_right(page, PAINT_DIM, "new", FIGURE_COLUMNS);
-    page_right(page, PAINT_DIM, "change", FIGURE_COLUMNS);
+    page_right(page, PAINT_DIM, "old", table->figure_columns);
+    page_right(page, PAINT_DIM, "new", table->figure_columns);
+    page_right(page, PAINT_DIM, "change", table->figure_columns);
     page_put(page, PAINT_PLAIN, "\n");
 }
 
 void render_ledger_table(const struct page *page, const struct ledger_view *view)
 {
     struct row rows[LEDGER_KINDS];
-    struct table table = {.page = page, .view = view};
+    struct table table = {.page = page, .view = view, .figure_columns = FIGURE_COLUMNS_MIN};
     table.changes = ledger_changes(view->base, view->fresh, &table.change_count);
     size_t count = collect_rows(&table, rows);
     put_titles(&table);
@@ -288,15 +310,15 @@ static const char *absence(const struct ledger_book *book)
 }
 
 void render_ledger_pair(const struct page *page, const struct ledger_pair *pair,
-                        struct number_style style)
+                        struct number_style style, bool whole)
 {
     const struct ledger_book *base = &pair->base, *fresh = &pair->fresh;
     struct ledger_view view = {pair->compared ? base : NULL, fresh, &pair->sites, style};
-    if (ledger_pair_known(pair)) {
+    if (ledger_pair_known(pair) && whole)
         render_ledger(page, &view);
-        return;
-    }
-    if (!pair->compared && fresh->asked)
+    else if (ledger_pair_known(pair))
+        render_ledger_sentence(page, &view);
+    else if (!pair->compared && fresh->asked)
         page_format(page, PAINT_WARNING, "  no ledger of RSS: %s\n", absence(fresh));
     else if (fresh->known || base->known)
         page_format(page, PAINT_WARNING, "  no ledger of RSS: %s has none (%s)\n",

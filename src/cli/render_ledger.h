@@ -33,8 +33,8 @@ void render_ledger_notes(const struct page *page, const struct ledger_view *view
 /* All three, each set off by an empty line. */
 void render_ledger(const struct page *page, const struct ledger_view *view);
 
-/* Of a report: the above, or why there is none though one side has a ledger. */
+/* Of a report: all of the above, or the sentence alone; why there is none though one side has a ledger. */
 void render_ledger_pair(const struct page *page, const struct ledger_pair *pair,
-                        struct number_style style);
+                        struct number_style style, bool whole);
 
 #endif

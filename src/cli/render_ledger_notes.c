@@ -31,6 +31,13 @@ void render_ledger_sentence(const struct page *page, const struct ledger_view *v
     free(sentence);
 }
 
+static int64_t whole_of(const struct ledger_view *view, int kind)
+{
+    if (kind == LEDGER_CATEGORIES)
+        return view->sites->absent_bytes;
+    return value_magnitude(value_difference(view->fresh->kinds[kind], base_of(view)->kinds[kind]));
+}
+
 /* "LEAD: parse_request 100.0 MiB, cache_put 50.0 MiB and 12 more", when that is worth a line. */
 static void put_holders(const struct page *page, const struct ledger_view *view, int kind,
                         const char *lead)
@@ -39,9 +46,7 @@ static void put_holders(const struct page *page, const struct ledger_view *view,
     char *text = NULL;
     size_t size_bytes;
     size_t count = ledger_sites_top(view->sites, kind, top, NOTE_HOLDERS);
-    int64_t whole =
-        kind == LEDGER_CATEGORIES ? view->sites->absent_bytes : view->fresh->kinds[kind];
-    if (count == 0 || whole < view->fresh->rss_bytes / NOTE_LEAST_INVERSE)
+    if (count == 0 || whole_of(view, kind) < view->fresh->rss_bytes / NOTE_LEAST_INVERSE)
         return;
     FILE *out = open_memstream(&text, &size_bytes);
     if (!out)
@@ -65,7 +70,8 @@ static void put_site_notes(const struct page *page, const struct ledger_view *vi
     if (!view->sites)
         return;
     put_holders(page, view, LEDGER_PINNED,
-                "pinned: nothing but freeing what these sites hold returns it:");
+                view->base ? "pinned, by site:"
+                           : "pinned: nothing but freeing what these sites hold returns it:");
     put_holders(page, view, LEDGER_HUGE, "huge pages held by little that lives on them:");
     put_holders(page, view, LEDGER_IDLE, "idle, by who asked for what was freed there last:");
     snprintf(lead, sizeof lead, "live but not resident (never written, or swapped out) %s:",
@@ -90,11 +96,12 @@ static void put_beside_figure(FILE *out, const struct ledger_view *view, enum le
                               const char *title)
 {
     int64_t fresh = view->fresh->beside[beside], base = base_of(view)->beside[beside];
-    if (fresh == 0 && base == 0)
+    bool of_all = beside <= LEDGER_PAGE_TABLES && beside != LEDGER_SWAP; /* 0 means not known */
+    if (fresh == 0 && (of_all || base == 0))
         return;
     fprintf(out, "%s %s %s", ftell(out) > 0 ? "," : "beside it:", title,
             number_text(fresh, &view->style).text);
-    if (view->base && fresh != base)
+    if (view->base && fresh != base && !(of_all && base == 0))
         fprintf(out, " (%s)", number_text_signed(value_difference(fresh, base), &view->style).text);
 }
 

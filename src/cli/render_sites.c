@@ -14,6 +14,7 @@
 enum {
     ROWS_DEFAULT = 25, /* with their callers, a screen of a tall terminal */
     SHARE_LEAST_INVERSE = 1000,
+    LEDGER_LEAST_INVERSE = 20, /* what is below a 20th has no column */
     NAME_COLUMNS_MIN = 24,
     PLACE_COLUMNS_MIN = 10,
     PLACE_COLUMNS_MAX = 30,
@@ -29,6 +30,8 @@ enum column {
     COLUMN_INTERVAL,
     COLUMN_PERCENT,
     COLUMN_NOW,
+    COLUMN_RESIDENT,
+    COLUMN_PINNED,
     COLUMN_OBJECTS,
     COLUMN_KIND,
     COLUMNS
@@ -53,6 +56,7 @@ struct table {
     size_t widths[COLUMNS]; /* 0: the column is left out */
     size_t name_column;     /* where names begin */
     int objects_type;       /* PROFILE_NONE: no such column */
+    bool resident, pinned;  /* columns of the ledger */
 };
 
 /* inuse_objects for inuse_space, and so on. */
@@ -84,6 +88,42 @@ static int64_t objects_of(const struct table *table, const struct tree_node *nod
     return objects;
 }
 
+/* The ledger's columns. */
+
+/* Sites of the ledger are those of the table where nothing splits or hides them. */
+static bool has_ledger(const struct report *report)
+{
+    const struct options *options = report->options;
+    const struct filter_options *filter = &options->filter;
+    return ledger_pair_known(report->ledger) && report->ledger->sites.count > 0 &&
+           !options->granularity_given && !filter->focus && !filter->ignore &&
+           strcmp(report_type(report)->type, "inuse_space") == 0;
+}
+
+/* Where they matter. */
+static void choose_ledger_columns(struct table *table)
+{
+    const struct ledger_pair *pair = table->report->ledger;
+    if (!has_ledger(table->report))
+        return;
+    int64_t pinned = value_difference(pair->fresh.kinds[LEDGER_PINNED],
+                                      pair->compared ? pair->base.kinds[LEDGER_PINNED] : 0);
+    table->pinned = value_magnitude(pinned) > pair->fresh.rss_bytes / LEDGER_LEAST_INVERSE;
+    table->resident =
+        !pair->compared && pair->sites.absent_bytes > table->tree.total / LEDGER_LEAST_INVERSE;
+}
+
+static struct number_text ledger_text(const struct table *table, const struct tree_node *node,
+                                      int kind)
+{
+    struct number_style style = report_style(table->report);
+    const struct ledger_pair *pair = table->report->ledger;
+    const struct ledger_holder *holder =
+        ledger_sites_find(&pair->sites, node->name, node->filename);
+    int64_t bytes = holder ? holder->bytes[kind] : 0;
+    return pair->compared ? number_text_signed(bytes, &style) : number_text(bytes, &style);
+}
+
 /* Rows. */
 
 static struct cell cell_of(struct number_text number)
@@ -108,6 +148,12 @@ static struct row row_of(const struct table *table, uint32_t index, bool kinds)
     if (compared)
         row.cells[COLUMN_NOW] =
             cell_of(number_text(value_sum(node->flat_base, node->flat), &style));
+    bool mapped = strcmp(node->kind, "mmap") == 0;
+    if (table->resident)
+        row.cells[COLUMN_RESIDENT] =
+            cell_of(ledger_text(table, node, mapped ? LEDGER_MAPPED : LEDGER_LIVE));
+    if (table->pinned && !mapped)
+        row.cells[COLUMN_PINNED] = cell_of(ledger_text(table, node, LEDGER_PINNED));
     if (table->objects_type != PROFILE_NONE)
         row.cells[COLUMN_OBJECTS] = cell_of(number_count(objects_of(table, node), compared));
     if (kinds)
@@ -119,10 +165,21 @@ static struct row row_of(const struct table *table, uint32_t index, bool kinds)
 static const char *title_of(const struct table *table, enum column column)
 {
     bool compared = table->report->base != NULL;
-    static const char *const titles[COLUMNS] = {"", "+-", "%", "now", "objects", "kind"};
+    static const char *const titles[COLUMNS] = {"",         "+-",     "%",       "now",
+                                                "resident", "pinned", "objects", "kind"};
     if (column == COLUMN_VALUE)
         return compared ? "growth" : "size";
     return titles[column];
+}
+
+/* Leaves a column out where names would have no room beside it. */
+static void drop_column(struct table *table, enum column column)
+{
+    size_t least = NAME_COLUMNS_MIN + 2 + PLACE_COLUMNS_MIN;
+    if (table->widths[column] == 0 || table->name_column + least <= table->page->columns)
+        return;
+    table->name_column -= table->widths[column] + 2;
+    table->widths[column] = 0;
 }
 
 static void measure(struct table *table)
@@ -140,6 +197,8 @@ static void measure(struct table *table)
             *width = strlen(title_of(table, column));
         table->name_column += *width > 0 ? *width + 2 : 0;
     }
+    drop_column(table, COLUMN_RESIDENT);
+    drop_column(table, COLUMN_PINNED);
 }
 
 /* Without --top: the first ones, down to a thousandth of the whole. */
@@ -348,6 +407,7 @@ void render_sites(const struct page *page, const struct report *report)
         tree.granularity = options->granularity;
     tree_build(&table.tree, report->shown, &tree);
     table.objects_type = objects_type_of(report);
+    choose_ledger_columns(&table);
     collect_rows(&table);
     measure(&table);
     put_caption(&table);

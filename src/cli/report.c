@@ -56,6 +56,7 @@ struct session {
     struct options options;
     struct comparison comparison;
     struct filter *filter;
+    struct ledger_pair ledger;
     struct report report;
 };
 
@@ -94,6 +95,9 @@ static bool session_run(struct session *session)
     if (type == PROFILE_NONE)
         return false;
     symbolize(shown);
+    session->ledger = ledger_pair_of(shown, comparison->fresh, base, &options->filter);
+    if (options->normalize)
+        ledger_sites_clear(&session->ledger.sites); /* they are scaled, RSS is not */
     profile_prune(shown);
     filter_mark(session->filter, shown);
     session->report = (struct report){.options = options,
@@ -103,6 +107,7 @@ static bool session_run(struct session *session)
                                       .match = comparison->match,
                                       .type = type,
                                       .filter = session->filter,
+                                      .ledger = &session->ledger,
                                       .problem = symbol_problem(shown),
                                       .base_problem = base ? symbol_problem(base) : NULL};
     render(session);
@@ -111,6 +116,7 @@ static bool session_run(struct session *session)
 
 static void session_close(struct session *session)
 {
+    ledger_pair_clear(&session->ledger);
     comparison_close(&session->comparison);
     filter_free(session->filter);
 }

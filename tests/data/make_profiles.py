@@ -33,6 +33,19 @@ FUNCTIONS = {
               "::evict_until<long>(long)", "/src/cache/table.h", 77),
     "start_thread": ("start_thread", "", 0),
 }
+# Frames of the ledger: they are nowhere.
+LEDGER_FRAMES = {
+    "@slack": "[slack]", "@pinned": "[pinned]", "@huge": "[huge page]",
+    "@idle": "[allocator: idle]", "@metadata": "[allocator: metadata]", "@files": "[files]",
+    "@stacks": "[stacks]", "@data": "[data]", "@kernel": "[kernel]", "@own": "[heapdiff]",
+    "@other": "[unattributed]",
+    "@libc_text": "[file: /usr/lib/x86_64-linux-gnu/libc.so.6 text]",
+    "@libc_data": "[file: /usr/lib/x86_64-linux-gnu/libc.so.6 private dirty]",
+    "@service_text": "[file: /opt/service/bin/service text]",
+    "@index_file": "[file: /var/lib/service/index.db]",
+    "@main_stack": "[stack: main thread]", "@worker_stack": "[stack: thread worker]",
+    "@service_bss": "[data: /opt/service/bin/service bss]",
+}
 IN_LIBRARY = {"cache_put", "push_back", "new", "evict"}
 
 
@@ -77,6 +90,9 @@ class Writer:
         return self.locations.setdefault(frame, len(self.locations) + 1)
 
     def put_location(self, frame, identifier):
+        if frame in LEDGER_FRAMES:
+            line = bytes_field(4, number_field(1, self.function(frame)))
+            return bytes_field(4, number_field(1, identifier) + number_field(2, 3) + line)
         names = frame.split("|")
         in_library = names[-1] in IN_LIBRARY
         place = 0x100 * (list(FUNCTIONS).index(names[-1]) + 1) + 0x10 * len(names)
@@ -87,13 +103,13 @@ class Writer:
                            + number_field(3, start + self.slide + place) + lines)
 
     def put_function(self, name, identifier):
-        shown, path, line = FUNCTIONS[name]
+        shown, path, line = FUNCTIONS.get(name) or (LEDGER_FRAMES[name], "", 0)
         return bytes_field(5, number_field(1, identifier) + number_field(2, self.text(shown))
                            + number_field(3, self.text(shown)) + number_field(4, self.text(path))
                            + number_field(5, max(line - 5, 0)))
 
-    def sample(self, stack, kind, objects, size):
-        values = [objects * 3, size * 3, 0, 0, 0, objects, size]
+    def sample(self, stack, kind, objects, size, resident=0):
+        values = [objects * 3, size * 3, 0, 0, resident, objects, size]
         ids = [self.location(frame) for frame in stack.split()]
         label = number_field(1, self.text("mem_kind")) + number_field(2, self.text(kind))
         return bytes_field(2, bytes_field(1, b"".join(map(varint, ids)))
@@ -105,6 +121,8 @@ class Writer:
         out += b"".join(self.sample(*sample) for sample in samples)
         out += self.mapping(1, SERVICE, self.build_id, 0x550000000000 + self.slide)
         out += self.mapping(2, LIBRARY, "0c" * 20, 0x7f0000000000 + self.slide)
+        if any(frame in LEDGER_FRAMES for frame in self.locations):
+            out += bytes_field(3, number_field(1, 3) + number_field(5, self.text("[ledger]")))
         out += b"".join(self.put_location(*item) for item in self.locations.items())
         out += b"".join(self.put_function(*item) for item in self.functions.items())
         for key, value in facts.items():
@@ -147,6 +165,37 @@ NEW = [
     ("xmalloc log_line main", "malloc", 1, 64),
     ("index_reload index_reload index_reload main", "malloc", 1000, 1000),
 ]
+# Stacks with what is resident of them; all others of a ledger are made of resident bytes alone.
+HEADERS = "copy_header|parse_request serve start_thread"
+CACHE = "new push_back cache_put serve start_thread"
+LEDGER_OLD = [
+    (HEADERS, "malloc", 4000, 380000, 380000),
+    ("xmalloc session_new serve start_thread", "malloc", 120, 61440, 61440),
+    ("pool_open main", "mmap", 1, 8 << 20, 2 << 20),
+    (CACHE, "malloc", 900, 720000, 720000),
+]
+LEDGER_OLD_LINES = [
+    ("@slack " + HEADERS, 36000), ("@pinned " + HEADERS, 500000), ("@pinned " + CACHE, 90000),
+    (CACHE + " @idle", 240000), ("@metadata", 65536), ("@libc_text @files", 1500000),
+    ("@service_text @files", 409600), ("@main_stack @stacks", 24576), ("@kernel", 8192),
+    ("@own", 1 << 20), ("@other", 12288),
+]
+LEDGER_NEW = [
+    (HEADERS, "malloc", 5000, 475000, 475000),
+    ("xmalloc session_new serve start_thread", "malloc", 130, 66560, 66560),
+    ("pool_open main", "mmap", 1, 8 << 20, 3 << 20),
+    (CACHE, "malloc", 400, 3200000, 1100000),
+    ("index_reload index_reload index_reload main", "malloc", 1, 40 << 20, 0),
+]
+LEDGER_NEW_LINES = [
+    ("@slack " + HEADERS, 45000), ("@pinned " + HEADERS, 120 << 20),
+    ("@pinned xmalloc session_new serve start_thread", 9 << 20), ("@pinned " + CACHE, 1048579),
+    ("@huge " + CACHE, 2 << 20), (CACHE + " @idle", 31 << 20), ("evict serve start_thread @idle", 9 << 20),
+    ("@idle", 700001), ("@metadata", 131072), ("@libc_text @files", 1536000),
+    ("@libc_data @files", 20480), ("@service_text @files", 409600), ("@index_file @files", 7340032),
+    ("@main_stack @stacks", 28672), ("@worker_stack @stacks", 61440), ("@service_bss @data", 40960),
+    ("@kernel", 8192), ("@own", 3 << 20), ("@other", 16384),
+]
 PERIOD = 64 << 10
 SAMPLED_OLD = [
     ("copy_header|parse_request serve start_thread", "malloc", 4830, 458824),
@@ -162,6 +211,14 @@ SAMPLED_NEW = [
     ("new push_back cache_put serve start_thread", "malloc", 493, 394400),
     ("log_line main", "malloc", 2, 65536),
 ]
+
+
+def ledger(samples, lines, seconds, drift=0, **more):
+    """Samples of a profile with a ledger, and its facts: RSS is what they add up to, and the drift."""
+    rss = sum(sample[4] for sample in samples) + sum(size for _, size in lines) + drift
+    known = facts(812, seconds, rss, ledger_source="pagemap_scan", ledger_rss_bytes=rss,
+                  ledger_drift_bytes=drift, **more)
+    return samples + [(stack, "ledger", 0, 0, size) for stack, size in lines], known
 
 
 def write(directory, name, data, packed=True):
@@ -181,6 +238,17 @@ def main(directory):
     write(directory, "sampled_old.prof", sampled_old)
     write(directory, "sampled_new.prof", Writer("0a" * 20, 0x40000).profile(
         SAMPLED_NEW, facts(812, 660, 62 << 20, options="sample=64k"), PERIOD))
+    write(directory, "ledger_old.prof", Writer("0a" * 20, 0).profile(
+        *ledger(LEDGER_OLD, LEDGER_OLD_LINES, 60, swap_bytes=4096, page_table_bytes=180224)))
+    known = {"ledger_stopped": 1, "page_table_bytes": 450560, "pss_bytes": 186 << 20,
+             "uss_bytes": 185 << 20, "lazy_free_bytes": 8192, "huge_page_bytes": 4 << 20,
+             "swap_bytes": 135168, "trim_bytes": 41 << 20, "cgroup_bytes": 200 << 20,
+             "cgroup_limit_bytes": 256 << 20}
+    write(directory, "ledger.prof", Writer("0a" * 20, 0x40000).profile(
+        *ledger(LEDGER_NEW, LEDGER_NEW_LINES, 660, 8192, **known)))
+    known = {"purge_bytes": 40 << 20, "allocator": "jemalloc", "options": "sample=64k"}
+    write(directory, "ledger_sampled.prof", Writer("0a" * 20, 0).profile(
+        *ledger(LEDGER_NEW, LEDGER_NEW_LINES, 660, **known), PERIOD))
     rebuilt = facts(9100, 660, 62 << 20)
     write(directory, "rebuilt.prof", Writer("0b" * 20, 0x1230000).profile(NEW, rebuilt))
 

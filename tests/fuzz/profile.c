@@ -36,7 +36,7 @@ static void render_all(const struct report *report)
     static FILE *nowhere;
     if (!nowhere)
         nowhere = fopen("/dev/null", "w");
-    struct page page = {.out = nowhere, .columns = PAGE_COLUMNS};
+    struct page page = {.out = nowhere, .columns = PAGE_COLUMNS, .unicode = true};
     render_head(&page, report);
     render_sites(&page, report);
     render_top(&page, report);
@@ -51,6 +51,7 @@ static void report_on(const struct options *options, struct profile *shown, stru
     char *message;
     profile_prune(shown);
     struct filter *filter = filter_new(&options->filter, &message);
+    struct ledger_pair ledger = ledger_pair_of(shown, fresh, base, &options->filter);
     struct report report = {.options = options,
                             .shown = shown,
                             .fresh = fresh,
@@ -58,9 +59,11 @@ static void report_on(const struct options *options, struct profile *shown, stru
                             .match = match,
                             .type = shown->default_type,
                             .filter = filter,
+                            .ledger = &ledger,
                             .problem = shown->mapping_count ? "is not here" : NULL};
     filter_mark(filter, shown);
     render_all(&report);
+    ledger_pair_clear(&ledger);
     filter_free(filter);
 }
 
