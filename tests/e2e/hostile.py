@@ -35,13 +35,14 @@ class Hostile(harness.Case):
                          + self.counted(path, "right_site")[0], 2 * 3000 * 6)
 
     def test_no_line_into_the_programs_file(self):
-        self.run_hostile("reuse", self.path("data"), options="out=/nowhere/%c.prof")
+        self.run_hostile("reuse", self.path("data"),
+                         options="out=" + self.path("nowhere", "%c.prof"))
         with open(self.path("data")) as file:
             self.assertEqual(file.read(), "data")
 
     def run_with_stderr(self, descriptor):
         child = subprocess.Popen(["true"], stderr=descriptor,
-                                 env=harness.environment("out=/nowhere/%c.prof"))
+                                 env=harness.environment("out=" + self.path("nowhere", "%c.prof")))
         self.children.append(child)
         return child.wait(timeout=20)
 
