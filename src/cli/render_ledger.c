@@ -252,20 +252,30 @@ static size_t collect_rows(struct table *table, struct row rows[LEDGER_KINDS])
     return count;
 }
 
+/* Ends a line, with a remark where there is room. */
+static void put_remark(const struct table *table, const char *text)
+{
+    if (figures_columns(table) + 2 + strlen(text) <= table->page->columns)
+        page_format(table->page, PAINT_DIM, "  %s", text);
+    page_put(table->page, PAINT_PLAIN, "\n");
+}
+
 /* What came and went between the kernel's figure and the scan has a line of its own: the sum is RSS. */
 static void put_sum(const struct table *table)
 {
-    const struct page *page = table->page;
     const struct ledger_book *base = base_of(table->view), *fresh = table->view->fresh;
     struct row rss = {0, base->rss_bytes, fresh->rss_bytes};
     struct row drift = {0, base->drift_bytes, fresh->drift_bytes};
     if (drift.base != 0 || drift.fresh != 0) {
         put_figures(table, PAINT_WARNING, "drift", &drift);
-        page_put(page, PAINT_DIM, "  came or went while it was measured\n");
+        put_remark(table, "came or went meanwhile");
     }
     put_figures(table, PAINT_BOLD, "RSS", &rss);
-    struct number_text exact = number_count(change_of(&rss), table->view->base != NULL);
-    page_format(page, PAINT_DIM, "  %s bytes, by the kernel\n", exact.text);
+    bool compared = table->view->base != NULL;
+    char exact[2 * NUMBER_TEXT_BYTES];
+    snprintf(exact, sizeof exact, "%s bytes%s", number_count(change_of(&rss), compared).text,
+             compared ? "" : ", by the kernel");
+    put_remark(table, exact);
 }
 
 static void put_titles(const struct table *table)

@@ -1,4 +1,5 @@
 #include "ledger_phrase.h"
+#include "memory.h"
 #include "name_text.h"
 #include "render_ledger.h"
 #include "value.h"
@@ -150,8 +151,10 @@ static void put_cgroup(const struct page *page, const struct ledger_view *view)
 
 static void put_measured(const struct page *page, const char *side, const struct ledger_book *book)
 {
-    page_format(page, PAINT_DIM, "  %smeasured %s%s\n", side, ledger_source_title(book->source),
-                book->stopped ? ", all threads stopped" : "");
+    char *text = memory_format("%smeasured %s%s", side, ledger_source_title(book->source),
+                               book->stopped ? ", all threads stopped" : "");
+    page_wrapped(page, PAINT_DIM, text, 2);
+    free(text);
 }
 
 /* How exact it is. */

@@ -28,7 +28,25 @@ def columns(line):
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
 
 
-def hostile(samples, **more):
+def hostile_frame(name):
+    """A frame of the ledger: the text behind its first word is hostile."""
+    head, space, rest = name.partition(": ")
+    return head + space + EVIL + WIDE + rest if space else name
+
+
+def hostile_ledger(samples, lines):
+    """A ledger of which every name is hostile, and numbers are where they can be."""
+    before = make_profiles.LEDGER_FRAMES
+    make_profiles.LEDGER_FRAMES = {
+        key: name if name.startswith("[allocator") else hostile_frame(name)
+        for key, name in before.items()}
+    lines = lines + [("@index_file @files", 2 ** 62), ("@service_bss @data", -5)]
+    data = hostile(*make_profiles.ledger(samples, lines, 60, -(2 ** 61), swap_bytes=2 ** 63 - 1))
+    make_profiles.LEDGER_FRAMES = before
+    return data
+
+
+def hostile(samples, known=None, **more):
     """A profile of which every text is hostile, with a byte that is not UTF-8 here and there."""
     functions = {name: (EVIL + "f" + shown, "/" + EVIL + path, line)
                  for name, (shown, path, line) in make_profiles.FUNCTIONS.items()}
@@ -36,10 +54,11 @@ def hostile(samples, **more):
     functions["serve"] = ("s" * 3000, "/" + "p" * 3000, 2 ** 60)
     functions["evict"] = ("ns::T<" + "int, " * 400 + "x>::evict(int)", "/a.h", 1)
     texts = ("program", "host", "allocator", "source", "command_line")
-    facts = make_profiles.facts(7, 60, 31 << 20, **{key: EVIL + "x" * 200 for key in texts}, **more)
+    facts = {**make_profiles.facts(7, 60, 31 << 20, **more), **(known or {}),
+             **{key: EVIL + "x" * 200 for key in texts}}
     before = make_profiles.FUNCTIONS, make_profiles.TYPES
     make_profiles.FUNCTIONS = functions
-    make_profiles.TYPES = [(EVIL + name if name == "resident_space" else name, unit)
+    make_profiles.TYPES = [(EVIL + name if name == "resident_space" and not known else name, unit)
                            for name, unit in before[1]]
     data = make_profiles.Writer("0a" * 20, 0).profile(samples, facts)
     make_profiles.FUNCTIONS, make_profiles.TYPES = before
@@ -54,9 +73,13 @@ class Hostile(unittest.TestCase):
                 for number, (stack, kind, objects, size) in enumerate(make_profiles.NEW)]
         make_profiles.write(self.directory.name, "old.prof", hostile(make_profiles.OLD))
         make_profiles.write(self.directory.name, "new.prof", hostile(evil, lost_blocks=2 ** 62))
+        make_profiles.write(self.directory.name, "ledger_old.prof", hostile_ledger(
+            make_profiles.LEDGER_OLD, make_profiles.LEDGER_OLD_LINES))
+        make_profiles.write(self.directory.name, "ledger.prof", hostile_ledger(
+            make_profiles.LEDGER_NEW, make_profiles.LEDGER_NEW_LINES))
 
-    def run_command(self, *arguments):
-        done = subprocess.run([COMMAND, *arguments, "new.prof"], cwd=self.directory.name, timeout=60,
+    def run_command(self, *arguments, profile="new.prof"):
+        done = subprocess.run([COMMAND, *arguments, profile], cwd=self.directory.name, timeout=60,
                               env={"TZ": "UTC", "PATH": "/usr/bin:/bin"}, capture_output=True,
                               check=True)
         text = done.stdout.decode("utf-8", errors="strict").removesuffix("\n")
@@ -70,6 +93,14 @@ class Hostile(unittest.TestCase):
                 text = self.run_command(*arguments)
                 wide = [line for line in text.split("\n") if columns(line) > 100]
                 self.assertEqual(wide, [])
+
+    def test_ledgers(self):
+        for arguments in ([], ["--base", "ledger_old.prof"], ["--resident-space"], ["--json"]):
+            with self.subTest(arguments):
+                text = self.run_command(*arguments, profile="ledger.prof")
+                self.assertIn("drift", text)
+                wide = [line for line in text.split("\n") if columns(line) > 100]
+                self.assertTrue(not wide or "--json" in arguments, wide)
 
     def test_data(self):
         for arguments in DATA:
