@@ -4,6 +4,7 @@
 #include "output.h"
 #include "recover.h"
 #include "report.h"
+#include "rss.h"
 #include "run.h"
 #include "snap.h"
 
@@ -16,7 +17,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", command_run},       {"snap", command_snap},     {"recover", command_recover},
-    {"export", command_export}, {"report", command_report},
+    {"export", command_export}, {"report", command_report}, {"rss", command_rss},
 };
 
 static int version(void)
