@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ALTERED_LEAST_INVERSE = 100 /* of RSS */ };
+
 static const char *const frames[LEDGER_CATEGORIES] = LEDGER_FRAMES;
 
 /* Names. */
@@ -273,6 +275,17 @@ static enum ledger_source source_of(const char *name)
     return source;
 }
 
+/* Merged, subtracted or cut by some tool: facts are copied then, samples are not. Where the tables were not
+   whole when it was written, sites may be missing: that is still a ledger. */
+static bool is_altered(const struct ledger_book *book, const struct profile *profile)
+{
+    if (!profile_fact(profile, PPROF_FACT_LEDGER_DRIFT))
+        return false;
+    int64_t drift = profile_fact_number(profile, PPROF_FACT_LEDGER_DRIFT, 0);
+    int64_t off = value_magnitude(value_difference(book->drift_bytes, drift));
+    return off > value_magnitude(book->rss_bytes) / ALTERED_LEAST_INVERSE;
+}
+
 struct ledger_book ledger_of_profile(const struct profile *profile)
 {
     struct ledger_book book = {.known = false};
@@ -291,5 +304,7 @@ struct ledger_book ledger_of_profile(const struct profile *profile)
         book.beside[i] = profile_fact_number(profile, beside_facts[i], 0);
     add_samples(&book, profile, type);
     ledger_finish(&book, profile_fact_number(profile, PPROF_FACT_LEDGER_RSS, 0));
+    book.altered = is_altered(&book, profile);
+    book.known = !book.altered;
     return book;
 }

@@ -52,7 +52,8 @@ struct ledger_entry {
 
 struct ledger_book {
     bool known;                  /* there is a ledger */
-    bool asked;                  /* a profile says how it was measured, or that it could not be */
+    bool asked;                  /* a profile says how it was measured, or that it was not */
+    bool altered;                /* its lines are not those that it was written with */
     enum ledger_source source;   /* LEDGER_NOT_MEASURED: residency could not be read */
     bool stopped;                /* all threads stood still */
     bool sampled;                /* what sites have are estimates */

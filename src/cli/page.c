@@ -105,27 +105,32 @@ static size_t word_bytes(const char *text)
     return length;
 }
 
+/* As many bytes of words as fit into `room` columns: one word at least. */
+static size_t line_bytes(const char *text, size_t room)
+{
+    size_t length = word_bytes(text);
+    for (size_t next = length; next > 0;) {
+        char *line = memory_text(text, next);
+        bool fits = character_text_columns(line) <= room;
+        free(line);
+        if (!fits)
+            return length;
+        length = next;
+        next = text[next] ? next + 1 + word_bytes(text + next + 1) : 0;
+    }
+    return length;
+}
+
 void page_wrapped(const struct page *page, enum paint paint, const char *text, size_t indent)
 {
-    size_t column = indent;
-    page_spaces(page, indent);
-    while (*text) {
-        size_t length = word_bytes(text);
-        char *word = memory_text(text, length);
-        size_t columns = character_text_columns(word);
-        if (column > indent && column + 1 + columns > page->columns) {
-            column = indent + 2;
-            page_put(page, PAINT_PLAIN, "\n");
-            page_spaces(page, column);
-        } else if (column > indent) {
-            page_put(page, PAINT_PLAIN, " ");
-            column++;
-        }
-        page_put(page, paint, word);
-        column += columns;
-        free(word);
+    for (size_t set_in = indent; *text; set_in = indent + 2) {
+        size_t length = line_bytes(text, page->columns > set_in ? page->columns - set_in : 0);
+        char *line = memory_text(text, length);
+        page_spaces(page, set_in);
+        page_put(page, paint, line);
+        page_put(page, PAINT_PLAIN, "\n");
+        free(line);
         text += length;
-        text += strspn(text, " ");
+        text += *text == ' ';
     }
-    page_put(page, PAINT_PLAIN, "\n");
 }

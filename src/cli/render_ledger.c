@@ -316,7 +316,9 @@ void render_ledger(const struct page *page, const struct ledger_view *view)
 /* Why there is no ledger. */
 static const char *absence(const struct ledger_book *book)
 {
-    return book->asked ? "residency could not be read" : "it was recorded without one";
+    if (book->altered)
+        return "its lines do not add up: it was merged, subtracted or cut";
+    return book->asked ? "residency was not measured" : "it was recorded without one";
 }
 
 void render_ledger_pair(const struct page *page, const struct ledger_pair *pair,

@@ -1,7 +1,8 @@
+#include "render_ledger.h"
+
 #include "ledger_phrase.h"
 #include "memory.h"
 #include "name_text.h"
-#include "render_ledger.h"
 #include "value.h"
 
 #include <stdio.h>

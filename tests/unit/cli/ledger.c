@@ -96,6 +96,22 @@ static void is_not_known_without_its_facts(void **state)
     profile_free(profile);
 }
 
+static void is_not_known_once_altered(void **state)
+{
+    (void)state;
+    const char *facts[] = {"heapdiff.ledger_source: smaps", "heapdiff.ledger_rss_bytes: 8000",
+                           "heapdiff.ledger_drift_bytes: 17"};
+    struct profile *profile = ledger_facts(ledger_profile(all_kinds), facts, 3);
+    struct ledger_book book = ledger_of_profile(profile);
+    assert_true(book.known && !book.altered);
+    ledger_clear(&book);
+    profile->samples[3].values[1] *= 2; /* as if merged with another one */
+    book = ledger_of_profile(profile);
+    assert_true(!book.known && book.altered);
+    ledger_clear(&book);
+    profile_free(profile);
+}
+
 static void odd_frames_stay_in_the_sum(void **state)
 {
     (void)state;
@@ -169,6 +185,7 @@ int main(void)
         cmocka_unit_test(lines_are_named_and_sorted),
         cmocka_unit_test(is_not_known_without_its_facts),
         cmocka_unit_test(odd_frames_stay_in_the_sum),
+        cmocka_unit_test(is_not_known_once_altered),
         cmocka_unit_test(sums_stop_at_the_ends),
         cmocka_unit_test(changes_pair_equal_lines),
     };

@@ -216,6 +216,7 @@ static void a_missing_ledger_is_said_to_be(void **state)
 {
     (void)state;
     const struct ledger_book none = {0}, refused = {.asked = true};
+    const struct ledger_book altered = {.asked = true, .altered = true};
     const struct ledger_book some = {.asked = true, .known = true};
     const struct {
         struct ledger_book base, fresh;
@@ -224,10 +225,12 @@ static void a_missing_ledger_is_said_to_be(void **state)
     } cases[] = {
         {none, none, false, ""},
         {none, none, true, ""},
-        {none, refused, false, "  no ledger of RSS: residency could not be read\n"},
+        {none, refused, false, "  no ledger of RSS: residency was not measured\n"},
+        {none, altered, false,
+         "  no ledger of RSS: its lines do not add up: it was merged, subtracted or cut\n"},
         {some, none, true, "  no ledger of RSS: new has none (it was recorded without one)\n"},
         {none, some, true, "  no ledger of RSS: old has none (it was recorded without one)\n"},
-        {refused, some, true, "  no ledger of RSS: old has none (residency could not be read)\n"},
+        {refused, some, true, "  no ledger of RSS: old has none (residency was not measured)\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *text = absence(cases[i].base, cases[i].fresh, cases[i].compared);
