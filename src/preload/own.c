@@ -205,12 +205,13 @@ size_t own_copy(struct own_area *areas, size_t room)
     if (room > 0)
         areas[0] = area;
     while (own_step(&walk))
-        for (unsigned i = 0; i < walk.count; i++)
-            if (slot_read(&walk.slots[i], &area)) {
-                if (count < room)
-                    areas[count] = area;
-                count++;
-            }
+        for (unsigned i = 0; i < walk.count; i++) {
+            if (!slot_read(&walk.slots[i], &area))
+                continue;
+            if (count < room)
+                areas[count] = area;
+            count++;
+        }
     if (count > room)
         return count;
     own_sort(areas, count);

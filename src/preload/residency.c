@@ -15,6 +15,8 @@ enum {
     RESIDENCY_DEVICES_MAX = 8,  /* one for each mount of hugetlbfs and size of huge pages */
     RESIDENCY_PAGE_BYTES = 4096 /* the smallest page there is */
 };
+/* The largest mapping that is read by entries: takes about 50 ms. */
+#define RESIDENCY_ENTRIES_SPAN_BYTES (64ull << 30)
 static_assert(RESIDENCY_GUESS < 1 << PAGE_RUN_FLAG_BITS, "all flags fit into a run");
 
 struct residency_scratch {
@@ -165,6 +167,33 @@ static void take_missing(struct residency_scratch *scratch, uint64_t rss_bytes)
     scratch->seen[PAGE_RESIDENT] = 0;
 }
 
+/* Without a page table: as if the first pages were the resident ones, a file's before private ones. */
+static bool guess_mapping(const struct smaps_entry *entry, void *context)
+{
+    struct residency *residency = context;
+    struct residency_scratch *scratch = residency->scratch;
+    uint64_t size_bytes = entry->end - entry->start, rss_bytes = entry->bytes[SMAPS_RSS];
+    uint64_t anonymous_bytes = entry->bytes[SMAPS_ANONYMOUS];
+    if (entry->hugetlb) {
+        learn_hugetlb(residency, entry);
+        return true;
+    }
+    if (rss_bytes > size_bytes) /* it has changed since */
+        rss_bytes = size_bytes;
+    uint64_t file_bytes = rss_bytes > anonymous_bytes ? rss_bytes - anonymous_bytes : 0;
+    uint32_t guess = rss_bytes < size_bytes ? RESIDENCY_GUESS : 0;
+    put(scratch, entry->start, entry->start + file_bytes, RESIDENCY_FILE | guess);
+    put(scratch, entry->start + file_bytes, entry->start + rss_bytes, guess);
+    return true;
+}
+
+/* An entry for every page, whether there is one or not: 16 TiB of a sanitizer's shadow would take a minute. */
+static bool too_sparse(const struct residency_scratch *scratch, const struct smaps_entry *entry)
+{
+    return scratch->table.source == LEDGER_PAGEMAP &&
+           entry->end - entry->start > RESIDENCY_ENTRIES_SPAN_BYTES;
+}
+
 static uint64_t walk_one_mapping(struct residency_scratch *scratch, const struct smaps_entry *entry)
 {
     uint64_t before = scratch->resident_bytes;
@@ -185,6 +214,8 @@ static bool walk_mapping(const struct smaps_entry *entry, void *context)
         learn_hugetlb(residency, entry);
     if (entry->hugetlb || rss_bytes == 0)
         return true;
+    if (too_sparse(scratch, entry))
+        return guess_mapping(entry, context);
     take_all(scratch);
     if (walk_one_mapping(scratch, entry) == rss_bytes ||
         scratch->seen[PAGE_PERHAPS] + scratch->seen[PAGE_AWAY] == 0)
@@ -195,26 +226,6 @@ static bool walk_mapping(const struct smaps_entry *entry, void *context)
     scratch->guessed_bytes = guessed_bytes;
     take_missing(scratch, rss_bytes);
     walk_one_mapping(scratch, entry);
-    return true;
-}
-
-/* Without a page table: as if the first pages were the resident ones, a file's before private ones. */
-static bool guess_mapping(const struct smaps_entry *entry, void *context)
-{
-    struct residency *residency = context;
-    struct residency_scratch *scratch = residency->scratch;
-    uint64_t size_bytes = entry->end - entry->start, rss_bytes = entry->bytes[SMAPS_RSS];
-    uint64_t anonymous_bytes = entry->bytes[SMAPS_ANONYMOUS];
-    if (entry->hugetlb) {
-        learn_hugetlb(residency, entry);
-        return true;
-    }
-    if (rss_bytes > size_bytes) /* it has changed since */
-        rss_bytes = size_bytes;
-    uint64_t file_bytes = rss_bytes > anonymous_bytes ? rss_bytes - anonymous_bytes : 0;
-    uint32_t guess = rss_bytes < size_bytes ? RESIDENCY_GUESS : 0;
-    put(scratch, entry->start, entry->start + file_bytes, RESIDENCY_FILE | guess);
-    put(scratch, entry->start + file_bytes, entry->start + rss_bytes, guess);
     return true;
 }
 
