@@ -3,14 +3,19 @@
 #include "box_stack.h"
 #include "pprof.h"
 #include "pprof_out.h"
+#include "wire.h"
 
 #include <string.h>
 
 #define LOST_NAME    "[lost]"    /* what was in a chunk that did not fit into the file */
 #define UNKNOWN_NAME "[unknown]" /* code outside of every file: JIT */
+#define LEDGER_NAME  "[ledger]"  /* where frames are that stand for memory, not for code */
 
 enum {
-    DECIMAL_BYTES_MAX = 20 /* digits of 2^64 - 1 */
+    DECIMAL_BYTES_MAX = 20, /* digits of 2^64 - 1 */
+    LOST_FUNCTION = 1,      /* ids of functions: only made-up frames have any */
+    LEDGER_FUNCTION = 1,    /* added to a location's id: that of its frame */
+    PACKED_BYTES_MAX = BOX_DEPTH_MAX * BOX_STACK_ID_BYTES_MAX + WIRE_STORE_BYTES_MAX
 };
 
 /* The conversion under way. Location i is BOX_PCS entry i; ids of what is made up come after. */
@@ -23,7 +28,12 @@ struct conversion {
     uint64_t unknown_mapping, lost_mapping; /* ids; 0: not written yet */
     uint64_t lost_name;                     /* string */
     uint64_t kind_key, kinds[BOX_KINDS];    /* strings */
-    struct box_stack stack;                 /* of the sample being written */
+    const struct ledger *ledger;            /* or NULL */
+    uint64_t ledger_kind;                   /* string */
+    uint64_t last_location;                 /* written so far */
+    uint64_t roots[LEDGER_CATEGORIES];      /* locations */
+    uint64_t line_location; /* the location before that of the first line that has a name */
+    struct box_stack stack; /* of the sample being written */
 };
 
 static int64_t to_signed(uint64_t value)
@@ -58,15 +68,27 @@ static void put_text_fact(struct pprof_out *out, const char *key, const char *te
     put_fact(out, key, text, strnlen(text, room_bytes));
 }
 
-static void put_count_fact(struct pprof_out *out, const char *key, uint64_t value)
+static void put_number_fact(struct pprof_out *out, const char *key, uint64_t value, bool negative)
 {
-    char digits[DECIMAL_BYTES_MAX];
+    char digits[DECIMAL_BYTES_MAX + 1];
     size_t at = sizeof(digits);
     do {
         digits[--at] = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
+    if (negative)
+        digits[--at] = '-';
     put_fact(out, key, digits + at, sizeof(digits) - at);
+}
+
+static void put_count_fact(struct pprof_out *out, const char *key, uint64_t value)
+{
+    put_number_fact(out, key, value, false);
+}
+
+static void put_signed_fact(struct pprof_out *out, const char *key, int64_t value)
+{
+    put_number_fact(out, key, value < 0 ? -(uint64_t)value : (uint64_t)value, value < 0);
 }
 
 /* For numbers whose 0 means unknown. */
@@ -102,6 +124,37 @@ static void put_moment_facts(struct pprof_out *out, const struct box_header *hea
     put_known_fact(out, PPROF_FACT_THREADS, facts->threads ? facts->threads : header->threads);
     put_count_fact(out, PPROF_FACT_COLLECTIONS, header->collections);
     put_known_fact(out, PPROF_FACT_COLLECTION_TIME, header->collection_time_ns);
+}
+
+static void put_sum_facts(struct pprof_out *out, const struct ledger *ledger)
+{
+    static const char names[LEDGER_SOURCES][16] = LEDGER_SOURCE_NAMES;
+    enum ledger_source source = ledger ? ledger->source : LEDGER_NOT_MEASURED;
+    put_text_fact(out, PPROF_FACT_LEDGER_SOURCE, names[source], sizeof(names[0]));
+    if (source == LEDGER_NOT_MEASURED)
+        return;
+    put_count_fact(out, PPROF_FACT_LEDGER_RSS, ledger->rss_bytes);
+    put_signed_fact(out, PPROF_FACT_LEDGER_DRIFT, (int64_t)(ledger->rss_bytes - ledger->sum_bytes));
+    put_known_fact(out, PPROF_FACT_LEDGER_STOPPED, ledger->stopped);
+}
+
+/* What is no part of the sum; forecasts. */
+static void put_ledger_facts(struct pprof_out *out, const struct ledger *ledger)
+{
+    put_sum_facts(out, ledger);
+    if (!ledger)
+        return;
+    put_known_fact(out, PPROF_FACT_SWAP, ledger->swap_bytes);
+    put_known_fact(out, PPROF_FACT_PAGE_TABLES, ledger->page_table_bytes);
+    put_known_fact(out, PPROF_FACT_HUGETLB, ledger->hugetlb_bytes);
+    put_known_fact(out, PPROF_FACT_PSS, ledger->pss_bytes);
+    put_known_fact(out, PPROF_FACT_USS, ledger->uss_bytes);
+    put_known_fact(out, PPROF_FACT_LAZY_FREE, ledger->lazy_free_bytes);
+    put_known_fact(out, PPROF_FACT_HUGE_PAGES, ledger->huge_page_bytes);
+    put_known_fact(out, PPROF_FACT_CGROUP, ledger->cgroup_bytes);
+    put_known_fact(out, PPROF_FACT_CGROUP_LIMIT, ledger->cgroup_limit_bytes);
+    put_known_fact(out, PPROF_FACT_TRIM, ledger->trim_bytes);
+    put_known_fact(out, PPROF_FACT_PURGE, ledger->purge_bytes);
 }
 
 static void put_lost_facts(struct pprof_out *out, const struct box_header *header)
@@ -244,11 +297,11 @@ static void put_lost_location(struct conversion *conversion, uint64_t id)
     bool first = conversion->lost_mapping == 0;
     uint64_t mapping = lost_mapping(conversion);
     if (first) {
-        struct pprof_function function = {.id = 1, .name = conversion->lost_name};
+        struct pprof_function function = {.id = LOST_FUNCTION, .name = conversion->lost_name};
         function.system_name = conversion->lost_name;
         pprof_out_function(conversion->out, &function);
     }
-    struct pprof_line line = {.function = 1};
+    struct pprof_line line = {.function = LOST_FUNCTION};
     struct pprof_location location = {
         .id = id, .mapping = mapping, .lines = &line, .line_count = 1};
     pprof_out_location(conversion->out, &location);
@@ -274,14 +327,48 @@ static void put_locations(struct conversion *conversion)
     conversion->location_count = entries > 0 ? entries - 1 : 0;
     for (uint64_t i = 1; i <= conversion->location_count; i++)
         put_location(conversion, (uint32_t)i);
+    conversion->last_location = conversion->location_count;
 }
 
 /* The location of frames that cannot be known, after all others. */
 static uint32_t put_unknown_location(struct conversion *conversion)
 {
-    uint32_t id = (uint32_t)(conversion->location_count + 1);
+    uint32_t id = (uint32_t)++conversion->last_location;
     put_lost_location(conversion, id);
     return id;
+}
+
+/* The ledger's frames: of categories, then of lines, where they have names. */
+
+static uint64_t put_frame(struct conversion *conversion, uint64_t mapping, const char *text)
+{
+    uint64_t id = ++conversion->last_location;
+    uint64_t name = pprof_out_string(conversion->out, text);
+    struct pprof_function function = {
+        .id = LEDGER_FUNCTION + id, .name = name, .system_name = name};
+    struct pprof_line line = {.function = function.id};
+    struct pprof_location location = {
+        .id = id, .mapping = mapping, .lines = &line, .line_count = 1};
+    pprof_out_function(conversion->out, &function);
+    pprof_out_location(conversion->out, &location);
+    return id;
+}
+
+static void put_frames(struct conversion *conversion)
+{
+    static const char roots[LEDGER_CATEGORIES][24] = LEDGER_FRAMES;
+    const struct ledger *ledger = conversion->ledger;
+    if (!ledger)
+        return;
+    uint64_t name = pprof_out_string(conversion->out, LEDGER_NAME);
+    uint64_t mapping = put_made_up_mapping(conversion, name);
+    for (unsigned i = 0; i < LEDGER_CATEGORIES; i++)
+        if (roots[i][0] != '\0')
+            conversion->roots[i] = put_frame(conversion, mapping, roots[i]);
+    conversion->line_location = conversion->last_location;
+    for (size_t i = 0; i < ledger->line_count; i++)
+        if (ledger->lines[i].name[0] != '\0')
+            put_frame(conversion, mapping, ledger->lines[i].name);
 }
 
 /* Samples. */
@@ -309,13 +396,14 @@ static void round_objects(const struct box_header *header, unsigned kind,
 }
 
 /* A site's values by sample type; false when all are zero. */
-static bool read_values(const struct box_site *site, int64_t values[PPROF_HEAP_VALUES])
+static bool read_values(const struct box_site *site, uint64_t resident_bytes,
+                        int64_t values[PPROF_HEAP_VALUES])
 {
     values[PPROF_ALLOC_OBJECTS] = to_signed(site->alloc_objects);
     values[PPROF_ALLOC_SPACE] = to_signed(site->alloc_bytes);
     values[PPROF_COLLECTED_OBJECTS] = to_live(site->collected_objects, 0);
     values[PPROF_COLLECTED_SPACE] = to_live(site->collected_bytes, 0);
-    values[PPROF_RESIDENT_SPACE] = to_signed(site->resident_bytes);
+    values[PPROF_RESIDENT_SPACE] = to_signed(resident_bytes);
     values[PPROF_INUSE_OBJECTS] = to_live(site->alloc_objects, site->free_objects);
     /* Objects and bytes are counted one after the other: without objects there are no bytes. */
     values[PPROF_INUSE_SPACE] =
@@ -326,10 +414,69 @@ static bool read_values(const struct box_site *site, int64_t values[PPROF_HEAP_V
     return false;
 }
 
-static void put_sample(struct conversion *conversion, const struct box_site *site)
+/* A sample of nothing but resident bytes, with these frames. */
+static void put_resident(struct conversion *conversion, uint64_t bytes, const unsigned char *packed,
+                         size_t packed_bytes)
+{
+    int64_t values[PPROF_HEAP_VALUES] = {[PPROF_RESIDENT_SPACE] = to_signed(bytes)};
+    struct pprof_label label = {.key = conversion->kind_key, .text = conversion->ledger_kind};
+    struct pprof_sample sample = {.values = values,
+                                  .value_count = PPROF_HEAP_VALUES,
+                                  .labels = &label,
+                                  .label_count = 1,
+                                  .packed = packed,
+                                  .packed_bytes = packed_bytes};
+    pprof_out_sample(conversion->out, &sample);
+}
+
+/* The stack of a site, with the frame of a category at its leaf or at its root. */
+static void put_share(struct conversion *conversion, const struct box_site *site,
+                      enum ledger_category category, uint64_t bytes)
+{
+    unsigned char packed[PACKED_BYTES_MAX], *at = packed;
+    size_t stack_bytes;
+    uint64_t frame = conversion->roots[category];
+    if (bytes == 0)
+        return;
+    take_stack(conversion, site->node);
+    const unsigned char *stack = box_stack_bytes(&conversion->stack, &stack_bytes);
+    if (category != LEDGER_IDLE)
+        at = wire_store_varint(at, frame);
+    memcpy(at, stack, stack_bytes);
+    at += stack_bytes;
+    if (category == LEDGER_IDLE)
+        at = wire_store_varint(at, frame);
+    put_resident(conversion, bytes, packed, (size_t)(at - packed));
+}
+
+static void put_shares(struct conversion *conversion, const struct box_site *site,
+                       const struct ledger_site *resident)
+{
+    put_share(conversion, site, LEDGER_SLACK, resident->slack_bytes);
+    put_share(conversion, site, LEDGER_PINNED, resident->pinned_bytes);
+    put_share(conversion, site, LEDGER_HUGE, resident->huge_bytes);
+    put_share(conversion, site, LEDGER_IDLE, resident->idle_bytes);
+}
+
+static void put_lines(struct conversion *conversion)
+{
+    const struct ledger *ledger = conversion->ledger;
+    uint64_t location = conversion->line_location;
+    for (size_t i = 0; ledger && i < ledger->line_count; i++) {
+        const struct ledger_line *line = &ledger->lines[i];
+        unsigned char packed[2 * WIRE_STORE_BYTES_MAX], *at = packed;
+        if (line->name[0] != '\0')
+            at = wire_store_varint(at, ++location);
+        at = wire_store_varint(at, conversion->roots[line->category]);
+        put_resident(conversion, line->bytes, packed, (size_t)(at - packed));
+    }
+}
+
+static void put_sample(struct conversion *conversion, const struct box_site *site,
+                       uint64_t resident_bytes)
 {
     int64_t values[PPROF_HEAP_VALUES];
-    if (!read_values(site, values))
+    if (!read_values(site, resident_bytes, values))
         return;
     unsigned kind = site->kind < BOX_KINDS ? site->kind : BOX_KIND_MALLOC;
     round_objects(conversion->view->header, kind, values);
@@ -341,6 +488,20 @@ static void put_sample(struct conversion *conversion, const struct box_site *sit
     pprof_out_sample(conversion->out, &sample);
 }
 
+static void put_site(struct conversion *conversion, uint64_t index)
+{
+    const struct box_site *site = box_view_entry(conversion->view, BOX_SITES, index);
+    const struct ledger *ledger = conversion->ledger;
+    if (!site || conversion->out->failed)
+        return;
+    if (!ledger || index >= ledger->site_count) {
+        put_sample(conversion, site, site->resident_bytes);
+        return;
+    }
+    put_sample(conversion, site, ledger->sites[index].live_bytes);
+    put_shares(conversion, site, &ledger->sites[index]);
+}
+
 static void put_samples(struct conversion *conversion)
 {
     static const char kinds[BOX_KINDS][8] = PPROF_MEM_KINDS;
@@ -348,18 +509,17 @@ static void put_samples(struct conversion *conversion)
     conversion->kind_key = pprof_out_string(conversion->out, PPROF_LABEL_MEM_KIND);
     for (unsigned i = 0; i < BOX_KINDS; i++)
         conversion->kinds[i] = pprof_out_string(conversion->out, kinds[i]);
-    for (uint64_t i = 1; i < conversion->view->tables[BOX_SITES].count; i++) {
-        const struct box_site *site = box_view_entry(conversion->view, BOX_SITES, i);
-        if (site && !conversion->out->failed)
-            put_sample(conversion, site);
-    }
+    conversion->ledger_kind = pprof_out_string(conversion->out, LEDGER_MEM_KIND);
+    for (uint64_t i = 1; i < conversion->view->tables[BOX_SITES].count; i++)
+        put_site(conversion, i);
+    put_lines(conversion);
 }
 
 bool box_profile_write(const struct box_view *view, const struct box_profile_facts *facts,
                        struct sink *sink)
 {
     struct pprof_out out;
-    struct conversion conversion = {.view = view, .out = &out};
+    struct conversion conversion = {.view = view, .out = &out, .ledger = facts->ledger};
     const struct box_header *header = view->header;
     pprof_out_open(&out, sink);
     put_types(&out, header);
@@ -367,8 +527,10 @@ bool box_profile_write(const struct box_view *view, const struct box_profile_fac
     put_program_facts(&out, header);
     put_moment_facts(&out, header, facts);
     put_lost_facts(&out, header);
+    put_ledger_facts(&out, facts->ledger);
     put_mappings(&conversion);
     put_locations(&conversion);
+    put_frames(&conversion);
     put_samples(&conversion);
     return pprof_out_close(&out);
 }

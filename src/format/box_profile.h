@@ -10,6 +10,7 @@
 #define HEAPDIFF_FORMAT_BOX_PROFILE_H
 
 #include "box_view.h"
+#include "ledger.h"
 #include "sink.h"
 
 /* What the box itself cannot know: the moment it is read at. */
@@ -19,6 +20,7 @@ struct box_profile_facts {
     uint64_t rss_peak_bytes; /* 0: unknown */
     uint32_t threads;        /* 0: unknown */
     const char *source; /* "signal", "exit", "exec", "api", "growth", "interval", "black box" ... */
+    const struct ledger *ledger; /* of this moment; NULL: none */
 };
 
 /*

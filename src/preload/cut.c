@@ -40,16 +40,28 @@ static bool copy(struct cut *cut)
     return true;
 }
 
-bool cut_take(struct cut *cut)
+/* True: it was one moment, whatever could be taken of it. */
+static bool take(struct cut *cut, const struct cut_moment *moment, bool *copied)
 {
+    gate_close();
+    *copied = copy(cut);
+    bool whole = !*copied || !moment || moment->take(moment->context);
+    gate_open();
+    return whole;
+}
+
+bool cut_take(struct cut *cut, const struct cut_moment *moment)
+{
+    bool copied;
     arena_view(&cut->view);
     size_t bytes = box_cut_bytes(&cut->view);
     if (!make_room(cut, bytes + bytes / 8 + CUT_SPARE_BYTES))
         return false;
     touch(cut);
-    gate_close();
-    bool copied = copy(cut);
-    gate_open();
+    while (!take(cut, moment, &copied) && moment->again(moment->context))
+        ;
+    if (moment)
+        moment->taken(moment->context);
     if (copied)
         box_cut_settle(&cut->view);
     return copied;

@@ -21,8 +21,16 @@ struct cut {
     size_t room_bytes;
 };
 
-/* False when memory is out. */
-bool cut_take(struct cut *cut);
+/* What else belongs to the moment. */
+struct cut_moment {
+    bool (*take)(void *context);  /* with the gate closed; false: it lacked room */
+    bool (*again)(void *context); /* makes more, with the gate open; false: there is none */
+    void (*taken)(void *context); /* the gate is open again, nothing has been done yet */
+    void *context;
+};
+
+/* False when memory is out. `moment` may be NULL. */
+bool cut_take(struct cut *cut, const struct cut_moment *moment);
 void cut_free(struct cut *cut);
 
 #endif

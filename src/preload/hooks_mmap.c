@@ -23,16 +23,18 @@ static size_t whole_pages(size_t bytes)
 }
 
 /* Records a mapping for the function this expands in; `own` is what hook_enter() said. */
-#define RECORD_MAP(own, at, bytes)                            \
-    do {                                                      \
-        if (own) {                                            \
-            const struct unwind_start start_ = UNWIND_HERE(); \
-            if ((at) != MAP_FAILED)                           \
-                tracker_map((own), (at), (bytes), &start_);   \
-            guard_leave(own);                                 \
-        } else if ((at) != MAP_FAILED) {                      \
-            tracker_missed(__builtin_return_address(0));      \
-        }                                                     \
+#define RECORD_MAP(own, at, bytes)                                                \
+    do {                                                                          \
+        const void *caller_ = __builtin_return_address(0);                        \
+        bool none_ = (at) == MAP_FAILED || tracker_claim((at), (bytes), caller_); \
+        if (own) {                                                                \
+            const struct unwind_start start_ = UNWIND_HERE();                     \
+            if (!none_)                                                           \
+                tracker_map((own), (at), (bytes), &start_);                       \
+            guard_leave(own);                                                     \
+        } else if (!none_) {                                                      \
+            tracker_missed(caller_);                                              \
+        }                                                                         \
     } while (0)
 
 HOOK void *mmap(void *hint, size_t bytes, int protection, int flags, int fd, off_t offset)

@@ -25,6 +25,7 @@
 #include "thread.h"
 #include "tracker.h"
 #include "unwind.h"
+#include "usable.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -119,6 +120,7 @@ static bool start_tables(void)
     gate_init();
     block_init(strcmp(real_allocator(), "glibc") == 0 ? BLOCK_GRANULE_BITS_GLIBC
                                                       : BLOCK_GRANULE_BITS_ANY);
+    usable_init(real.malloc_usable_size, strcmp(real_allocator(), "glibc") == 0);
     mapping_init(state.facts.executable, state.directory);
     tracker_init();
     escape_init();

@@ -26,6 +26,15 @@ void inner_add(const void *code)
     inner.count++;
 }
 
+/* Their order in inner_init(). */
+enum { OURS, LIBC, ALLOCATOR };
+
+static bool is_in(unsigned object, const void *code)
+{
+    return object < inner.count && (uint64_t)code - inner.objects[object].start <
+                                       inner.objects[object].end - inner.objects[object].start;
+}
+
 void inner_init(const void *allocator)
 {
     inner_add((const void *)inner_init);
@@ -35,11 +44,15 @@ void inner_init(const void *allocator)
         inner_add((const void *)getauxval(AT_BASE));
 }
 
+bool inner_is_allocator(const void *caller)
+{
+    return !inner.unknown && is_in(ALLOCATOR, caller) && !is_in(LIBC, caller);
+}
+
 bool inner_has(const void *caller)
 {
     for (unsigned i = 0; i < inner.count; i++)
-        if ((uint64_t)caller - inner.objects[i].start <
-            inner.objects[i].end - inner.objects[i].start)
+        if (is_in(i, caller))
             return true;
     return inner.count == 0 || inner.unknown;
 }

@@ -19,6 +19,9 @@ void inner_init(const void *allocator);
 /* The object that `code` is in, too. */
 void inner_add(const void *code);
 
+/* Whether `caller` is code of the allocator, in an object that is not libc itself. */
+bool inner_is_allocator(const void *caller);
+
 /* Whether a call that returns to `caller` is part of another one; true while that is not known. */
 bool inner_has(const void *caller);
 

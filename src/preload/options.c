@@ -177,6 +177,8 @@ static const struct option table[] = {
      &options.interval_ns},
     {"keep", "0", "keep the newest so many snapshots only; 0: all", read_keep, &options.keep},
     {"final", "on", "a profile at exit and exec", read_flag, &options.final},
+    {"ledger", "on", "snapshots explain every resident byte; off: sites alone", read_flag,
+     &options.ledger},
     {"blackbox", "", "directory of the black box; off: none. Default /dev/shm, else beside out",
      read_blackbox, options.blackbox},
     {"children", "on", "children are recorded too; off: this process alone", read_flag,

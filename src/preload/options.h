@@ -30,6 +30,7 @@ struct options {
     int signal;                             /* snapshot signal; 0: none */
     bool children;                          /* forked and exec'd children are recorded too */
     bool final;                             /* write a profile at exit and exec */
+    bool ledger;                            /* every resident byte is explained */
     uint64_t sample_bytes;             /* mean distance of samples; 0: everything is recorded */
     uint64_t seed;                     /* of the samples; 0: any */
     uint32_t every_percent;            /* 0: off */

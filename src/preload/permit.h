@@ -21,7 +21,8 @@ enum {
     PERMIT_FILES = 32, /* sys_open() fails, no snapshot is written, tables grow in private memory */
     PERMIT_LINES = 64, /* sys_say() is silent */
     PERMIT_PAGEMAP =
-        128 /* resident pages are not asked for one by one: smaps tells how many there are */
+        128, /* resident pages are not asked for one by one: smaps tells how many there are */
+    PERMIT_LISTS = 256 /* threads are not looked for */
 };
 
 struct permit {

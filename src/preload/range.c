@@ -246,7 +246,9 @@ uint32_t range_find(uintptr_t address, uintptr_t *start, uintptr_t *end)
 
 void range_each(void (*visit)(const struct range_piece *piece, void *context), void *context)
 {
-    spin_lock(&map.lock);
+    bool mine = spin_is_mine(&map.lock); /* a handler's snapshot, inside munmap() or the like */
+    if (!mine)
+        spin_lock(&map.lock);
     map.walk++;
     uint32_t index = pieces_from(map.root, 0);
     while (index) {
@@ -258,7 +260,8 @@ void range_each(void (*visit)(const struct range_piece *piece, void *context), v
         object->walk = map.walk;
         index = pieces_from(map.root, piece->end);
     }
-    spin_unlock(&map.lock);
+    if (!mine)
+        spin_unlock(&map.lock);
 }
 
 static void drop_all(void)

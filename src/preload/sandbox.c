@@ -94,6 +94,7 @@ static const struct {
     {PERMIT_LINES, SYS_write, {2, SOME, SOME}},
     {PERMIT_PAGEMAP, SYS_pread64, {FD, SOME, SOME, SOME}},
     {PERMIT_PAGEMAP, SYS_ioctl, {FD, PAGEMAP_SCAN_OURS, SOME}},
+    {PERMIT_LISTS, SYS_getdents64, {FD, SOME, SOME}},
 };
 enum { FILTER_LENGTH_MAX = 4096 }; /* BPF_MAXINSNS: the kernel takes no more */
 enum { PROBES = sizeof(probes) / sizeof(probes[0]) };

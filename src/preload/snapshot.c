@@ -5,6 +5,7 @@
 #include "cut.h"
 #include "facts.h"
 #include "guard.h"
+#include "ledger.h"
 #include "lot.h"
 #include "options.h"
 #include "pattern.h"
@@ -98,6 +99,21 @@ static uint64_t own_bytes(void)
            snapshot_own_bytes() + thread_own_bytes() + lot_own_bytes() + unwind_own_bytes();
 }
 
+static bool moment_take(void *run)
+{
+    return ledger_scan(run);
+}
+
+static bool moment_again(void *run)
+{
+    return ledger_enlarge(run);
+}
+
+static void moment_taken(void *run)
+{
+    ledger_measure(run);
+}
+
 static bool write_profile(struct fd_sink *file, const char *source)
 {
     struct box_header *header = arena.header;
@@ -105,7 +121,10 @@ static bool write_profile(struct fd_sink *file, const char *source)
     struct gzip gzip;
     facts_measure(header);
     header->own_bytes = own_bytes();
-    if (!cut_take(&cut)) {
+    struct ledger_run *run = options.ledger ? ledger_open() : NULL;
+    const struct cut_moment moment = {moment_take, moment_again, moment_taken, run};
+    if (!cut_take(&cut, run ? &moment : NULL)) {
+        ledger_close(run);
         file->error = -ENOMEM;
         return false;
     }
@@ -113,10 +132,12 @@ static bool write_profile(struct fd_sink *file, const char *source)
                                       .rss_bytes = header->rss_bytes,
                                       .rss_peak_bytes = header->rss_peak_bytes,
                                       .threads = header->threads,
-                                      .source = source};
+                                      .source = source,
+                                      .ledger = run ? ledger_settle(run, &cut.view) : NULL};
     gzip_open(&gzip, &file->sink, state.memory->buffer, sizeof(state.memory->buffer));
     bool written = box_profile_write(&cut.view, &facts, &gzip.sink);
     cut_free(&cut);
+    ledger_close(run);
     return gzip_close(&gzip) && written;
 }
 

@@ -1,6 +1,7 @@
 #include "tracker.h"
 
 #include "arena.h"
+#include "claim.h"
 #include "gate.h"
 #include "guard.h"
 #include "inner.h"
@@ -10,6 +11,7 @@
 #include "sample.h"
 #include "site.h"
 #include "thread.h"
+#include "usable.h"
 
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -111,12 +113,14 @@ static uint32_t site_of_leaf(struct memo_leaf *leaf)
 }
 
 /* The lot of a request: most are like the last one at their leaf. */
-static uint32_t lot_of_leaf(struct thread *thread, struct memo_leaf *leaf, size_t size_bytes)
+static uint32_t lot_of_leaf(struct thread *thread, struct memo_leaf *leaf, void *address,
+                            size_t size_bytes)
 {
     if (leaf->lot != BOX_NONE && leaf->size_bytes == size_bytes)
         return leaf->lot;
     uint32_t site = site_of_leaf(leaf);
     uint32_t lot = site != BOX_NONE ? lot_find(&thread->lots, site, size_bytes) : BOX_NONE;
+    usable_learn(lot, address, size_bytes);
     if (lot != BOX_NONE && size_bytes < BLOCK_LARGE_BYTES) { /* plain.h asks no further */
         leaf->lot = BOX_NONE; /* a jump may leave at any point: never a lot of another size */
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -270,7 +274,7 @@ void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *addre
         return;
     struct block block = {.epoch = (uint32_t)arena.header->collections % BLOCK_EPOCHS,
                           .size_bytes = size_bytes,
-                          .lot = lot_of_leaf(thread_of(own), leaf, size_bytes)};
+                          .lot = lot_of_leaf(thread_of(own), leaf, address, size_bytes)};
     if (size_bytes < BLOCK_LARGE_BYTES && block.lot != BOX_NONE && sample.period_bytes == 0 &&
         block_put_lot((uintptr_t)address, block.lot, block.epoch))
         delta_alloc(&thread_of(own)->delta, block.lot);
@@ -321,6 +325,14 @@ static bool hold(struct guard_thread *own)
         return true;
     range_unlock();
     return false;
+}
+
+bool tracker_claim(void *start, size_t bytes, const void *caller)
+{
+    if (!guard_counts() || !inner_is_allocator(caller))
+        return false;
+    claim_add((uintptr_t)start, bytes);
+    return true;
 }
 
 void tracker_map(struct guard_thread *own, void *start, size_t bytes,

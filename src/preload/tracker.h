@@ -70,6 +70,9 @@ void tracker_adopt(struct guard_thread *own, uint32_t inherited, const struct bl
    or inside a call that is being recorded. */
 void tracker_missed(const void *caller);
 
+/* True, and noted as the allocator's own: [start, start + bytes) was mapped by code of the allocator. */
+bool tracker_claim(void *start, size_t bytes, const void *caller);
+
 /* [start, start + bytes) was mapped; the caller has rounded as the kernel does, here and below. */
 void tracker_map(struct guard_thread *own, void *start, size_t bytes,
                  const struct unwind_start *from);

@@ -108,6 +108,8 @@ class Profile:
         self.units = [self.texts[kind[2]] for kind in kinds]
         self.mappings = {one[1]: one for one in map(single, repeated.get(3, []))}
         self.locations = {one[1]: one for one in map(single, repeated.get(4, []))}
+        self.functions = {one[1]: self.texts[one.get(2, 0)]
+                          for one in map(single, repeated.get(5, []))}
         self.samples = [Sample(self, one) for one in repeated.get(2, [])]
         self.default = self.texts[repeated.get(14, [0])[0]]
         self.comments = [self.texts[number] for number in numbers(message, 13)]
@@ -132,7 +134,7 @@ class Profile:
             require(sample.locations, "an empty stack")
             require(key not in keys, "a site twice: %s" % (self.frames(sample),))
             keys.add(key)
-            require(sample.kind in ("malloc", "mmap"), "mem_kind %r" % sample.kind)
+            require(sample.kind in ("malloc", "mmap", "ledger"), "mem_kind %r" % sample.kind)
             values = sample.values
             require(0 <= values["inuse_objects"] <= values["alloc_objects"], "objects %s" % values)
             require(0 <= values["inuse_space"] <= values["alloc_space"], "bytes %s" % values)
@@ -154,6 +156,8 @@ class Profile:
         location = self.locations[location]
         mapping = self.mappings[location[2]]
         name = self.file(mapping)
+        if name == "[ledger]":
+            return name, self.functions[single(location[4])[1]]
         place = location.get(3, 0) - mapping.get(2, 0) + mapping.get(4, 0)
         return name, Elf.of(name).function(place)
 

@@ -130,7 +130,7 @@ static void take_cuts(void)
     for (int i = 0; i < CUTS; i++) {
         struct cut cut;
         uint64_t lost = cuts_lost();
-        assert_true(cut_take(&cut));
+        assert_true(cut_take(&cut, NULL));
         if (cuts_lost() == lost)
             expect_consistent(&cut);
         else
@@ -156,7 +156,7 @@ static void test_every_cut_is_of_one_moment(void **state)
     for (int i = 0; i < THREADS + 2; i++)
         pthread_join(threads[i], NULL);
     struct cut cut;
-    assert_true(cut_take(&cut));
+    assert_true(cut_take(&cut, NULL));
     expect_consistent(&cut);
     cut_free(&cut);
 }
@@ -171,7 +171,7 @@ static void test_a_cut_has_all_that_was_counted(void **state)
     for (int i = 0; i < 3; i++)
         assert_true(recorder_alloc(lot));
     assert_true(recorder_free(lot));
-    assert_true(cut_take(&cut));
+    assert_true(cut_take(&cut, NULL));
     assert_int_equal(site_in(&cut, lot)->alloc_objects, 3);
     assert_int_equal(site_in(&cut, lot)->free_bytes, SIZE);
     assert_int_equal(site->alloc_objects, 0);
@@ -213,7 +213,7 @@ static void test_a_cut_is_short(void **state)
     for (int i = 0; i < 20; i++) {
         struct cut cut;
         uint64_t spent_ns = processor_ns();
-        assert_true(cut_take(&cut));
+        assert_true(cut_take(&cut, NULL));
         spent_ns = processor_ns() - spent_ns;
         cut_free(&cut);
         least_ns = spent_ns < least_ns ? spent_ns : least_ns;

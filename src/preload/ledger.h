@@ -1,0 +1,39 @@
+/*
+ * ledger.h - every resident byte of the process, charged to whom it belongs.
+ *
+ * What it is: resident pages, mappings, blocks, ghosts, ranges and threads walked over together, in address
+ *   order, once: each page gets a label, each byte of it a site or a line. Whatever is missed or has changed
+ *   meanwhile, the sum is that of the pages.
+ * Owns: the memory of one run.
+ * Context: ledger_open(), ledger_enlarge(), ledger_settle() and ledger_close() as snapshot.h says, with the gate
+ *   open; ledger_scan() with the gate closed.
+ * Not here: reading the kernel's tables (residency.h, vma.h), writing it down (format/box_profile.h).
+ */
+#ifndef HEAPDIFF_PRELOAD_LEDGER_H
+#define HEAPDIFF_PRELOAD_LEDGER_H
+
+#include "format/box_view.h"
+#include "format/ledger.h"
+
+#include <stdbool.h>
+
+struct ledger_run;
+
+/* Makes room for all that ledger_scan() will need. NULL: memory is out. */
+struct ledger_run *ledger_open(void);
+
+/* The moment: which pages are resident. False: it was too short of room; ledger_enlarge(), and again. */
+bool ledger_scan(struct ledger_run *run);
+bool ledger_enlarge(struct ledger_run *run);
+
+/* The kernel's own figure, right after the scan: before anything else of ours touches memory. */
+void ledger_measure(struct ledger_run *run);
+
+/* Labels all that was found; sites by their numbers in `view`. NULL: nothing could be found out. The ledger is
+   valid until ledger_close(). */
+const struct ledger *ledger_settle(struct ledger_run *run, const struct box_view *view);
+
+/* NULL is legal. */
+void ledger_close(struct ledger_run *run);
+
+#endif
