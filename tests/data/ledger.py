@@ -73,14 +73,15 @@ class Ledger(unittest.TestCase):
     def test_random_ledgers_add_up(self):
         numbers = random.Random(4)
         names = list(make_profiles.LEDGER_FRAMES)
+        stacks = make_profiles.HEADERS, make_profiles.CACHE
         for _ in range(20):
             sides = []
             for name in ("one.prof", "two.prof"):
                 lines = [(numbers.choice((
                     "%s" % numbers.choice(names[3:11]),
                     "%s %s" % (numbers.choice(names[11:]), numbers.choice(("@files", "@stacks"))),
-                    "%s %s" % (numbers.choice(names[:3]), numbers.choice((make_profiles.HEADERS, make_profiles.CACHE))),
-                    "%s @idle" % numbers.choice((make_profiles.HEADERS, "log_line main")))),
+                    "%s %s" % (numbers.choice(names[:3]), numbers.choice(stacks)),
+                    "%s @idle" % numbers.choice((*stacks, "log_line main")))),
                           numbers.randrange(1, 1 << numbers.randrange(1, 40))) for _ in range(30)]
                 drift = numbers.randrange(-9999, 9999)
                 self.write(name, *make_profiles.ledger(make_profiles.LEDGER_NEW, lines, 60, drift))
