@@ -14,7 +14,8 @@ enum {
     LABEL_COLUMNS = 34,
     FIGURE_COLUMNS = 12,
     PERCENT_COLUMNS = 9,
-    REST_PARTS = 4, /* of the sentence */
+    REST_LEAST_INVERSE = 100, /* what is below a 100th of RSS is summed up in the sentence */
+    NOTE_COLUMN = 2 + 34 + 12 + 9 + 2,
     MAPPING_FIGURES = 5,
     JSON_SCHEMA = 1,
     JSON_LINES_DEPTH = 3
@@ -93,8 +94,8 @@ static const char *heap_title(const struct rss_gap *gap)
 
 static const char *heap_reason(const struct rss_gap *gap)
 {
-    return gap->is_go ? "garbage not yet collected, free spans, goroutines' stacks"
-                      : "freed and kept, rounding, what was not recorded";
+    return gap->is_go ? "allocated since, garbage, free spans, goroutines' stacks"
+                      : "allocated since, freed and kept, rounded up, not recorded";
 }
 
 static const char *rest_title(const struct rss_gap *gap, int kind)
@@ -112,7 +113,8 @@ static void put_gap_row(const struct page *page, const struct rss_report *report
     page_right(page, PAINT_PLAIN, bytes_text(report, bytes).text, FIGURE_COLUMNS);
     page_right(page, PAINT_PLAIN, number_percent(bytes, report->look->book.rss_bytes).text,
                PERCENT_COLUMNS);
-    page_format(page, PAINT_DIM, "%s%s\n", note[0] ? "  " : "", note);
+    size_t room = page->columns > NOTE_COLUMN ? page->columns - NOTE_COLUMN : 0;
+    page_format(page, PAINT_DIM, "%s%s\n", note[0] ? "  " : "", name_plain_fitted(note, room).text);
 }
 
 /* The kinds of `rest` that have something, largest first; returns how many. */
@@ -130,12 +132,31 @@ static size_t sorted_rest(const struct rss_gap *gap, int kinds[LEDGER_KINDS])
     return count;
 }
 
+/* What the profile cannot be about: what is worth a word each, and the sum of the rest. */
+static void put_rest(FILE *out, const struct rss_report *report, const char *before)
+{
+    const struct rss_gap *gap = report->gap;
+    int kinds[LEDGER_KINDS];
+    size_t count = sorted_rest(gap, kinds);
+    int64_t others = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t bytes = gap->rest[kinds[i]];
+        if (bytes < report->look->book.rss_bytes / REST_LEAST_INVERSE) {
+            others = value_sum(others, bytes);
+            continue;
+        }
+        fprintf(out, "%s%s %s", before, bytes_text(report, bytes).text, rest_title(gap, kinds[i]));
+        before = ", ";
+    }
+    if (others > 0)
+        fprintf(out, "%s%s of other kinds", before, bytes_text(report, others).text);
+}
+
 /* "the profile names 1.9 GiB of 3.2 GiB; it is 42 s old; the rest: ..." */
 static char *gap_sentence(const struct rss_report *report)
 {
     const struct rss_gap *gap = report->gap;
-    int kinds[LEDGER_KINDS];
-    size_t count = sorted_rest(gap, kinds), size_bytes;
+    size_t size_bytes;
     char *text = NULL;
     FILE *out = open_memstream(&text, &size_bytes);
     if (!out)
@@ -156,9 +177,7 @@ static char *gap_sentence(const struct rss_report *report)
                 gap->is_go ? "Go's heap" : "heap and anonymous memory", heap_reason(gap));
         before = ", ";
     }
-    for (size_t i = 0; i < count && i < REST_PARTS; i++, before = ", ")
-        fprintf(out, "%s%s %s", before, bytes_text(report, gap->rest[kinds[i]]).text,
-                rest_title(gap, kinds[i]));
+    put_rest(out, report, before);
     fclose(out);
     return text;
 }

@@ -148,6 +148,7 @@ static int kind_of_given_name(const char *name)
 static struct vma_part label_given_name(const struct smaps_vma *vma)
 {
     const char *name = strchr(vma->name, ':') + 1;
+    name += strspn(name, " "); /* glibc's and Go's begin with one */
     size_t length = strlen(name);
     length -= length > 0 && name[length - 1] == ']';
     return whole(vma, kind_of_given_name(name), memory_text(name, length));
