@@ -248,6 +248,8 @@ int ledger_kind_of(const struct profile *profile, const struct sample *sample, c
     *of_site &= category == LEDGER_IDLE;
     if (!*of_site && sample->depth > 1)
         *name = leaf;
+    if (category == LEDGER_METADATA && strcmp(*name, LEDGER_NOT_TOLD_APART) == 0)
+        return LEDGER_HEAP; /* blocks may well lie there */
     return category == LEDGER_CATEGORIES || is_leaf_category(category) ? LEDGER_OTHER : category;
 }
 

@@ -22,8 +22,9 @@
 
 /* Kinds of lines are the categories, and what only a look from outside has to say. */
 enum {
-    LEDGER_HEAP = LEDGER_CATEGORIES, /* the allocator's: live and idle cannot be told apart */
-    LEDGER_ANONYMOUS,                /* other anonymous memory, by name where it has one */
+    LEDGER_HEAP =
+        LEDGER_CATEGORIES, /* the allocator's: what is live of it and what is not cannot be told */
+    LEDGER_ANONYMOUS,      /* other anonymous memory, by name where it has one */
     LEDGER_KINDS
 };
 

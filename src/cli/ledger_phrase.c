@@ -94,6 +94,8 @@ static void put_part(FILE *out, const struct ledger_view *view, const struct par
         return;
     if (part->kind == LEDGER_IDLE)
         put_idle(out, view, part);
+    else if (part->kind == LEDGER_HEAP && view->fresh->sampled)
+        fputs(" of other heap (sampled: not told apart)", out);
     else
         fprintf(out, " %s", texts[part->kind]);
     if (part->kind == LEDGER_PINNED || part->kind == LEDGER_HUGE || part->kind == LEDGER_MAPPED)

@@ -100,7 +100,8 @@ void page_left(const struct page *page, enum paint paint, const char *text, size
 static size_t word_bytes(const char *text)
 {
     size_t length = strcspn(text, " ");
-    if (length > 0 && isdigit((unsigned char)text[length - 1]) && text[length] == ' ')
+    const char *digit = text + (text[0] == '+' || text[0] == '-');
+    if (isdigit((unsigned char)digit[0]) && text[length] == ' ')
         length += 1 + strcspn(text + length + 1, " ");
     return length;
 }

@@ -45,6 +45,7 @@ LEDGER_FRAMES = {
     "@index_file": "[file: /var/lib/service/index.db]",
     "@main_stack": "[stack: main thread]", "@worker_stack": "[stack: thread worker]",
     "@service_bss": "[data: /opt/service/bin/service bss]",
+    "@apart": "[allocator: not told apart]",
 }
 IN_LIBRARY = {"cache_put", "push_back", "new", "evict"}
 
@@ -196,6 +197,7 @@ LEDGER_NEW_LINES = [
     ("@main_stack @stacks", 28672), ("@worker_stack @stacks", 61440), ("@service_bss @data", 40960),
     ("@kernel", 8192), ("@own", 3 << 20), ("@other", 16384),
 ]
+SAMPLED_LINES = [("@apart @metadata", 170 << 20), *LEDGER_NEW_LINES[-10:]]
 PERIOD = 64 << 10
 SAMPLED_OLD = [
     ("copy_header|parse_request serve start_thread", "malloc", 4830, 458824),
@@ -248,7 +250,7 @@ def main(directory):
         *ledger(LEDGER_NEW, LEDGER_NEW_LINES, 660, 8192, **known)))
     known = {"purge_bytes": 40 << 20, "allocator": "jemalloc", "options": "sample=64k"}
     write(directory, "ledger_sampled.prof", Writer("0a" * 20, 0).profile(
-        *ledger(LEDGER_NEW, LEDGER_NEW_LINES, 660, **known), PERIOD))
+        *ledger(LEDGER_NEW, SAMPLED_LINES, 660, **known), PERIOD))
     rebuilt = facts(9100, 660, 62 << 20)
     write(directory, "rebuilt.prof", Writer("0b" * 20, 0x1230000).profile(NEW, rebuilt))
 

@@ -45,9 +45,9 @@ static void has_each_kind_and_adds_up(void **state)
     (void)state;
     static const int64_t want[LEDGER_KINDS] = {
         [LEDGER_LIVE] = 90,  [LEDGER_SLACK] = 10,    [LEDGER_PINNED] = 1000, [LEDGER_HUGE] = 2000,
-        [LEDGER_IDLE] = 333, [LEDGER_METADATA] = 81, [LEDGER_MAPPED] = 4096, [LEDGER_FILE] = 110,
-        [LEDGER_STACK] = 70, [LEDGER_DATA] = 80,     [LEDGER_KERNEL] = 90,   [LEDGER_OWN] = 11,
-        [LEDGER_OTHER] = 12};
+        [LEDGER_IDLE] = 333, [LEDGER_METADATA] = 40, [LEDGER_HEAP] = 41,     [LEDGER_MAPPED] = 4096,
+        [LEDGER_FILE] = 110, [LEDGER_STACK] = 70,    [LEDGER_DATA] = 80,     [LEDGER_KERNEL] = 90,
+        [LEDGER_OWN] = 11,   [LEDGER_OTHER] = 12};
     struct profile *profile = ledger_facts(ledger_profile(all_kinds), measured, 5);
     struct ledger_book book = ledger_of_profile(profile);
     assert_true(book.known && book.asked && book.stopped && !book.sampled);
@@ -75,7 +75,7 @@ static void lines_are_named_and_sorted(void **state)
     assert_int_equal(line_of(&book, LEDGER_STACK, "thread worker")->bytes, 70);
     assert_int_equal(line_of(&book, LEDGER_DATA, "app bss")->bytes, 80);
     assert_int_equal(line_of(&book, LEDGER_IDLE, "")->bytes, 33);
-    assert_int_equal(line_of(&book, LEDGER_METADATA, "not told apart")->bytes, 41);
+    assert_int_equal(line_of(&book, LEDGER_HEAP, "not told apart")->bytes, 41);
     assert_null(line_of(&book, LEDGER_LIVE, ""));
     ledger_clear(&book);
     profile_free(profile);
