@@ -24,8 +24,12 @@ static void assert_is_the_truth(const char *name, const char *source, uint32_t s
     struct buffer_sink want;
     struct box_view view;
     const struct box_header *header = arena.header;
-    struct box_profile_facts facts = {header->update_time_ns, header->rss_bytes,
-                                      header->rss_peak_bytes, header->threads, source, NULL};
+    struct box_profile_facts facts = {header->update_time_ns,
+                                      header->rss_bytes,
+                                      header->rss_peak_bytes,
+                                      header->threads,
+                                      source,
+                                      NULL};
     unsigned char *bytes = profile_file_read(scratch_path(path, name), &size_bytes);
     assert_non_null(bytes);
     arena_view(&view);
