@@ -18,8 +18,10 @@
 #include <unistd.h>
 
 enum {
-    GROWTH_TRIES = 10,   /* a living process may add a table between our stat and our look */
-    NAME_TRIES = 1000000 /* numbers tried for a free name */
+    CUT_TRIES = 20,        /* a thread has lost its processor in the middle of counting ... */
+    CUT_REST_NS = 2000000, /* ... and has it again by then */
+    GROWTH_TRIES = 10,     /* a living process may add a table between our stat and our look */
+    NAME_TRIES = 1000000   /* numbers tried for a free name */
 };
 
 /* What is said when a mapped file is cut short: SIGBUS, where it is read. */
@@ -166,9 +168,11 @@ bool box_file_write(const struct box_file *box, const struct box_profile_facts *
 {
     struct box_view view = box->view;
     expect_cut_file(box->path);
-    void *room = memory_zeroed(1, box_cut_bytes(&view));
-    box_cut_copy(&view, room);
-    box_cut_settle(&view);
+    void *room = memory_zeroed(1, box_cut_read_bytes(&view));
+    for (int i = 0; !box_cut_read(&view, room) && i < CUT_TRIES && box_file_process(box); i++) {
+        nanosleep(&(struct timespec){.tv_nsec = CUT_REST_NS}, NULL);
+        view = box->view;
+    }
     output_pack(output);
     box_profile_write(&view, facts, &output->sink); /* a failure is kept by the output */
     free(room);

@@ -104,7 +104,8 @@ struct box_delta {
     uint32_t lot; /* index into BOX_LOTS; 0: the slot is unused */
     uint32_t allocs;
     uint32_t frees;
-    uint32_t base; /* 0 in the box: what the two count from */
+    uint32_t
+        drains; /* odd while they are being added, or the lot changes; then another even number */
 };
 
 enum box_table_id {

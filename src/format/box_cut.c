@@ -114,3 +114,133 @@ void box_cut_settle(struct box_view *view)
             add_delta(view, delta);
     }
 }
+
+/* The deltas of each site: those that were its own when they were listed. */
+struct lists {
+    uint32_t *first; /* by site: index of a delta; 0: there is none */
+    uint32_t *next;  /* by delta */
+};
+
+/* What a site's deltas come to. */
+struct sum {
+    uint64_t allocs, alloc_bytes;
+    uint64_t frees, free_bytes;
+    uint64_t drains_before, drains_after; /* these only grow: equal sums are equal numbers */
+    bool draining;
+};
+
+static const struct box_lot *lot_of(const struct box_view *view, const struct box_delta *delta)
+{
+    /* pairs: drain() in preload/delta.c */
+    const struct box_lot *lot =
+        box_view_entry(view, BOX_LOTS, __atomic_load_n(&delta->lot, __ATOMIC_ACQUIRE));
+    return lot && lot->site < view->tables[BOX_SITES].count ? lot : NULL;
+}
+
+static void list_deltas(const struct box_view *view, const struct lists *lists)
+{
+    memset(lists->first, 0, view->tables[BOX_SITES].count * sizeof(*lists->first));
+    for (uint32_t i = 1; i < view->tables[BOX_DELTAS].count; i++) {
+        const struct box_delta *delta = box_view_entry(view, BOX_DELTAS, i);
+        const struct box_lot *lot = delta ? lot_of(view, delta) : NULL;
+        if (!lot)
+            continue;
+        lists->next[i] = lists->first[lot->site];
+        lists->first[lot->site] = i;
+    }
+}
+
+/* The delta's lot if it is of this site, or NULL: it has been given to another one. */
+static const struct box_lot *lot_at_site(const struct box_view *view, const struct box_delta *delta,
+                                         uint32_t site)
+{
+    const struct box_lot *lot = lot_of(view, delta);
+    return lot && lot->site == site ? lot : NULL;
+}
+
+static void sum_drains(struct sum *sum, uint64_t *drains, uint32_t seen)
+{
+    *drains += seen;
+    sum->draining |= seen & 1;
+}
+
+/* What is freed comes first, as in copy_site(), which goes in between. */
+static void sum_frees(const struct box_view *view, const struct lists *lists, uint32_t site,
+                      struct sum *sum)
+{
+    for (uint32_t i = lists->first[site]; i != BOX_NONE; i = lists->next[i]) {
+        const struct box_delta *delta = box_view_entry(view, BOX_DELTAS, i);
+        sum_drains(sum, &sum->drains_before, __atomic_load_n(&delta->drains, __ATOMIC_ACQUIRE));
+        const struct box_lot *lot = lot_at_site(view, delta, site);
+        if (!lot)
+            continue;
+        uint32_t frees = __atomic_load_n(&delta->frees, __ATOMIC_ACQUIRE);
+        sum->frees += frees;
+        sum->free_bytes += (uint64_t)frees * lot->size_bytes;
+    }
+}
+
+static void sum_allocs(const struct box_view *view, const struct lists *lists, uint32_t site,
+                       struct sum *sum)
+{
+    for (uint32_t i = lists->first[site]; i != BOX_NONE; i = lists->next[i]) {
+        const struct box_delta *delta = box_view_entry(view, BOX_DELTAS, i);
+        const struct box_lot *lot = lot_at_site(view, delta, site);
+        if (lot) {
+            uint32_t allocs = __atomic_load_n(&delta->allocs, __ATOMIC_ACQUIRE);
+            sum->allocs += allocs;
+            sum->alloc_bytes += (uint64_t)allocs * lot->size_bytes;
+        }
+        sum_drains(sum, &sum->drains_after, __atomic_load_n(&delta->drains, __ATOMIC_RELAXED));
+    }
+}
+
+/* Whether nothing has moved from the deltas to the site meanwhile. */
+static bool read_once(const struct box_view *view, const struct lists *lists, uint32_t index,
+                      struct box_site *out)
+{
+    struct sum sum = {0};
+    sum_frees(view, lists, index, &sum);
+    copy_site(out, box_view_entry(view, BOX_SITES, index));
+    sum_allocs(view, lists, index, &sum);
+    out->alloc_objects += sum.allocs;
+    out->alloc_bytes += sum.alloc_bytes;
+    out->free_objects += sum.frees;
+    out->free_bytes += sum.free_bytes;
+    return !sum.draining && sum.drains_before == sum.drains_after;
+}
+
+static bool read_site(const struct box_view *view, const struct lists *lists, uint32_t index,
+                      struct box_site *out)
+{
+    for (int i = 0; i < READS_MAX; i++)
+        if (read_once(view, lists, index, out))
+            return true;
+    return false;
+}
+
+size_t box_cut_read_bytes(const struct box_view *view)
+{
+    return header_bytes() + table_bytes(view, BOX_SITES) +
+           (view->tables[BOX_SITES].count + view->tables[BOX_DELTAS].count) * sizeof(uint32_t);
+}
+
+bool box_cut_read(struct box_view *view, void *room)
+{
+    const struct box_view source = *view;
+    bool whole = true;
+    unsigned char *sites = (unsigned char *)room + header_bytes();
+    struct lists lists = {.first = (uint32_t *)(sites + table_bytes(view, BOX_SITES))};
+    lists.next = lists.first + view->tables[BOX_SITES].count;
+    copy_words(room, view->header, header_bytes());
+    view->header = room;
+    list_deltas(&source, &lists); /* first: who is in no list now has been added to its site */
+    copy_table(view, BOX_SITES, sites);
+    view->tables[BOX_DELTAS].count = 0; /* their sites will have them */
+    for (uint32_t i = 1; i < source.tables[BOX_SITES].count; i++) {
+        struct box_site *out = (struct box_site *)(uintptr_t)box_view_entry(view, BOX_SITES, i);
+        if (out && lists.first[i] != BOX_NONE)
+            whole &= read_site(&source, &lists, i, out);
+    }
+    return whole;
+}

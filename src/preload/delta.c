@@ -15,6 +15,8 @@ enum {
     DELTA_RETRY_TURNS = 1024         /* without memory for a table: between two attempts */
 };
 
+#define DELTA_SPARE UINT32_MAX /* `drains` of a spare: it counts from one short of a spill */
+
 /* Kept by the intern lock. */
 static struct {
     uint64_t slots; /* of all tables made */
@@ -76,36 +78,56 @@ static bool has_table(const struct delta *delta)
 void delta_init(struct delta *delta)
 {
     *delta = (struct delta){.slots = &delta->spare};
-    /* One short of a spill: what is counted here goes to the site at once. */
-    delta->spare.base = delta->spare.allocs = delta->spare.frees = INT32_MAX;
+    /* What is counted here goes to the site at once. */
+    delta->spare.allocs = delta->spare.frees = INT32_MAX;
+    delta->spare.drains = DELTA_SPARE;
 }
 
-/* Adds what the slot holds to its site; the number of events it was. Zeroed first: what a kill cuts off
-   in between is lost, not counted twice. */
-static uint32_t drain(struct box_delta *slot)
+/* Zeroed first: what a kill cuts off in between is lost, not counted twice. */
+static void move_to_site(struct box_delta *slot, uint32_t base, uint32_t allocs, uint32_t frees)
 {
-    uint32_t allocs = slot->allocs - slot->base, frees = slot->frees - slot->base;
-    if (!(allocs | frees))
-        return 0;
     struct box_lot lot = *lot_at(slot->lot);
-    __atomic_store_n(&slot->allocs, slot->base, __ATOMIC_RELAXED);
-    __atomic_store_n(&slot->frees, slot->base, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->allocs, base, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->frees, base, __ATOMIC_RELAXED);
     if (allocs)
         site_count_alloc(lot.site, allocs, (uint64_t)allocs * lot.size_bytes);
     if (frees)
         site_count_free(lot.site, frees, (uint64_t)frees * lot.size_bytes);
+}
+
+/*
+ * Adds what the slot holds to its site, and gives it to `lot`; the number of events it was. A reader in
+ * another process sees by `drains` that what it has of slot and site is not of one moment.
+ */
+static uint32_t drain(struct box_delta *slot, uint32_t lot)
+{
+    bool spare = slot->drains == DELTA_SPARE;
+    uint32_t base = spare ? INT32_MAX : 0;
+    uint32_t allocs = slot->allocs - base, frees = slot->frees - base;
+    uint32_t odd = (slot->drains | 1) == DELTA_SPARE ? 1 : slot->drains | 1;
+    if (!(allocs | frees) && slot->lot == lot)
+        return 0;
+    /* pairs: sum_frees(), sum_allocs() in format/box_cut.c, by the fence and by the last store */
+    if (!spare)
+        __atomic_store_n(&slot->drains, odd, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    if (allocs | frees)
+        move_to_site(slot, base, allocs, frees);
+    __atomic_store_n(&slot->lot, lot, __ATOMIC_RELEASE); /* pairs: live_of() */
+    if (!spare)
+        __atomic_store_n(&slot->drains, odd + 1, __ATOMIC_RELEASE);
     return allocs + frees;
 }
 
 void delta_spill(struct box_delta *slot)
 {
-    drain(slot);
+    drain(slot, slot->lot);
 }
 
 void delta_fold(struct delta *delta)
 {
     for (uint32_t i = 0; i <= delta->mask; i++)
-        drain(&delta->slots[i]);
+        drain(&delta->slots[i], delta->slots[i].lot);
 }
 
 /* A jump may leave at any point: the mask, which says how large the table is and whose class it has, is
@@ -167,10 +189,9 @@ struct box_delta *delta_turn(struct delta *delta, uint32_t lot)
 {
     judge(delta);
     struct box_delta *slot = &delta->slots[lot & delta->mask];
-    uint32_t events = drain(slot);
+    uint32_t events = drain(slot, lot);
     delta->turns += events != 0;
     delta->events += events;
-    __atomic_store_n(&slot->lot, lot, __ATOMIC_RELEASE); /* pairs: live_of() */
     return slot;
 }
 
@@ -192,7 +213,7 @@ static void each_slot(void (*visit)(struct box_delta *slot, void *context), void
 
 static int64_t live_of(const struct box_delta *slot, struct box_lot *lot)
 {
-    *lot = *lot_at(__atomic_load_n(&slot->lot, __ATOMIC_ACQUIRE)); /* pairs: delta_turn() */
+    *lot = *lot_at(__atomic_load_n(&slot->lot, __ATOMIC_ACQUIRE)); /* pairs: drain() */
     return (int64_t)__atomic_load_n(&slot->allocs, __ATOMIC_RELAXED) -
            (int64_t)__atomic_load_n(&slot->frees, __ATOMIC_RELAXED);
 }

@@ -32,5 +32,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     box_cut_settle(&view);
     box_profile_write(&view, &facts, &sink);
     free(room);
+    box_view_open(&view, bytes, size_bytes);
+    room = malloc(box_cut_read_bytes(&view));
+    if (!room)
+        return 0;
+    box_cut_read(&view, room);
+    box_profile_write(&view, &facts, &sink);
+    free(room);
     return 0;
 }

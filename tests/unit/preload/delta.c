@@ -3,12 +3,18 @@
 #include "preload/arena.h"
 #include "preload/lot.h"
 #include "preload/site.h"
+#include "preload/sys.h"
 
 #include "recorder.h"
 
+#include "format/box_cut.h"
+
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 enum { SIZE = 100, SLOTS_MIN = 64, SLOTS_MAX = 16384 };
@@ -239,6 +245,73 @@ static void test_a_reset_forgets(void **state)
     assert_int_equal(site_of(lots + 1)->alloc_objects, 0);
 }
 
+/* Two lots that push each other out all the time, counted by a thread that nobody makes wait. */
+static struct {
+    uint32_t lot, other;
+    uint64_t allocs; /* of `lot`, before it is counted; atomic */
+    uint64_t frees;  /* after */
+    bool stop;
+} duel;
+
+static void *fight(void *unused)
+{
+    static struct delta delta;
+    (void)unused;
+    delta_init(&delta);
+    while (!__atomic_load_n(&duel.stop, __ATOMIC_RELAXED)) {
+        for (int i = 0; i < 3; i++) {
+            __atomic_store_n(&duel.allocs, duel.allocs + 1, __ATOMIC_RELEASE);
+            delta_alloc(&delta, duel.lot);
+            delta_free(&delta, duel.lot);
+            __atomic_store_n(&duel.frees, duel.frees + 1, __ATOMIC_RELEASE);
+        }
+        delta_alloc(&delta, duel.other);
+    }
+    return NULL;
+}
+
+static struct box_site read_duel(void)
+{
+    struct box_view view;
+    arena_view(&view);
+    void *room = malloc(box_cut_read_bytes(&view));
+    while (!box_cut_read(&view, room)) {
+        sched_yield(); /* it lost its processor in the middle of it */
+        arena_view(&view);
+    }
+    struct box_site site =
+        *(const struct box_site *)box_view_entry(&view, BOX_SITES, lot_at(duel.lot)->site);
+    free(room);
+    return site;
+}
+
+/* A reader in another process: all that was counted before it came, once, and nothing freed before. */
+static void test_readers_need_no_gate(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    struct box_site before;
+    delta_fold(*state);
+    duel.lot = lots;
+    duel.other = lots + SLOTS_MAX;
+    before = read_duel();
+    assert_int_equal(pthread_create(&thread, NULL, fight, NULL), 0);
+    uint64_t end_ns = sys_uptime_ns() + 1000000000u; /* beside other tests, a read may take long */
+    for (int i = 0; i < 3000 && (i < 10 || sys_uptime_ns() < end_ns); i++) {
+        uint64_t frees = __atomic_load_n(&duel.frees, __ATOMIC_ACQUIRE);
+        struct box_site now = read_duel();
+        uint64_t allocs = __atomic_load_n(&duel.allocs, __ATOMIC_ACQUIRE);
+        assert_in_range(now.alloc_objects - before.alloc_objects, frees, allocs);
+        assert_in_range(now.free_objects - before.free_objects, frees, allocs);
+        assert_in_range(now.alloc_objects - now.free_objects -
+                            (before.alloc_objects - before.free_objects),
+                        0, allocs - frees);
+    }
+    __atomic_store_n(&duel.stop, true, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    assert_true(duel.frees > 10000);
+}
+
 #define TEST(name) cmocka_unit_test_setup(test_##name, before_each)
 
 int main(void)
@@ -253,6 +326,7 @@ int main(void)
         TEST(stays_where_slots_earn_their_place),
         TEST(outgrown_tables_are_used_again),
         TEST(marks_add_what_sites_do_not_know),
+        TEST(readers_need_no_gate),
         TEST(a_reset_forgets),
         TEST(all_tables_together_are_bounded),
         TEST(without_memory_all_goes_to_sites),
