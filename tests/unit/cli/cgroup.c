@@ -49,8 +49,7 @@ static void groups_are_found(void **state)
 static void others_are_none(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"",      "\n", ":", "::", "4:memory", "4:memories:/a\n",
-                                        "x\n\n:"};
+    static const char *const texts[] = {"", "\n", ":", "4:memory", "4:memories:/a\n", "x\n\n:"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         check(texts[i], V1, NULL, 0);
     check("0::/a\n", "", NULL, 0);
