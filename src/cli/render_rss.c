@@ -56,7 +56,7 @@ static void put_mapping(const struct page *page, const struct rss_report *report
     const struct smaps_vma *vma = &report->look->scene.smaps.vmas[index];
     struct vma_label label = vma_label_of(&report->look->scene, index);
     char address[48];
-    snprintf(address, sizeof(address), "%" PRIx64 "-%" PRIx64, vma->start, vma->end);
+    snprintf(address, sizeof(address), "%08" PRIx64 "-%08" PRIx64, vma->start, vma->end);
     page_left(page, PAINT_PLAIN, address, 29);
     page_format(page, PAINT_PLAIN, " %c%c%c%c", vma->read ? 'r' : '-', vma->write ? 'w' : '-',
                 vma->execute ? 'x' : '-', vma->shared ? 's' : 'p');
@@ -230,7 +230,7 @@ static void put_json_mapping(struct json *json, const struct rss_look *look, siz
     struct vma_label label = vma_label_of(&look->scene, index);
     char text[48];
     json_open(json, NULL, '{');
-    snprintf(text, sizeof(text), "%" PRIx64 "-%" PRIx64, vma->start, vma->end);
+    snprintf(text, sizeof(text), "%08" PRIx64 "-%08" PRIx64, vma->start, vma->end);
     json_text(json, "address", text);
     snprintf(text, sizeof(text), "%c%c%c%c", vma->read ? 'r' : '-', vma->write ? 'w' : '-',
              vma->execute ? 'x' : '-', vma->shared ? 's' : 'p');

@@ -29,10 +29,10 @@ static bool failed(int pid, const char *reason)
 
 /* Who it is. */
 
-static bool no_directory(int pid)
+static bool not_there(int pid)
 {
-    if (kill(pid, 0) != 0 && errno == EPERM)
-        return failed(pid, "another user's process, which /proc hides (hidepid): that needs root");
+    if (kill(pid, 0) == 0 || errno == EPERM)
+        return failed(pid, "/proc hides this process from us (hidepid): that needs root");
     return failed(pid, "no such process");
 }
 
@@ -62,10 +62,10 @@ static bool begin(struct rss_look *look, int pid)
 {
     char status[STATUS_BYTES_MAX];
     if (!process_dir_open(&look->dir, pid))
-        return no_directory(pid);
+        return not_there(pid);
     bool there = process_read(&look->process, pid);
     if (!process_dir_read(&look->dir, "status", status, sizeof(status)))
-        return failed(pid, "it has ended");
+        return not_there(pid); /* hidden, its directory can be opened all the same */
     if (!there)
         return failed(pid, "it has ended, and waits to be collected by its parent (a zombie)");
     look->scene.threads = thread_list_read(&look->dir);
