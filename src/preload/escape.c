@@ -65,6 +65,7 @@ static void escape_leave(void)
     if (!range_escape())
         __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED); /* the one left */
+    guard_self()->asking = false;
     guard_set(GUARD_OUTSIDE);
 }
 

@@ -35,6 +35,7 @@ struct guard_thread {
     uint32_t events; /* wraps; paces the growth checks */
     bool forking; /* between the handlers of pthread_atfork: inside without a hook on the stack */
     bool ending;  /* of guard_spare: what the thread had has been given back */
+    bool asking;  /* GUARD_CALLING in the middle of recording: libunwind is asked */
 };
 
 enum {
@@ -108,6 +109,12 @@ static inline enum guard_state guard_state_of(const struct guard_thread *own)
 static inline enum guard_state guard_state(void)
 {
     return guard_state_of(guard_self());
+}
+
+/* Whether the tables are to be left as they are: what the caller, a handler, has interrupted is not done. */
+static inline bool guard_in_tables(void)
+{
+    return guard_state() == GUARD_RECORDING || guard_self()->asking;
 }
 
 static inline void guard_set_of(struct guard_thread *own, uint64_t word)

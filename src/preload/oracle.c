@@ -167,6 +167,7 @@ static void tell(const struct capture *ours, const struct capture *other, const 
 static bool reference_capture(struct capture *capture, const struct unwind_start *start)
 {
     enum guard_state before = guard_state();
+    guard_self()->asking = true;
     guard_set(GUARD_CALLING);
     bool taken = false;
     if (enter_libunwind()) {
@@ -174,6 +175,7 @@ static bool reference_capture(struct capture *capture, const struct unwind_start
         spin_unlock(&state.inside);
     }
     guard_set(before);
+    guard_self()->asking = false;
     return taken;
 }
 

@@ -42,7 +42,7 @@ bool process_is_ours(void)
 void process_before_fork(void)
 {
     /* A fork from a handler that interrupted our own tables cannot wait for them. */
-    if (!guard_process.recording || guard_state() == GUARD_RECORDING || range_is_locked_here())
+    if (!guard_process.recording || guard_in_tables() || range_is_locked_here())
         return;
     state_before_fork = guard_state();
     /* Handlers, and what other libraries do around a fork, must not wait for what this thread holds. */
@@ -75,7 +75,7 @@ void process_forked_quietly(void)
 {
     guard_fork_noticed();     /* also where the kernel does not wipe the page */
     guard_self()->wanted = 0; /* the parent was asked */
-    if (guard_state() != GUARD_RECORDING || guard_self()->forking || !guard_process.recording)
+    if (!guard_in_tables() || guard_self()->forking || !guard_process.recording)
         return;
     /* A handler has interrupted an event, which ends in both: here, in what only looks like the parent's
        tables. They are recounted at the next event. */
