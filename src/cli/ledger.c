@@ -219,7 +219,8 @@ static const char *frame_name(const struct profile *profile, uint32_t location)
 static int category_of_frame(const char *name)
 {
     int category = 0;
-    while (category < LEDGER_CATEGORIES && (!frames[category][0] || strcmp(frames[category], name)))
+    while (category < LEDGER_CATEGORIES &&
+           (!frames[category][0] || strcmp(frames[category], name) != 0))
         category++;
     return category;
 }
