@@ -51,7 +51,7 @@ static long scan_once(const struct page_table *table, struct pm_scan_arg *arg)
     /* Those to be left out are inverted: each of them must be absent. */
     arg->category_inverted = arg->category_mask = table->left_out;
     arg->category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
-    arg->return_mask = PAGE_IS_PRESENT | PAGE_IS_FILE | PAGE_IS_HUGE;
+    arg->return_mask = PAGE_IS_PRESENT | PAGE_IS_HUGE | (table->no_files ? 0 : PAGE_IS_FILE);
     long count;
     do
         count = sys_call3(SYS_ioctl, table->file.fd, PAGEMAP_SCAN, (long)arg);

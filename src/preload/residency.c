@@ -1,5 +1,6 @@
 #include "residency.h"
 
+#include "facts.h"
 #include "page_runs.h"
 #include "page_table.h"
 #include "proc.h"
@@ -31,6 +32,7 @@ struct residency_scratch {
     bool guess[PAGE_KINDS];    /* only some of them will be */
     uint64_t seen[PAGE_KINDS]; /* bytes */
     uint64_t resident_most;    /* the walk may end when so many certain bytes have been seen */
+    bool all_files;            /* where the walk is */
     uint64_t resident_bytes, guessed_bytes;
     /* The walk by mappings: what went wrong in it. */
     bool unreadable;
@@ -85,7 +87,8 @@ static bool take(const struct page_stretch *stretch, void *context)
     enum page_kind kind = stretch->kind;
     uint64_t bytes = stretch->end - stretch->start;
     uint64_t taken = bytes < scratch->left[kind] ? bytes : scratch->left[kind];
-    uint32_t flags = (stretch->huge ? RESIDENCY_HUGE : 0) | (stretch->file ? RESIDENCY_FILE : 0) |
+    uint32_t flags = (stretch->huge ? RESIDENCY_HUGE : 0) |
+                     (stretch->file || scratch->all_files ? RESIDENCY_FILE : 0) |
                      (kind == PAGE_AWAY ? RESIDENCY_SWAPPED : 0) |
                      (scratch->guess[kind] ? RESIDENCY_GUESS : 0);
     scratch->seen[kind] += bytes;
@@ -104,23 +107,57 @@ static bool is_hugetlb(const struct residency_scratch *scratch, const struct vma
     return false;
 }
 
-/* [0, end of the last mapping) but for hugetlb. False: the kernel gave an error. */
+/* What is known of all pages of a mapping. */
+enum mapping_kind {
+    MAPPING_PRIVATE, /* no page of a file's */
+    MAPPING_SHARED,  /* no other */
+    MAPPING_COPIES,  /* of a file: its pages, and private copies of some */
+    MAPPING_HUGETLB
+};
+
+static enum mapping_kind mapping_kind(const struct residency_scratch *scratch, struct vma *vma)
+{
+    if (scratch->device_count > 0 && is_hugetlb(scratch, vma)) {
+        vma->flags |= VMA_HUGETLB;
+        return MAPPING_HUGETLB;
+    }
+    if (vma->inode == 0)
+        return MAPPING_PRIVATE;
+    return vma->flags & VMA_SHARED ? MAPPING_SHARED : MAPPING_COPIES;
+}
+
+/* To ask what is a file's takes the kernel to the descriptor of each page: three times as long. */
+static bool walk_kind(struct residency_scratch *scratch, enum mapping_kind kind, uint64_t start,
+                      uint64_t end)
+{
+    if (kind == MAPPING_HUGETLB || start == end)
+        return true;
+    scratch->table.no_files = kind != MAPPING_COPIES;
+    scratch->all_files = kind == MAPPING_SHARED;
+    return page_table_walk(&scratch->table, start, end, take, scratch);
+}
+
+/* [0, end of the last mapping), by as few walks as there are neighbours of different kinds. What has been mapped since
+   maps was read is not left out. False: the kernel gave an error. */
 static bool walk_everything(struct residency *residency)
 {
     struct residency_scratch *scratch = residency->scratch;
     struct vma_list *vmas = &residency->vmas;
-    uint64_t start = 0, end = vmas->vmas[vmas->count - 1].end;
+    enum mapping_kind kind = MAPPING_PRIVATE;
+    uint64_t start = 0;
     bool sound = true;
     scratch->resident_most = UINT64_MAX;
-    for (size_t i = 0; i < vmas->count && scratch->device_count > 0; i++) {
-        struct vma *vma = &vmas->vmas[i];
-        if (!is_hugetlb(scratch, vma))
+    for (size_t i = 0; i < vmas->count && sound; i++) {
+        enum mapping_kind next = mapping_kind(scratch, &vmas->vmas[i]);
+        if (next == kind)
             continue;
-        vma->flags |= VMA_HUGETLB;
-        sound &= page_table_walk(&scratch->table, start, vma->start, take, scratch);
-        start = vma->end;
+        sound = walk_kind(scratch, kind, start, vmas->vmas[i].start);
+        start = vmas->vmas[i].start;
+        kind = next;
     }
-    return sound && page_table_walk(&scratch->table, start, end, take, scratch);
+    sound = sound && walk_kind(scratch, kind, start, vmas->vmas[vmas->count - 1].end);
+    scratch->table.no_files = scratch->all_files = false;
+    return sound;
 }
 
 /* Whether the sum is the kernel's, asked only when there were pages that may or may not count. */
@@ -288,6 +325,7 @@ static enum residency_result finish(struct residency *residency)
     struct residency_scratch *scratch = residency->scratch;
     if (!page_runs_finish(&scratch->runs))
         return RESIDENCY_FULL;
+    residency->counter_bytes = facts_rss_bytes();
     residency->resident_bytes = scratch->resident_bytes;
     residency->guessed_bytes = scratch->guessed_bytes;
     residency->region_count = scratch->runs.count;

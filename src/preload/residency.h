@@ -65,6 +65,8 @@ struct residency {
     uint64_t resident_bytes;   /* sum of all regions */
     uint64_t guessed_bytes;    /* of these in regions that are RESIDENCY_GUESS */
     uint64_t region_count;
+    uint64_t
+        counter_bytes; /* statm's RSS right after the scan, for nothing: exact since Linux 6.16 */
     struct vma_list vmas; /* as of the scan, flags and all */
     struct residency_figures figures;
     struct residency_scratch *scratch;
@@ -82,7 +84,7 @@ enum residency_result residency_scan(struct residency *residency);
 /* After RESIDENCY_FULL, with the gate open. */
 bool residency_enlarge(struct residency *residency);
 
-/* Fills in `figures`: as slow as a scan (the kernel walks all pages again). */
+/* Fills in `figures`: the kernel walks all pages again, three to six times as long as PAGEMAP_SCAN did. */
 void residency_measure(struct residency *residency);
 
 /* The next region of the last scan; false after the last one. Regions are runs of the page table: the
