@@ -108,6 +108,8 @@ class Ledger(unittest.TestCase):
             change = self.json("--base", "ledger.prof", name)
             self.assertEqual(set(change["ledger_change"]["kinds"].values()), {0}, name)
             self.assertEqual([site for site in change["ledger_sites"] if any(site["bytes"].values())], [])
+            change = self.json("--base", "ledger_old.prof", name)
+            self.assert_whole(change["ledger_change"], change["ledger_sites"])
 
     def test_all_else_is_as_without(self):
         """Samples of the ledger have no part in what a report counts by other types."""
