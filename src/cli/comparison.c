@@ -1,5 +1,6 @@
 #include "comparison.h"
 
+#include "estimate.h"
 #include "message.h"
 
 #include <stdlib.h>
@@ -17,6 +18,8 @@ static struct profile *load(const char *path)
     struct profile *profile = profile_load(path, &reason);
     if (!profile)
         message_error(shown_name(path), "%s", reason);
+    else
+        estimate_fold(profile);
     return profile;
 }
 

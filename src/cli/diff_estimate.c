@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "value.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +46,7 @@ void diff_estimates_begin(const struct diff_estimates *estimates, struct profile
                           struct sample *into)
 {
     if (estimates->sampled)
-        into->variances = profile_alloc(result, estimates->type_count, sizeof *into->variances);
+        into->variances = profile_alloc(result, 2 * estimates->type_count, sizeof *into->variances);
 }
 
 void diff_estimates_add(const struct diff_estimates *estimates, enum diff_side side,
@@ -53,8 +54,11 @@ void diff_estimates_add(const struct diff_estimates *estimates, enum diff_side s
 {
     if (!estimates->sampled)
         return;
-    for (size_t i = 0; i < estimates->type_count; i++)
-        into->variances[i] += estimate_variance(&estimates->of[side][i], sample);
+    for (size_t i = 0; i < estimates->type_count; i++) {
+        double variance = estimate_variance(&estimates->of[side][i], sample);
+        into->variances[i] += variance;
+        into->variances[estimates->type_count + i] += side == DIFF_FRESH ? variance : -variance;
+    }
 }
 
 void diff_estimates_scale(const struct diff_estimates *estimates, struct sample *into, size_t type,
@@ -96,6 +100,14 @@ static int64_t turned_over(const struct turnover *turnover, const struct sample 
     return turnover->counts_live ? value_sum(allocated, freed) : allocated;
 }
 
+/* The variance of what came, and with live memory also of what went: by what both sides' differ. What is freed is
+   what was allocated without what is live, block by block. */
+static double turnover_variance(const struct turnover *turnover, const double *grown, int part)
+{
+    double allocated = grown[turnover->alloc[part]];
+    return turnover->counts_live ? 2 * allocated - grown[turnover->live[part]] : allocated;
+}
+
 static void tighten_type(const struct diff_estimates *estimates, struct profile *result,
                          size_t type)
 {
@@ -108,7 +120,11 @@ static void tighten_type(const struct diff_estimates *estimates, struct profile 
         struct sample *change = &result->samples[i];
         int64_t objects = turned_over(&turnover, change, 0);
         int64_t bytes = turned_over(&turnover, change, 1);
-        double variance = estimate_variance_of(&estimate, objects, bytes);
+        /* By the mean size alone it is less than true where sizes differ. */
+        double variance =
+            fmax(estimate_variance_of(&estimate, objects, bytes),
+                 turnover_variance(&turnover, change->variances + estimates->type_count,
+                                   estimate.type == estimate.space_type));
         if (objects < INT64_MAX && bytes < INT64_MAX && variance < change->variances[type])
             change->variances[type] = variance;
     }

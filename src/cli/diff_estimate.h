@@ -1,7 +1,8 @@
 /*
  * diff_estimate.h - how far a difference of sampled profiles may be from the truth.
  *
- * What it is: the variances of both sides, added up sample by sample of the result.
+ * What it is: the variances of both sides, added up sample by sample of the result; behind them, how
+ *   much larger the fresh side's are.
  * Owns: what an open struct points to, until diff_estimates_clear(); the variances are the result's.
  * Context: cli. Not here: the variance of one sample (estimate.h).
  */

@@ -53,9 +53,9 @@ double estimate_variance_of(const struct estimate *estimate, int64_t objects, in
 
 double estimate_variance(const struct estimate *estimate, const struct sample *sample)
 {
-    if (sample->base)
-        return sample->variances ? sample->variances[estimate->type] : 0;
-    if (estimate->period_bytes == 0)
+    if (sample->variances)
+        return sample->variances[estimate->type];
+    if (estimate->period_bytes == 0 || sample->base)
         return 0;
     const char *kind = sample_label(sample, PPROF_LABEL_MEM_KIND);
     if (kind && strcmp(kind, "mmap") == 0)

@@ -3,7 +3,8 @@
  *
  * What it is: a profile whose period is R bytes has of a site's objects of m bytes each only a part, of
  *   p = 1 - exp(-m / R), and N objects for each it has, 1 / p. So N varies around the truth with variance
- *   N (1 - p) / p, and bytes with m^2 times that. Sites are sampled each by itself: variances add up.
+ *   N (1 - p) / p, and bytes with m^2 times that. Objects are sampled each by itself: variances add up, and
+ *   a site with objects of many sizes has a sample for each class of them (box_size_class()).
  * Owns: nothing. Context: cli.
  * Not here: the scaling, which whoever wrote the profile has done.
  */
@@ -23,11 +24,15 @@ struct estimate {
 
 struct estimate estimate_of(const struct profile *profile, int type);
 
+/* Samples that differ in nothing but the sizes of their objects become one, which keeps the sum of their
+   variances. Nothing is done with a profile that has everything. */
+void estimate_fold(struct profile *profile);
+
 /* Variance of an estimate of so many objects and bytes. */
 double estimate_variance_of(const struct estimate *estimate, int64_t objects, int64_t bytes);
 
 /* Variance of the type's value in one sample; 0: exact, as mappings are. In a difference, of both sides
-   together. */
+   together. What has been folded knows it; else all objects count as equally large. */
 double estimate_variance(const struct estimate *estimate, const struct sample *sample);
 
 /* The same of a whole profile; of parts of it, see tree.h. */

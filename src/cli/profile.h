@@ -59,7 +59,7 @@ struct sample {
     uint32_t *locations; /* indexes, leaf first */
     int64_t *values;     /* one per sample type; in a diff: new - base (as given by its options) */
     int64_t *base;       /* one per sample type; NULL outside a diff */
-    double *variances;   /* of values, in a diff with a sampled side (estimate.h); else NULL */
+    double *variances;   /* of values, where estimates were added up (estimate.h); else NULL */
     size_t label_count;
     struct label *labels;
 };

@@ -54,7 +54,8 @@ enum { BOX_OBJECT_PARTS = 1024 };
 
 enum box_kind { BOX_KIND_MALLOC = 0, BOX_KIND_MMAP = 1, BOX_KINDS = 2 };
 
-/* One allocation site: a stack and a kind. Counters only grow; live = alloc - free. */
+/* One allocation site: a stack and a kind; of a sampled run also a class of sizes, as how far its
+   estimates may be off follows from the sizes. Counters only grow; live = alloc - free. */
 struct box_site {
     uint32_t node;      /* leaf of its stack in BOX_NODES */
     uint8_t kind;       /* enum box_kind */
@@ -70,7 +71,8 @@ struct box_site {
 };
 
 enum {
-    BOX_SITE_CUT = 1 /* the stack was deeper than BOX_DEPTH_MAX; its root side is missing */
+    BOX_SITE_CUT = 1,     /* the stack was deeper than BOX_DEPTH_MAX; its root side is missing */
+    BOX_SITE_CLASS_AT = 8 /* box_size_class() + 1 from this bit on; 0: all sizes */
 };
 
 /* One executable segment of a loaded object. Text lives in BOX_TEXT. */
@@ -199,6 +201,13 @@ static_assert(offsetof(struct box_header, version) == 16, "the magic comes first
         sizeof(struct box_pc), sizeof(struct box_node), sizeof(struct box_site),            \
             sizeof(struct box_mapping), 1, sizeof(struct box_lot), sizeof(struct box_delta) \
     }
+
+/* Sizes that differ by less than half: two classes from one power of 2 to the next. */
+static inline unsigned box_size_class(uint64_t size_bytes)
+{
+    unsigned log = 63u - (unsigned)__builtin_clzll(size_bytes | 1);
+    return 2 * log + (log > 0 ? (unsigned)(size_bytes >> (log - 1)) & 1 : 0);
+}
 
 /* Which chunk holds entry `index` of a table with `shift`. */
 static inline unsigned box_chunk_of(uint64_t index, unsigned shift)

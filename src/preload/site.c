@@ -7,12 +7,13 @@
 
 static struct {
     struct spin intern; /* one writer of all interned tables; readers take no lock */
-    struct index sites; /* by node and kind */
+    struct index sites; /* by node, kind and class */
 } state;
 
 struct site_key {
     uint32_t node;
     enum box_kind kind;
+    uint16_t flags; /* what of them belongs to the class decides, the rest is for a new one */
 };
 
 static struct box_site *site_at(uint32_t index)
@@ -24,16 +25,18 @@ static bool site_equal(uint32_t item, const void *key)
 {
     const struct site_key *wanted = key;
     const struct box_site *site = site_at(item);
-    return site->node == wanted->node && site->kind == wanted->kind;
+    return site->node == wanted->node && site->kind == wanted->kind &&
+           site->flags >> BOX_SITE_CLASS_AT == wanted->flags >> BOX_SITE_CLASS_AT;
 }
 
 static uint64_t site_hash(const struct site_key *key)
 {
-    return index_mix((uint64_t)key->node << 1 | key->kind);
+    uint64_t class = key->flags >> BOX_SITE_CLASS_AT;
+    return index_mix(class << 33 | (uint64_t)key->node << 1 | key->kind);
 }
 
 /* Under the intern lock. */
-static uint32_t site_add(const struct site_key *key, bool cut)
+static uint32_t site_add(const struct site_key *key)
 {
     uint32_t index = arena_append(BOX_SITES, 1);
     if (index == BOX_NONE)
@@ -41,28 +44,47 @@ static uint32_t site_add(const struct site_key *key, bool cut)
     struct box_site *site = site_at(index);
     site->node = key->node;
     site->kind = (uint8_t)key->kind;
-    site->flags = cut ? BOX_SITE_CUT : 0;
+    site->flags = key->flags;
     arena_publish(BOX_SITES);
     /* when that fails it is made again: double, not wrong */
     index_add(&state.sites, site_hash(key), index);
     return index;
 }
 
-uint32_t site_of_node(uint32_t node, enum box_kind kind, bool cut)
+static uint32_t site_find(const struct site_key *key)
 {
-    struct site_key key = {.node = node, .kind = kind};
-    if (node == BOX_NONE)
+    return index_find(&state.sites, site_hash(key), site_equal, key);
+}
+
+static uint32_t site_get(const struct site_key *key)
+{
+    if (key->node == BOX_NONE)
         return BOX_NONE;
-    uint32_t site = index_find(&state.sites, site_hash(&key), site_equal, &key);
+    uint32_t site = site_find(key);
     if (site != BOX_NONE)
         return site;
     spin_lock(&state.intern);
-    /* another thread may have been first */
-    site = index_find(&state.sites, site_hash(&key), site_equal, &key);
+    site = site_find(key); /* another thread may have been first */
     if (site == BOX_NONE)
-        site = site_add(&key, cut);
+        site = site_add(key);
     spin_unlock(&state.intern);
     return site;
+}
+
+uint32_t site_of_node(uint32_t node, enum box_kind kind, bool cut)
+{
+    struct site_key key = {.node = node, .kind = kind, .flags = cut ? BOX_SITE_CUT : 0};
+    return site_get(&key);
+}
+
+uint32_t site_sized(uint32_t site, uint64_t size_bytes)
+{
+    const struct box_site *whole = site_at(site);
+    unsigned class = box_size_class(size_bytes) + 1;
+    struct site_key key = {.node = whole->node,
+                           .kind = (enum box_kind)whole->kind,
+                           .flags = (uint16_t)(whole->flags | class << BOX_SITE_CLASS_AT)};
+    return site_get(&key);
 }
 
 uint32_t site_intern(const struct capture *capture, enum box_kind kind)

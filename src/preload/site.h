@@ -1,8 +1,8 @@
 /*
  * site.h - allocation sites and their counters.
  *
- * What it is: a site is a stack and a kind (malloc or mmap); BOX_SITES holds its counters, which only
- *   grow. Found by the stack's node.
+ * What it is: a site is a stack and a kind (malloc or mmap), and in a sampled run a class of sizes;
+ *   BOX_SITES holds its counters, which only grow. Found by the stack's node.
  * Owns: BOX_SITES, their index, and the intern lock (which also covers stacks and mappings).
  * Context: hooks, with the guard held. A found site costs no lock.
  * Not here: capturing (unwind.h); which block is whose (block.h, range.h).
@@ -22,7 +22,11 @@
  */
 uint32_t site_of_node(uint32_t node, enum box_kind kind, bool cut);
 
-/* The same for a captured stack, which is interned if new. */
+/* Of a sampled run: the part of `site`, one of site_of_node(), that counts objects of about this size. Made if new;
+   0 when a table is full. */
+uint32_t site_sized(uint32_t site, uint64_t size_bytes);
+
+/* The same as site_of_node() for a captured stack, which is interned if new. */
 uint32_t site_intern(const struct capture *capture, enum box_kind kind);
 
 /* Objects and requested bytes that came to, or went from, a site. Relaxed: sums matter, not order. */

@@ -105,10 +105,12 @@ static inline struct memo_leaf *leaf_here(struct thread *thread, const struct un
     return memo_capture(&thread->memo, start, stack_top);
 }
 
-static uint32_t site_of_leaf(struct memo_leaf *leaf)
+static uint32_t site_of_leaf(struct memo_leaf *leaf, size_t size_bytes)
 {
     if (leaf->site == BOX_NONE && leaf->node != BOX_NONE)
         leaf->site = site_of_node(leaf->node, BOX_KIND_MALLOC, false);
+    if (sample.period_bytes != 0 && leaf->site != BOX_NONE)
+        return site_sized(leaf->site, size_bytes);
     return leaf->site;
 }
 
@@ -118,7 +120,7 @@ static uint32_t lot_of_leaf(struct thread *thread, struct memo_leaf *leaf, void 
 {
     if (leaf->lot != BOX_NONE && leaf->size_bytes == size_bytes)
         return leaf->lot;
-    uint32_t site = site_of_leaf(leaf);
+    uint32_t site = site_of_leaf(leaf, size_bytes);
     uint32_t lot = site != BOX_NONE ? lot_find(&thread->lots, site, size_bytes) : BOX_NONE;
     usable_learn(lot, address, size_bytes);
     if (lot != BOX_NONE && size_bytes < BLOCK_LARGE_BYTES) { /* plain.h asks no further */
@@ -251,7 +253,7 @@ static void put_unusual(struct guard_thread *own, struct memo_leaf *leaf, void *
             sample_unwatch((uintptr_t)address); /* the same page */
         count_free(own, &stale);
     }
-    block->site = site_of_leaf(leaf);
+    block->site = site_of_leaf(leaf, block->size_bytes);
     if (block->site == BOX_NONE || !block_put((uintptr_t)address, block)) {
         lost(&arena.header->lost.blocks);
         return;

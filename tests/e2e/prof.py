@@ -111,6 +111,7 @@ class Profile:
         self.functions = {one[1]: self.texts[one.get(2, 0)]
                           for one in map(single, repeated.get(5, []))}
         self.samples = [Sample(self, one) for one in repeated.get(2, [])]
+        self.period = repeated.get(12, [0])[0]
         self.default = self.texts[repeated.get(14, [0])[0]]
         self.comments = [self.texts[number] for number in numbers(message, 13)]
         self.facts = {}
@@ -132,7 +133,8 @@ class Profile:
         for sample in self.samples:
             key = (tuple(sample.locations), sample.kind)
             require(sample.locations, "an empty stack")
-            require(key not in keys, "a site twice: %s" % (self.frames(sample),))
+            sized = self.period > 1 and sample.kind == "malloc" # one for each class of sizes
+            require(sized or key not in keys, "a site twice: %s" % (self.frames(sample),))
             keys.add(key)
             require(sample.kind in ("malloc", "mmap", "ledger"), "mem_kind %r" % sample.kind)
             values = sample.values

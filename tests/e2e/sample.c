@@ -2,6 +2,7 @@
  * sample.c - known amounts of very different sizes, for estimates to be compared with (sample.py).
  *
  *     sample [few] [fork|kill|snapshot|nothing]
+ *     sample mixed [BYTES COUNT]...
  *
  * Each site_*() allocates and frees some at once, and keeps the rest; the amounts are sample.py's table.
  *   few       of each kind no more than twice what is kept
@@ -9,6 +10,7 @@
  *   kill      ends by SIGKILL
  *   snapshot  raises SIGUSR1 when half is done
  *   nothing   frees whatever was kept before it ends
+ *   mixed     does nothing else: one site asks for COUNT times BYTES, and frees every third of each
  */
 #include <pthread.h>
 #include <signal.h>
@@ -196,9 +198,28 @@ static void free_kept(void)
         free(kept[i]);
 }
 
+static __attribute__((noinline)) void *site_mixed(size_t bytes)
+{
+    void *volatile block = malloc(bytes);
+    return block;
+}
+
+static int run_mixed(char **arguments)
+{
+    for (; arguments[0] && arguments[1]; arguments += 2)
+        for (long i = 0; i < atol(arguments[1]); i++) {
+            void *block = site_mixed((size_t)atol(arguments[0]));
+            if (i % 3 == 0)
+                free(block);
+        }
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
     const char *how = count > 1 ? arguments[count - 1] : "";
+    if (count > 1 && strcmp(arguments[1], "mixed") == 0)
+        return run_mixed(arguments + 2);
     few = count > 1 && strcmp(arguments[1], "few") == 0;
     site_string();
     site_mapping();

@@ -153,6 +153,34 @@ class Estimates(Case):
                 self.assertGreater(sites[name][0], 0)
 
 
+class Mixed(Case):
+    SEEDS = 200
+    SIZES = ((8, 40000), (24, 20000), (90, 9000), (200, 1000), (700, 3000), (1300, 800), (5000, 400),
+             (20000, 100), (500000, 5))
+
+    def truth(self):
+        live = [(size, count - (count + 2) // 3) for size, count in self.SIZES]
+        return [sum(count * (size if space else 1) for size, count in kind)
+                for kind in (self.SIZES, live) for space in (False, True)]
+
+    def test_sizes_of_one_site_that_differ(self):
+        """The intervals have the truth 93 times of 100 or more, those of each type but for chance."""
+        arguments = ["mixed", *(str(number) for pair in self.SIZES for number in pair)]
+        inside = dict.fromkeys(TYPES, 0)
+        for path in self.run_seeds(arguments, 4 << 10, range(1, 7919 * self.SEEDS, 7919)):
+            sites = [site for site in json.loads(self.heapdiff("--json", path))["sites"]
+                     if site["values"]["alloc_objects"] > 1000]
+            self.assertEqual(len(sites), 1, "one stack, one site, whatever the sizes")
+            for name, want in zip(TYPES, self.truth()):
+                off = abs(sites[0]["values"][name] - want)
+                inside[name] += off <= sites[0]["intervals"][name]
+        for name, count in inside.items():
+            slack = DEVIATIONS * math.sqrt(0.05 * 0.95 / self.SEEDS)
+            self.assertGreaterEqual(count / self.SEEDS, 0.95 - slack, name)
+            self.assertLess(count, self.SEEDS, "too wide: " + name)
+        self.assertGreaterEqual(sum(inside.values()) / len(inside) / self.SEEDS, 0.93, inside)
+
+
 class Processes(Case):
     period = 4 << 10
     seed = 7000

@@ -1,6 +1,7 @@
 #include "cli/estimate.h"
 
 #include "cli/diff.h"
+#include "format/box.h"
 #include "text_profile.h"
 
 #include <math.h>
@@ -130,6 +131,93 @@ static void the_truth_is_within_95_times_of_100(void **state)
     assert_true(common > 0.93 && common < 0.97);
 }
 
+/* Samples that differ by the sizes of their objects alone. */
+static void classes_of_sizes_become_one(void **state)
+{
+    (void)state;
+    static const char stacks[] = "m;a 100 1600 malloc\nm;b 7 700 malloc\nm;a 10 40960 malloc\n"
+                                 "m;a 3 12288 mmap\nm;a 1 90000 malloc\n";
+    struct profile *parts = sampled(stacks, PERIOD), *whole = sampled(stacks, PERIOD);
+    estimate_fold(whole);
+    assert_int_equal(whole->sample_count, 3);
+    for (int type = 0; type < 2; type++) {
+        assert_near(variance_of(whole, type, 0), variance_of(parts, type, 0) +
+                                                     variance_of(parts, type, 2) +
+                                                     variance_of(parts, type, 4));
+        assert_near(variance_of(whole, type, 1), variance_of(parts, type, 1));
+        assert_true(variance_of(whole, type, 2) == 0); /* mmap */
+        assert_near(estimate_profile_variance(whole, type), estimate_profile_variance(parts, type));
+    }
+    assert_int_equal(whole->samples[0].values[0], 111);
+    assert_int_equal(whole->samples[0].values[1], 132560);
+    estimate_fold(whole); /* again: nothing more to do */
+    assert_near(estimate_profile_variance(whole, 1), estimate_profile_variance(parts, 1));
+    struct profile *exact = sampled(stacks, 1);
+    estimate_fold(exact);
+    assert_int_equal(exact->sample_count, 5);
+    assert_null(exact->samples[0].variances);
+    profile_free(parts);
+    profile_free(whole);
+    profile_free(exact);
+}
+
+/* A site whose objects differ much: (bytes, how many). */
+static const int mixed[][2] = {{8, 4000},  {24, 2000}, {90, 900},   {200, 100}, {700, 300},
+                               {1300, 80}, {5000, 40}, {20000, 10}, {500000, 1}};
+enum { MIXED = sizeof mixed / sizeof mixed[0], MIXED_PERIOD = 1024, LINE = 64 };
+
+/* One run's samples of it: a line for each class of sizes, or one for all. */
+static void draw_mixed(char stacks[MIXED * LINE], bool by_class)
+{
+    double objects = 0, bytes = 0;
+    size_t end = 0;
+    for (size_t i = 0; i < MIXED; i++) {
+        double p = 1 - exp(-(double)mixed[i][0] / MIXED_PERIOD);
+        int met = 0;
+        for (int j = 0; j < mixed[i][1]; j++)
+            met += uniform() < p;
+        objects += met / p;
+        bytes += met / p * mixed[i][0];
+        bool last = i + 1 == MIXED || (by_class && box_size_class((uint64_t)mixed[i][0]) !=
+                                                       box_size_class((uint64_t)mixed[i + 1][0]));
+        if (!last)
+            continue;
+        end += (size_t)snprintf(stacks + end, LINE, "m;a %lld %lld\n", llround(objects),
+                                llround(bytes));
+        objects = bytes = 0;
+    }
+}
+
+/* How often the interval of `type` has the truth, in so many runs. */
+static double mixed_coverage(int type, bool by_class, int rounds)
+{
+    int64_t truth = 0;
+    int covered = 0;
+    for (size_t i = 0; i < MIXED; i++)
+        truth += (int64_t)mixed[i][1] * (type ? mixed[i][0] : 1);
+    for (int round = 0; round < rounds; round++) {
+        char stacks[MIXED * LINE];
+        draw_mixed(stacks, by_class);
+        struct profile *profile = sampled(stacks, MIXED_PERIOD);
+        estimate_fold(profile);
+        assert_int_equal(profile->sample_count, 1);
+        covered += estimate_is_noise(profile->samples[0].values[type] - truth,
+                                     variance_of(profile, type, 0));
+        profile_free(profile);
+    }
+    return (double)covered / rounds;
+}
+
+static void sizes_that_differ_do_not_narrow_the_interval(void **state)
+{
+    (void)state;
+    for (int type = 0; type < 2; type++) {
+        assert_true(mixed_coverage(type, true, 2000) >= 0.93);
+        assert_true(mixed_coverage(type, true, 2000) <= 0.97);
+    }
+    assert_true(mixed_coverage(0, false, 200) < 0.90); /* what it was by the mean size alone */
+}
+
 /* Differences. */
 
 static struct profile *difference(struct profile *base, struct profile *fresh, bool normalize)
@@ -229,6 +317,28 @@ static void one_process_varies_by_what_came_and_went(void **state)
                 180500 * each); /* the wrong way round: nothing is known */
 }
 
+/* Two sizes of one site: what came between two snapshots is as uncertain as its own objects are. */
+static void a_change_of_small_ones_is_not_hidden_by_large_ones(void **state)
+{
+    (void)state;
+    static const char one[] = "heapdiff.pid: 1";
+    struct profile *base = snapshot(1000, 1000, one), *fresh = snapshot(1500, 1500, one);
+    struct profile *unit = sampled("m;a 1 100\n", PERIOD);
+    double each = variance_of(unit, 0, 0);
+    for (int i = 0; i < 2; i++) { /* as folded with large objects, of which 50 came too */
+        struct profile *side = i ? fresh : base;
+        estimate_fold(side);
+        for (int j = 0; j < TYPES; j++)
+            side->samples[0].values[j] += (100 + 50 * i) * (j % 2 ? 10000000 : 1);
+    }
+    struct profile *diff = difference(base, fresh, false);
+    assert_near(variance_of(diff, 0, 0), 500 * each);
+    profile_free(diff);
+    profile_free(unit);
+    profile_free(base);
+    profile_free(fresh);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,9 +347,12 @@ int main(void)
         cmocka_unit_test(types_without_a_sibling_are_not_known),
         cmocka_unit_test(odd_values_are_no_trouble),
         cmocka_unit_test(the_truth_is_within_95_times_of_100),
+        cmocka_unit_test(classes_of_sizes_become_one),
+        cmocka_unit_test(sizes_that_differ_do_not_narrow_the_interval),
         cmocka_unit_test(variances_of_both_sides_add_up),
         cmocka_unit_test(scaled_values_vary_as_much_more),
         cmocka_unit_test(one_process_varies_by_what_came_and_went),
+        cmocka_unit_test(a_change_of_small_ones_is_not_hidden_by_large_ones),
     };
     return cmocka_run_group_tests_name("cli/estimate", tests, NULL, NULL);
 }

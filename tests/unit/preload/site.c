@@ -137,6 +137,30 @@ static void test_cut_stacks_are_marked(void **state)
     assert_int_equal(site_at(site_of(0x6002, BOX_KIND_MALLOC))->flags, 0);
 }
 
+/* Of a sampled run: a site for each class of sizes, of the same stack. */
+static void test_sized_sites(void **state)
+{
+    (void)state;
+    struct capture capture = capture_of(0x6003);
+    capture.cut = true;
+    uint32_t whole = site_intern(&capture, BOX_KIND_MALLOC), count = sites();
+    uint32_t small = site_sized(whole, 16), large = site_sized(whole, UINT64_MAX);
+    assert_int_equal(sites(), count + 2);
+    assert_int_equal(site_sized(whole, 16), small);
+    assert_int_equal(site_sized(whole, 23), small); /* less than half as much again */
+    assert_int_equal(sites(), count + 2);
+    const uint64_t sizes[] = {0, 2, 3, 4, 24, 32, 1 << 20, 1ull << 63};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        uint32_t sized = site_sized(whole, sizes[i]);
+        assert_int_equal(sites(), count + 3 + i); /* a new one */
+        assert_int_equal(site_sized(whole, sizes[i]), sized);
+    }
+    assert_int_equal(site_at(small)->node, site_at(whole)->node);
+    assert_true(site_at(small)->flags & BOX_SITE_CUT);
+    assert_int_not_equal(large, small);
+    assert_int_equal(site_intern(&capture, BOX_KIND_MALLOC), whole);
+}
+
 static void test_unloaded_code_matches_no_more(void **state)
 {
     (void)state;
@@ -281,6 +305,7 @@ int main(void)
         TEST(test_mark),
         TEST(test_reset),
         TEST(test_cut_stacks_are_marked),
+        TEST(test_sized_sites),
         TEST(test_unloaded_code_matches_no_more),
         TEST(test_threads_make_each_site_once),
         TEST(test_waiters_find_what_the_first_made),
