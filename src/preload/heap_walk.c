@@ -72,6 +72,22 @@ static void large_skip(struct heap_walk *walk, uint64_t page)
     }
 }
 
+/* A live block on one page, as nearly all are. False: not here. */
+static inline bool put_whole(struct heap_walk *walk, struct share *share, uint64_t start,
+                             const struct box_lot *lot, uint32_t number)
+{
+    uint64_t bytes = lot->size_bytes;
+    uint64_t slack_bytes = usable_slack(number, start, bytes, false);
+    if (start + bytes + slack_bytes > share->end || sample.period_bytes != 0 ||
+        !share_put_whole(share, lot->site, (uint32_t)bytes, (uint32_t)slack_bytes))
+        return false;
+    if (start < walk->first_start)
+        walk->first_start = start;
+    if (start + bytes + slack_bytes > walk->last_end)
+        walk->last_end = start + bytes + slack_bytes;
+    return true;
+}
+
 static struct share_block small_block(const struct heap_walk *walk, uint64_t page,
                                       const struct block_small *small)
 {
@@ -98,8 +114,14 @@ static void put_small(struct heap_walk *walk, struct share *share)
     for (uint64_t part = share->start; part < share->end; part += BLOCK_PAGE_SMALL) {
         unsigned count = block_page(part, walk->small);
         for (unsigned i = 0; i < count; i++) {
-            struct share_block block = small_block(walk, part, &walk->small[i]);
-            put(walk, share, &block);
+            const struct block_small *small = &walk->small[i];
+            if (small->live &&
+                put_whole(walk, share, part + small->at, lot_at(small->lot), small->lot))
+                continue;
+            struct share_block block = small_block(walk, part, small);
+            /* Where somebody lives ghosts do not matter, but on the next page they may. */
+            if (small->live || share->live_count == 0 || block.end > share->end)
+                put(walk, share, &block);
         }
     }
 }
@@ -113,6 +135,16 @@ static void put_large(struct heap_walk *walk, struct share *share)
         walk->large_known = false;
         put(walk, share, &block);
     }
+}
+
+/* The first page from `from` on that may have small blocks. */
+static uint64_t small_peek(struct heap_walk *walk, uint64_t from)
+{
+    if (from >= walk->small_from && from < walk->small_next)
+        return walk->small_next;
+    walk->small_from = from;
+    walk->small_next = block_page_next(from);
+    return walk->small_next;
 }
 
 static struct heap_run page_of(struct heap_walk *walk, uint64_t page, struct share *share)
@@ -156,7 +188,7 @@ struct heap_run heap_next(struct heap_walk *walk, uint64_t page, uint64_t end, s
     walk->last = false;
     carry_on(walk, page);
     large_skip(walk, page);
-    uint64_t small = block_page_next(follows ? page : page - walk->page_bytes);
+    uint64_t small = small_peek(walk, follows ? page : page - walk->page_bytes);
     if (!follows && small < page)
         small_reach(walk, page);
     uint64_t page_end = page + walk->page_bytes;

@@ -23,7 +23,8 @@ struct heap_walk {
 
     uint64_t page; /* the first that has not been walked over */
     bool last;     /* the one before it was looked at: what reaches over from there is carried */
-    struct block_seen large; /* the next large one */
+    uintptr_t small_from, small_next; /* no page of [from, next) may have small blocks */
+    struct block_seen large;          /* the next large one */
     uintptr_t large_from;
     bool large_known, large_over; /* `large` is filled in; there are no more */
     uint32_t carried_count;

@@ -54,6 +54,19 @@ void share_begin(struct share *share, uint64_t start, uint64_t end);
 /* A block that may reach into the page. One that does with no byte counts too: it holds the page. */
 void share_put(struct share *share, const struct share_block *block);
 
+/* A live block that lies on the page as a whole. False: there is no room for it, and nothing was done. */
+static inline bool share_put_whole(struct share *share, uint32_t site, uint32_t live_bytes,
+                                   uint32_t slack_bytes)
+{
+    uint64_t covered_bytes = (uint64_t)share->covered_bytes + live_bytes + slack_bytes;
+    if (covered_bytes > share->end - share->start || share->live_count == SHARE_PARTS_MAX)
+        return false;
+    share->covered_bytes = (uint32_t)covered_bytes;
+    share->live[share->live_count++] =
+        (struct share_part){site, live_bytes, slack_bytes, SHARE_WEIGHT_ONE};
+    return true;
+}
+
 static inline bool share_is_live(const struct share *share)
 {
     return share->live_count > 0;

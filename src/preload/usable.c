@@ -8,19 +8,16 @@ enum {
     SHIFT = 10, /* of the first chunk; they double as a table's do */
     CHUNKS = BOX_CHUNKS_MAX,
 
-    CHUNK_HEADER_BYTES = 8, /* of glibc's malloc: what a block in use costs */
-    CHUNK_MIN_BYTES = 32,
-    CHUNK_ALIGN = 16,
-    MAPPED_HEADER_BYTES = 16,
-    MAPPED_BYTES_MIN = 128 << 10, /* M_MMAP_THRESHOLD, to begin with */
+    MAPPED_HEADER_BYTES = 16, /* of a chunk of glibc's that is a mapping of its own */
     MAPPED_PAGE_BYTES = 4096,
 
     QUARTERS_BYTES_MIN = 1024 /* smaller ones have a lot */
 };
 
+struct usable usable;
+
 static struct {
     size_t (*ask)(void *);
-    bool formula;
     uint32_t *chunks[CHUNKS]; /* slack + 1 by lot; 0: not learnt; atomic */
     uint32_t fits, fits_not;  /* sizes that are, or are not, one of four for each power of two */
     uint64_t own_bytes;
@@ -29,7 +26,7 @@ static struct {
 void usable_init(size_t (*ask)(void *address), bool formula)
 {
     state.ask = ask;
-    state.formula = formula;
+    usable.formula = formula;
 }
 
 static uint32_t *chunk_make(unsigned chunk)
@@ -78,7 +75,7 @@ static __attribute__((noinline)) void learn(uint32_t *known, void *address, uint
 
 void usable_learn(uint32_t lot, void *address, uint64_t size_bytes)
 {
-    if (state.formula || !state.ask || lot == BOX_NONE)
+    if (usable.formula || !state.ask || lot == BOX_NONE)
         return;
     uint32_t *known = cell(lot, true);
     if (known && __atomic_load_n(known, __ATOMIC_RELAXED) == 0)
@@ -87,19 +84,14 @@ void usable_learn(uint32_t lot, void *address, uint64_t size_bytes)
 
 static uint64_t slack_of_glibc(uintptr_t address, uint64_t size_bytes, bool mapped)
 {
-    if (mapped && size_bytes >= MAPPED_BYTES_MIN &&
-        address % MAPPED_PAGE_BYTES == MAPPED_HEADER_BYTES)
+    if (mapped && address % MAPPED_PAGE_BYTES == MAPPED_HEADER_BYTES)
         return -(size_bytes + MAPPED_HEADER_BYTES) % MAPPED_PAGE_BYTES;
-    uint64_t chunk_bytes =
-        (size_bytes + CHUNK_HEADER_BYTES + CHUNK_ALIGN - 1) & -(uint64_t)CHUNK_ALIGN;
-    if (chunk_bytes < CHUNK_MIN_BYTES)
-        chunk_bytes = CHUNK_MIN_BYTES;
-    return chunk_bytes - CHUNK_HEADER_BYTES - size_bytes;
+    return (USABLE_HEADER_BYTES - size_bytes) % USABLE_ALIGN;
 }
 
-uint64_t usable_slack(uint32_t lot, uintptr_t address, uint64_t size_bytes, bool mapped)
+uint64_t usable_slack_rare(uint32_t lot, uintptr_t address, uint64_t size_bytes, bool mapped)
 {
-    if (state.formula)
+    if (usable.formula)
         return slack_of_glibc(address, size_bytes, mapped);
     uint32_t *known = lot != BOX_NONE ? cell(lot, false) : NULL;
     uint32_t learnt = known ? __atomic_load_n(known, __ATOMIC_RELAXED) : 0;

@@ -22,9 +22,32 @@ void usable_init(size_t (*ask)(void *address), bool formula);
 /* The allocator has returned `address` for a request of `size_bytes`; lot 0: none. Cheap when it is known. */
 void usable_learn(uint32_t lot, void *address, uint64_t size_bytes);
 
+enum {
+    USABLE_HEADER_BYTES = 8, /* of glibc's malloc: what a block in use costs */
+    USABLE_BYTES_MIN = 24,
+    USABLE_ALIGN = 16,
+    USABLE_MAPPED_MIN = 128 << 10 /* glibc's M_MMAP_THRESHOLD, to begin with */
+};
+
+struct usable {
+    bool formula; /* the allocator is glibc's malloc */
+};
+extern struct usable usable __attribute__((visibility("hidden")));
+
+/* The rest of usable_slack(). */
+uint64_t usable_slack_rare(uint32_t lot, uintptr_t address, uint64_t size_bytes, bool mapped);
+
 /* Bytes past the `size_bytes` requested of the block at `address`, whose lot this is; 0: none, or not
    known. `mapped`: not in a heap of the allocator's, perhaps a mapping of its own. */
-uint64_t usable_slack(uint32_t lot, uintptr_t address, uint64_t size_bytes, bool mapped);
+static inline uint64_t usable_slack(uint32_t lot, uintptr_t address, uint64_t size_bytes,
+                                    bool mapped)
+{
+    if (!usable.formula || size_bytes >= USABLE_MAPPED_MIN)
+        return usable_slack_rare(lot, address, size_bytes, mapped);
+    /* Chunks of 16 bytes, 32 at least, of which 8 are its header. */
+    uint64_t rest_bytes = (USABLE_HEADER_BYTES - size_bytes) % USABLE_ALIGN;
+    return size_bytes < USABLE_BYTES_MIN ? USABLE_BYTES_MIN - size_bytes : rest_bytes;
+}
 
 uint64_t usable_own_bytes(void);
 
