@@ -17,6 +17,7 @@ static const char usage[] =
     "       heapdiff --base OLD [options] NEW          what grew since OLD\n"
     "       heapdiff run [options] -- COMMAND          run a program recorded\n"
     "       heapdiff snap PID [-o FILE]                a profile of a running program, now\n"
+    "       heapdiff rss PID                           where any program's resident memory is\n"
     "       heapdiff recover [PID | BLACKBOX] [-o FILE]   the profile of one that was killed\n"
     "       heapdiff export --format FORMAT PROFILE    for other tools\n"
     "\n"

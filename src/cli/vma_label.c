@@ -240,7 +240,7 @@ static struct vma_label label_behind_data(const struct vma_scene *scene, size_t 
         end < vma->end ? page_map_resident(scene->dir, vma, end) : vma->bytes[SMAPS_RSS];
     label.parts[0].bytes -= bytes;
     label.parts[1] = (struct vma_part){is_own_file(data->name) ? LEDGER_OWN : LEDGER_DATA,
-                                       memory_format("%s", data->name), bytes};
+                                       memory_format("%s bss", data->name), bytes};
     return label;
 }
 

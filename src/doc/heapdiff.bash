@@ -8,7 +8,7 @@ _heapdiff_value()
 {
     local option="--${1##+(-)}" current="$2"
     case ${option//_/-} in
-    --base | --diff-base | --output | --o) compopt -o default ;;
+    --base | --diff-base | --profile | --output | --o) compopt -o default ;;
     --sample-index) COMPREPLY=($(compgen -W "$_heapdiff_types" -- "$current")) ;;
     --unit) COMPREPLY=($(compgen -W "auto bytes KiB MiB GiB" -- "$current")) ;;
     --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")) ;;
@@ -35,6 +35,7 @@ _heapdiff_options()
     run) echo "--output --allocator --sample --every --interval --keep --signal --only --no-children
         --blackbox -O --no-symbols --force --quiet --help" ;;
     snap) echo "--output --help" ;;
+    rss) echo "--exact --profile --vma --json --unit --color --help" ;;
     recover) echo "--output --all --keep --delete --help" ;;
     export) echo "--format --base --sample-index --output --help" ;;
     *) echo "--base --diff-base --normalize --top --cum --tree --traces --json --sample-index
@@ -88,7 +89,7 @@ _heapdiff()
     shopt -q extglob && had_extglob=1 || shopt -s extglob
     COMPREPLY=()
     case ${COMP_WORDS[1]} in
-    run | snap | recover | export) ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]} ;;
+    run | snap | rss | recover | export) ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]} ;;
     esac
     [[ $command == recover && $previous == --@(keep|all|delete) ]] && previous=""
     if [[ $command == run ]]; then
@@ -106,10 +107,12 @@ _heapdiff()
         COMPREPLY=($(compgen -c -- "$current"))
     else
         compopt -o default
+        [[ $command == rss ]] &&
+            COMPREPLY=($(cd /proc && compgen -W "$(printf '%s\n' [1-9]*)" -- "$current"))
         [[ $command == snap || $command == recover ]] &&
             COMPREPLY=($(compgen -W "$(_heapdiff_pids "$command")" -- "$current"))
         ((COMP_CWORD == 1)) &&
-            COMPREPLY=($(compgen -W "run snap recover export" -- "$current")
+            COMPREPLY=($(compgen -W "run snap rss recover export" -- "$current")
                 $(compgen -f -X '!*.prof' -- "$current") $(compgen -f -X '!*.pb.gz' -- "$current"))
     fi
     ((had_extglob)) || shopt -u extglob
