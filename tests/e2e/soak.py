@@ -19,6 +19,7 @@ TABLE = os.environ.get("HEAPDIFF_SOAK_TABLE")
 INTERVAL = min(1, SECONDS / 8)  # between two snapshots, in seconds
 KEEP = 20
 BURST = 1000  # threads of soak.c that live at the same time
+CALM = 50  # fewer than so many: no burst
 FLAT = 1.02 if SECONDS >= 300 else 1.2  # what the last third of a soak may add to our own bytes
 COLUMNS = ["seconds", "part", "snapshot", "own", "rss", "threads", "files", "shm", "unclean", "lost"]
 
@@ -74,10 +75,11 @@ class Soak(harness.Case):
         self.assertEqual(profile.lost(), {}, profile.path)
 
     def check_rows(self):
-        """Of the whole run: enough snapshots, one box, no growth but in its first third."""
-        rows = self.rows
+        """Of the whole run: enough snapshots, one box, no growth but in its first third. In a burst, threads have
+        memory of ours that goes back at their end."""
+        rows = [row for row in self.rows if row["threads"] < CALM]
         self.assertGreaterEqual(len(rows), 5)
-        self.assertEqual({row["shm"] for row in rows}, {1})
+        self.assertEqual({row["shm"] for row in self.rows}, {1})
         third = len(rows) // 3
         settled = max(row["own"] for row in rows[:third + 1])
         self.assertLessEqual(max(row["own"] for row in rows[-third:]), settled * FLAT + (256 << 10),
