@@ -173,6 +173,16 @@ class Ledger(unittest.TestCase):
         self.assertEqual(without["total"], kinds["live"] + kinds["mapped"])
         self.assertIn("[file: /var/lib/service/index.db]", self.text("-tree", "-resident_space", "ledger.prof"))
 
+    @unittest.skipUnless(shutil.which("go"), "there is no go")
+    def test_pprof_has_the_same_sum(self):
+        ledger = self.json("ledger.prof")["profile"]["ledger"]
+        done = subprocess.run(
+            ["go", "tool", "pprof", "-symbolize=none", "-top", "-unit=B", "-sample_index=resident_space",
+             os.path.join(self.directory.name, "ledger.prof")], capture_output=True, text=True,
+            check=True, timeout=60, env={**os.environ, "HOME": self.directory.name})
+        self.assertIn("of %dB total" % ledger["sum_bytes"], done.stdout)
+        self.assertRegex(done.stdout, r"%dB +\S+ +\S+ +\S+ +\S+ +\[pinned\]" % ledger["kinds"]["pinned"])
+
     def test_a_damaged_one_never_crashes(self):
         numbers = random.Random(7)
         with gzip.open(os.path.join(self.directory.name, "ledger.prof")) as file:

@@ -46,14 +46,18 @@ static char *shown(const struct ledger_view *view, size_t columns, bool unicode)
 
 static void assert_has(const char *text, const char *part)
 {
-    if (!strstr(text, part))
-        fail_msg("no \"%s\" in:\n%s", part, text);
+    bool has = text && strstr(text, part);
+    if (!has)
+        print_error("no \"%s\" in:\n%s", part, text ? text : "");
+    assert_true(has);
 }
 
 static void assert_lacks(const char *text, const char *part)
 {
-    if (strstr(text, part))
-        fail_msg("\"%s\" in:\n%s", part, text);
+    bool lacks = text && !strstr(text, part);
+    if (!lacks)
+        print_error("\"%s\" in:\n%s", part, text ? text : "");
+    assert_true(lacks);
 }
 
 /* No line wider than the page, none that ends in blanks. */
