@@ -175,6 +175,8 @@ struct box_header {
     uint64_t collection_time_ns; /* CLOCK_REALTIME of the last mark; 0: none */
     uint64_t unwind_checked;     /* captures compared with libunwind's (unwind=check) */
     uint64_t unwind_differences; /* ... that were not the same */
+    uint64_t
+        unwind_full; /* captures that had to be walked with all registers, at the last snapshot */
     struct box_lost lost;
     struct box_table tables[BOX_TABLES];
     uint64_t sample_period_bytes; /* mean sampling distance; 1: exact */

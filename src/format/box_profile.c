@@ -168,6 +168,7 @@ static void put_lost_facts(struct pprof_out *out, const struct box_header *heade
     put_known_fact(out, PPROF_FACT_UNCLEAN_CUTS, header->lost.cuts);
     put_known_fact(out, PPROF_FACT_UNWIND_CHECKED, header->unwind_checked);
     put_known_fact(out, PPROF_FACT_UNWIND_DIFFER, header->unwind_differences);
+    put_known_fact(out, PPROF_FACT_UNWIND_FULL, header->unwind_full);
     put_known_fact(out, PPROF_FACT_SPILLED, (header->flags & BOX_FLAG_SPILLED) != 0);
 }
 

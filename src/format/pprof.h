@@ -130,6 +130,7 @@ enum pprof_heap_value {
 #define PPROF_FACT_LOST_UNWIND     "unwind_ends"
 #define PPROF_FACT_UNWIND_CHECKED  "unwind_checked"
 #define PPROF_FACT_UNWIND_DIFFER   "unwind_differences"
+#define PPROF_FACT_UNWIND_FULL     "unwind_full" /* captures that took all registers */
 #define PPROF_FACT_LOST_RANGES     "lost_ranges"
 #define PPROF_FACT_LOST_SNAPSHOTS  "lost_snapshots"
 #define PPROF_FACT_UNCLEAN_CUTS    "unclean_cuts"

@@ -13,6 +13,7 @@ static struct {
     const char *directory;
     uint32_t last;    /* the mapping found last: most new frames are its neighbours */
     uint32_t surveys; /* begun so far; atomic */
+    bool replaced;    /* an object was found where another one had been, since this was asked */
 } state;
 
 void mapping_init(const char *executable, const char *directory)
@@ -101,17 +102,70 @@ static uint32_t mapping_add(const struct module *module, uint64_t address)
     return BOX_NONE;
 }
 
-uint32_t mapping_intern(uint64_t address)
+/* Whether mapping_path() of the object would say so: without its room, as stacks of hooks may be small. */
+static bool path_is_of(const char *path, const struct module *module)
+{
+    size_t room_bytes = strlen(path), name_bytes = strlen(module->name);
+    if (module->name[0] == '\0')
+        return strcmp(path, state.executable) == 0;
+    if (strncmp(module->name, "linux-vdso", 10) == 0)
+        return strcmp(path, "[vdso]") == 0;
+    if (module->name[0] == '/')
+        return strncmp(path, module->name, BOX_TEXT_BYTES_MAX - 1) == 0;
+    return room_bytes > name_bytes && path[room_bytes - name_bytes - 1] == '/' &&
+           strcmp(path + room_bytes - name_bytes, module->name) == 0;
+}
+
+static bool starts_at(const struct module *module, uint64_t start)
+{
+    for (unsigned i = 0; i < module->segment_count; i++)
+        if (module->segments[i].p_type == PT_LOAD &&
+            module->bias + (module->segments[i].p_vaddr & ~4095ull) == start)
+            return true;
+    return false;
+}
+
+static bool mapping_is_of(const struct box_mapping *mapping, const struct module *module)
+{
+    uint8_t id[BOX_BUILD_ID_BYTES_MAX];
+    unsigned id_bytes = module_build_id(module, id, sizeof(id));
+    return starts_at(module, mapping->start) && id_bytes == mapping->build_id_bytes &&
+           memcmp(id, mapping->build_id, id_bytes) == 0 &&
+           path_is_of(arena_entry(BOX_TEXT, mapping->path), module);
+}
+
+static uint32_t mapping_find(uint64_t address)
 {
     if (state.last != BOX_NONE && mapping_holds(state.last, address))
         return state.last;
     for (uint32_t i = 1; i < arena.tables[BOX_MAPPINGS].count; i++)
         if (mapping_holds(i, address))
             return state.last = i;
+    return BOX_NONE;
+}
+
+uint32_t mapping_intern(uint64_t address)
+{
     struct module module;
+    uint32_t index = mapping_find(address);
+    if (index != BOX_NONE && mapping_at(index)->flags & BOX_MAPPING_MAIN)
+        return index; /* it cannot go */
     if (!module_find(address, &module))
-        return BOX_NONE;
-    return state.last = mapping_add(&module, address);
+        return index;
+    while (index != BOX_NONE && !mapping_is_of(mapping_at(index), &module)) {
+        mapping_at(index)->flags |= BOX_MAPPING_DEAD;
+        state.last = BOX_NONE;
+        state.replaced = true;
+        index = mapping_find(address);
+    }
+    return index != BOX_NONE ? index : (state.last = mapping_add(&module, address));
+}
+
+bool mapping_was_replaced(void)
+{
+    bool replaced = state.replaced;
+    state.replaced = false;
+    return replaced;
 }
 
 /* What is looked for in one object of the loader's. */
@@ -119,15 +173,6 @@ struct survey {
     uint32_t number;
     uint32_t count; /* of mappings; those that come later have the number already */
 };
-
-static bool mapping_is_of(const struct box_mapping *mapping, const struct module *module)
-{
-    char path[BOX_TEXT_BYTES_MAX];
-    uint8_t id[BOX_BUILD_ID_BYTES_MAX];
-    unsigned id_bytes = module_build_id(module, id, sizeof(id));
-    return strcmp(mapping_path(module, path), arena_entry(BOX_TEXT, mapping->path)) == 0 &&
-           id_bytes == mapping->build_id_bytes && memcmp(id, mapping->build_id, id_bytes) == 0;
-}
 
 /* Notes that the mapping was met by survey `number`, unless a later one has met it already. */
 static void mapping_meet(struct box_mapping *mapping, uint32_t number)

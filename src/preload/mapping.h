@@ -15,8 +15,15 @@
 /* Remembers the program's own file and the directory relative names start from. Constructor only. */
 void mapping_init(const char *executable, const char *directory);
 
-/* The mapping that holds `address`, made known if it is new; 0 when the loader knows none (JIT). */
+/*
+ * The mapping that holds `address`, made known if it is new; 0 when the loader knows none (JIT). What was
+ * there before, and is no more, is marked dead: libc unloads its own (gconv, NSS) where no hook of
+ * dlclose sees it.
+ */
 uint32_t mapping_intern(uint64_t address);
+
+/* Whether that has happened since this was asked last: all that is known of addresses is to be swept. */
+bool mapping_was_replaced(void);
 
 /*
  * After dlclose: asks the loader what is loaded (by its lock: the caller holds none of ours), and then,

@@ -121,6 +121,7 @@ static bool write_profile(struct fd_sink *file, const char *source)
     struct gzip gzip;
     facts_measure(header);
     header->own_bytes = own_bytes();
+    header->unwind_full = unwind_full_count();
     struct ledger_run *run = options.ledger ? ledger_open() : NULL;
     const struct cut_moment moment = {moment_take, moment_again, moment_taken, run};
     if (!cut_take(&cut, run ? &moment : NULL)) {

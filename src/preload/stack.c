@@ -1,8 +1,10 @@
 #include "stack.h"
 
 #include "arena.h"
+#include "guard.h"
 #include "index.h"
 #include "mapping.h"
+#include "unwind.h"
 
 static struct {
     struct index pcs;    /* by captured address */
@@ -51,6 +53,11 @@ static uint32_t pc_intern(uint64_t captured)
     pc->flags = captured & UNWIND_EXACT ? BOX_PC_EXACT : 0;
     pc->mapping = mapping_intern(pc->flags ? pc->address : pc->address - 1);
     arena_publish(BOX_PCS);
+    if (__builtin_expect(mapping_was_replaced(), false)) {
+        stack_sweep();
+        unwind_forget();
+        guard_forget();
+    }
     index_add(&state.pcs, index_mix(captured),
               index); /* when that fails it is made again: double, not wrong */
     return index;

@@ -3,7 +3,10 @@
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <iconv.h>
+#include <link.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <setjmp.h>
@@ -176,6 +179,52 @@ static int run_forks(void)
     return failed;
 }
 
+static int find_converter(struct dl_phdr_info *object, size_t size, void *place)
+{
+    (void)size;
+    if (strstr(object->dlpi_name, "/UTF-"))
+        *(uintptr_t *)place = object->dlpi_addr;
+    return 0;
+}
+
+__attribute__((noinline)) static uintptr_t convert(const char *from, int times)
+{
+    uintptr_t place = 0;
+
+    for (int i = 0; i < times; i++) {
+        iconv_t converter = iconv_open("UTF-8", from);
+        dl_iterate_phdr(find_converter, &place);
+        if (converter == (iconv_t)-1)
+            return 0;
+        iconv_close(converter);
+    }
+    return place;
+}
+
+__attribute__((noinline)) static uintptr_t first_converter(void)
+{
+    return convert("UTF-16", 10);
+}
+
+__attribute__((noinline)) static uintptr_t second_converter(void)
+{
+    return convert("UTF-32", 11);
+}
+
+/* libc unloads a converter that has not been used for long, and loads another one, unseen. */
+static int run_converters(void)
+{
+    uintptr_t first = first_converter();
+
+    for (int i = 0; i < 4; i++) {
+        convert("CP1250", 1);
+        convert("KOI8-R", 1);
+        convert("CP1251", 1);
+    }
+    puts(first != 0 && first == second_converter() ? "one place" : "two places");
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
     const char *mode = count > 1 ? arguments[1] : "";
@@ -190,6 +239,8 @@ int main(int count, char **arguments)
         return run_spawner();
     if (strcmp(mode, "jumps") == 0)
         return run_jumps();
+    if (strcmp(mode, "converters") == 0)
+        return run_converters();
     if (strcmp(mode, "forks") == 0)
         return run_forks();
     if (strcmp(mode, "reuse") == 0 && count > 2)

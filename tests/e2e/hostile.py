@@ -34,6 +34,24 @@ class Hostile(harness.Case):
         self.assertEqual(self.counted(path, "left_site")[0]
                          + self.counted(path, "right_site")[0], 2 * 3000 * 6)
 
+    def test_libraries_that_libc_unloads(self):
+        """Converters of iconv_open(), at one place: what is found there is the one that is there."""
+        plain = self.run_program([harness.helper("hostile"), "converters"], preload=False)
+        if plain[1] != "one place\n":
+            self.skipTest("this C library has its converters elsewhere")
+        done = self.run_program([harness.helper("hostile"), "converters"])
+        self.assertEqual((done[0], done[2]), (0, ""))
+        profile, found = self.profile(), {}
+        for sample in profile.samples:
+            frames = profile.frames(sample)
+            for name in ("first_converter", "second_converter"):
+                if name in [function for _, function in frames]:
+                    found.setdefault(name, set()).update(
+                        os.path.basename(str(file)) for file, _ in frames)
+        self.assertIn("UTF-16.so", found["first_converter"])
+        self.assertNotIn("UTF-16.so", found["second_converter"])
+        self.assertIn("UTF-32.so", found["second_converter"])
+
     def test_no_line_into_the_programs_file(self):
         self.run_hostile("reuse", self.path("data"),
                          options="out=" + self.path("nowhere", "%c.prof"))

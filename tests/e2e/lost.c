@@ -1,13 +1,18 @@
 /*
- * lost.c - what cannot be recorded: lost blocks|ranges. No new memory can be mapped, then come as many
+ * lost.c - what cannot be recorded: lost blocks|ranges|cuts. No new memory can be mapped, then come as many
  * allocations, each with a stack of its own, or as many mappings. Prints how many.
  */
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { PAGE_BYTES = 4096, STACK_BITS = 16, RANGES = 100000, HEAP_BLOCKS = 200000 };
 
@@ -82,10 +87,58 @@ static int lose_ranges(void)
     return RANGES;
 }
 
+/* Answers the snapshot's signal, and allocates nothing. */
+static void *answer(void *argument)
+{
+    sigset_t asked;
+    sigemptyset(&asked);
+    sigaddset(&asked, SIGUSR1);
+    pthread_sigmask(SIG_UNBLOCK, &asked, NULL);
+    for (;;)
+        pause();
+    return argument;
+}
+
+enum { NAPS = 12, NAP_NS = 200000000 };
+
+static volatile int naps;
+
+/* As often as not the thread is in the middle of being recorded, and stays there. */
+static void nap(int number)
+{
+    const struct itimerval next = {.it_value = {0, 1237}};
+    const struct timespec long_time = {0, NAP_NS};
+    (void)number;
+    kill(getpid(), SIGUSR1);
+    nanosleep(&long_time, NULL);
+    naps++;
+    setitimer(ITIMER_REAL, &next, NULL);
+}
+
+static int lose_cuts(void)
+{
+    const struct itimerval first = {.it_value = {0, 1000}};
+    struct sigaction action = {.sa_handler = nap, .sa_flags = SA_RESTART};
+    pthread_t thread;
+    sigset_t asked;
+    sigemptyset(&asked);
+    sigaddset(&asked, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &asked, NULL);
+    pthread_create(&thread, NULL, answer, NULL);
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &first, NULL);
+    while (naps < NAPS)
+        free(malloc(24));
+    return naps;
+}
+
 int main(int count, char **arguments)
 {
     if (count < 2)
         return 2;
-    printf("%d\n", strcmp(arguments[1], "blocks") == 0 ? lose_blocks() : lose_ranges());
+    if (strcmp(arguments[1], "cuts") == 0)
+        printf("%d\n", lose_cuts());
+    else
+        printf("%d\n", strcmp(arguments[1], "blocks") == 0 ? lose_blocks() : lose_ranges());
     return 0;
 }

@@ -15,6 +15,7 @@ SAID = {
     "lost_nested_events": "events in signal handlers that interrupted heapdiff",
     "cut_stacks": "outer frames of stacks deeper than 256",
     "unwind_ends": "outer frames of stacks whose unwind information ends early",
+    "unclean_cuts": "moments at which a busy thread could not be waited for",
     "lost_snapshots": "snapshots that could not be written",
 }
 
@@ -59,9 +60,15 @@ class Lost(harness.Case):
         events, path = self.recorded("adversary_plain", "timer")
         self.assertLessEqual(self.told(path, "lost_nested_events"), int(events))
 
+    def test_snapshots_that_a_thread_holds_up(self):
+        """It sleeps in a handler that has interrupted its recording: the others do not wait for it."""
+        naps, path = self.recorded("lost", "cuts")
+        self.assertIn(self.told(path, "unclean_cuts"), range(1, int(naps) + 1))
+
     def test_stacks_that_are_cut(self):
         _, path = self.recorded("adversary_plain", "all")
         self.assertEqual(self.told(path, "cut_stacks"), 40)
+        self.assertGreater(int(Profile(path).facts["unwind_full"]), 0, "walks with all registers")
 
     @unittest.skipUnless(platform.machine() == "x86_64", "code is generated for x86_64 only")
     def test_stacks_that_end_early(self):
