@@ -355,6 +355,7 @@ const struct ledger *ledger_settle(struct ledger_run *run, const struct box_view
     run->glibc = strcmp(view->header->allocator, "glibc") == 0;
     if (run->measured)
         beside_measure(&run->residency.figures, &run->ledger);
+    thread_stack_place(&run->stacks, &run->residency.vmas);
     add_regions(run);
     settle_blurred(run, view);
     settle_newcomers(run);
