@@ -152,6 +152,9 @@ void ledger_finish(struct ledger_book *book, int64_t rss_bytes)
     sort_entries(book, compare_bytes);
     book->rss_bytes = rss_bytes;
     book->drift_bytes = value_difference(rss_bytes, book->sum_bytes);
+    int64_t *peak = &book->beside[LEDGER_RSS_PEAK];
+    if (*peak != 0 && *peak < rss_bytes)
+        *peak = rss_bytes; /* the kernel brings its own up to date now and then */
 }
 
 void ledger_clear(struct ledger_book *book)

@@ -14,7 +14,7 @@
 enum {
     ROWS_DEFAULT = 25, /* with their callers, a screen of a tall terminal */
     SHARE_LEAST_INVERSE = 1000,
-    LEDGER_LEAST_INVERSE = 20, /* what is below a 20th has no column */
+    LEDGER_LEAST_INVERSE = 4, /* what is below a quarter of the whole table has no column */
     NAME_COLUMNS_MIN = 24,
     PLACE_COLUMNS_MIN = 10,
     PLACE_COLUMNS_MAX = 30,
@@ -108,7 +108,7 @@ static void choose_ledger_columns(struct table *table)
         return;
     int64_t pinned = value_difference(pair->fresh.kinds[LEDGER_PINNED],
                                       pair->compared ? pair->base.kinds[LEDGER_PINNED] : 0);
-    table->pinned = value_magnitude(pinned) > pair->fresh.rss_bytes / LEDGER_LEAST_INVERSE;
+    table->pinned = value_magnitude(pinned) > table->tree.total / LEDGER_LEAST_INVERSE;
     table->resident =
         !pair->compared && pair->sites.absent_bytes > table->tree.total / LEDGER_LEAST_INVERSE;
 }

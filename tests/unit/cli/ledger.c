@@ -142,7 +142,11 @@ static void sums_stop_at_the_ends(void **state)
         ledger_add(&book, LEDGER_FILE, "[file: a]", INT64_MAX);
     ledger_add(&book, LEDGER_STACK, NULL, -1);
     ledger_add(&book, LEDGER_STACK, "", 0);
+    book.beside[LEDGER_RSS_PEAK] = 7;
+    ledger_finish(&book, 9);
+    assert_int_equal(book.beside[LEDGER_RSS_PEAK], 9); /* it was that high just now */
     ledger_finish(&book, INT64_MIN);
+    assert_int_equal(book.beside[LEDGER_RSS_PEAK], 9);
     assert_int_equal(book.count, 2);
     assert_int_equal(book.entries[0].bytes, INT64_MAX);
     assert_string_equal(book.entries[0].name, "a");
