@@ -4,6 +4,7 @@
 #include "preload/sys.h"
 
 #include "child.h"
+#include "sanitizer.h"
 #include "scratch.h"
 
 #include <pthread.h>
@@ -14,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { AREAS_MAX = 8000, MANY = 3000, THREADS = 4, ROUNDS = 20000 };
+enum { AREAS_MAX = 8000, MANY = 3000, THREADS = 4, ROUNDS = SANITIZER_THREAD ? 500 : 20000 };
 
 /* Addresses that are nobody's: only the list knows of them. */
 #define NOWHERE 0x500000000000ull
