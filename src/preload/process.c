@@ -79,7 +79,7 @@ void process_forked_quietly(void)
         return;
     /* A handler has interrupted an event, which ends in both: here, in what only looks like the parent's
        tables. They are recounted at the next event. */
-    if (arena_detach())
+    if (tracker_detach())
         return;
     __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED); /* the parent's */
     guard_process.recording = false;

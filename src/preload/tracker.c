@@ -413,6 +413,14 @@ static void inherit_range(const struct range_piece *piece, void *context)
     site_count_alloc(piece->site, piece->first, piece->end - piece->start);
 }
 
+bool tracker_detach(void)
+{
+    if (!arena_detach())
+        return false;
+    delta_reset();
+    return true;
+}
+
 void tracker_inherit(void)
 {
     site_reset();

@@ -98,6 +98,12 @@ struct tracker_move {
 /* Held: false when nothing was recorded at `from` (it was mapped before we were there). */
 bool tracker_remap(const struct tracker_move *move);
 
+/*
+ * In a forked child, whose event a handler has interrupted: arena_detach(). What threads have counted is the
+ * parent's as of now, perhaps of lots made since the fork; it goes, and tracker_inherit() follows.
+ */
+bool tracker_detach(void);
+
 /* In a forked child: counters start from what is live in its copy of the tables. */
 void tracker_inherit(void);
 
