@@ -154,6 +154,16 @@ static bool seize_new(struct stop_tracer *tracer, size_t *added)
     return good;
 }
 
+/* Whether a thread has been waited for long enough, for what it waits for. */
+static bool is_restless(const struct stop_tracer *tracer, int id)
+{
+    uint64_t now = moment_now(CLOCK_MONOTONIC);
+    if (now < tracer->deadline_ns)
+        return false;
+    return now > tracer->deadline_ns + STOP_SCHEDULE_MS * 1000000ull ||
+           thread_state(tracer->pid, id) == 'D';
+}
+
 /*
  * Waits until the thread stands. What it stopped for is looked at and left where it is: a signal in
  * there is delivered even if we are killed. False: it has ended.
@@ -172,7 +182,7 @@ static bool wait_for(struct stop_tracer *tracer, struct traced *thread)
             thread->signal = found.si_status >> 8 == 0 ? found.si_status : 0;
             return true;
         }
-        if (moment_now(CLOCK_MONOTONIC) > tracer->deadline_ns)
+        if (is_restless(tracer, thread->id))
             return true;
         nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
     }

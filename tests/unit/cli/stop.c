@@ -220,16 +220,17 @@ static void test_killed(void **state)
         int stopper = fork();
         if (stopper == 0) {
             struct stop stop;
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             char *reason = stop_all(&stop, pid);
-            _exit(reason || write(ready[1], "", 1) != 1 || pause() != 0);
+            _exit(reason || stop.restless_count > 0 || write(ready[1], "", 1) != 1 || pause() != 0);
         }
+        close(ready[1]);
         assert_int_equal(read(ready[0], &byte, 1), 1);
         assert_stands();
         end_process(stopper);
         assert_moves();
         assert_signals(i * QUEUED);
         close(ready[0]);
-        close(ready[1]);
     }
     end_process(pid);
 }
