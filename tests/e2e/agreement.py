@@ -31,15 +31,16 @@ def go_pprof(*arguments):
 
 
 def sites(profile, name):
-    """{(kind, stack as (file, offset)): value} of one sample type; nothing that is zero."""
+    """{(kind, stack as (file, offset or, of a ledger's frame, name)): value} of one sample type; nothing
+    that is zero."""
     found = {}
     for sample in profile.samples:
         stack = []
         for location in sample.locations:
             one = profile.locations[location]
             mapping = profile.mappings[one[2]]
-            stack.append((profile.file(mapping),
-                          one[3] - mapping.get(2, 0) + mapping.get(4, 0)))
+            place = one.get(3, 0) - mapping.get(2, 0) + mapping.get(4, 0)
+            stack.append(profile.frame(location) if 3 not in one else (profile.file(mapping), place))
         key = (sample.kind, tuple(stack))
         found[key] = found.get(key, 0) + sample.values[name]
     return {key: value for key, value in found.items() if value}
@@ -89,7 +90,8 @@ class Agreement(harness.Case):
         got = {}
         for site in report["sites"]:
             frames = [report["frames"][index] for index in site["stack"]]
-            stack = tuple((frame["mapping"], frame["offset"]) for frame in frames)
+            stack = tuple((frame["mapping"], frame["offset"] if frame["address"] else frame["function"])
+                          for frame in frames)
             key = (site["kind"], stack)
             got[key] = got.get(key, 0) + site["values"]["inuse_space"]
         self.assertEqual({key: value for key, value in got.items() if value}, want)

@@ -235,7 +235,7 @@ class Reports(Case):
         self.assertIn("sampled every 4.0 KiB: estimates, +- is their 95 % interval",
                       text.replace(" 4 KiB", " 4.0 KiB"))
         self.assertRegex(text, r"inuse_space: [0-9.]+ MiB \+- [0-9.]+ MiB")
-        self.assertRegex(text, r"size +\+- +% +objects +kind +asked by")
+        self.assertRegex(text, r"size +\+- +% +resident +objects +kind +asked by")
 
     def test_difference(self):
         """What was there before and after is no change at all; what came is one of some interval."""
