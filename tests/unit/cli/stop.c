@@ -216,11 +216,11 @@ static void test_killed(void **state)
         int ready[2];
         char byte;
         assert_int_equal(pipe(ready), 0);
-        queue_signals(pid);
         int stopper = fork();
         if (stopper == 0) {
             struct stop stop;
             prctl(PR_SET_PDEATHSIG, SIGKILL);
+            queue_signals(pid); /* at once: some are about to be taken when it is stopped */
             char *reason = stop_all(&stop, pid);
             _exit(reason || stop.restless_count > 0 || write(ready[1], "", 1) != 1 || pause() != 0);
         }
