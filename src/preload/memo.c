@@ -1,6 +1,7 @@
 #include "memo.h"
 
 #include "arena.h"
+#include "memo_branch.h"
 #include "memo_cells.h"
 #include "memo_near.h"
 #include "memo_walk.h"
@@ -161,10 +162,12 @@ void memo_leave(struct memo *memo)
     memo->pc = 0;
     memo->stack.depth = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    memo_branch_wipe(&memo->branches);
 }
 
 void memo_clear(struct memo *memo)
 {
     memo_leave(memo);
+    memo_branch_clear(&memo->branches);
     path_clear(&memo->paths);
 }

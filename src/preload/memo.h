@@ -8,7 +8,8 @@
  * Owns: nothing shared; each memo is its thread's.
  * Context: hooks, in the recording part, on the thread that the memo belongs to. A jump out of it leaves
  *   a memo that knows less, but nothing wrong.
- * Not here: the walk (memo_walk.h), stacks that differ little (memo_near.h), the trie (stack.h), paths (path.h), sites (site.h).
+ * Not here: the walk (memo_walk.h), stacks that differ little (memo_near.h) and in the same way as before
+ *   (memo_branch.h), the trie (stack.h), paths (path.h), sites (site.h).
  *
  * A step is from a frame to its caller. It is a function of the frame's state (pc, sp, fp, and whether
  * a guess came before) and of the cells it reads. fp counts only where it is live: where the rule of the
@@ -28,7 +29,8 @@
 enum {
     MEMO_GUARDS = 4, /* cells that never differ, so that cells can be looked at by fours */
     MEMO_CELLS = MEMO_GUARDS + 2 * BOX_DEPTH_MAX,
-    MEMO_STEP_CELLS = 3 /* a step reads no more */
+    MEMO_STEP_CELLS = 3,   /* a step reads no more */
+    MEMO_BRANCH_CELLS = 10 /* with the rest of a branch they fill three cache lines */
 };
 
 struct memo_cell {
@@ -40,7 +42,7 @@ struct memo_cell {
 struct memo_frame {
     uint64_t pc; /* as captured */
     uintptr_t sp;
-    uintptr_t fp;  /* true only when it is live, or was when the frame was new */
+    uintptr_t fp;  /* 0 unless it is live */
     uint32_t node; /* of the stack up to here */
     uint32_t rule; /* the payload of the row's word, and MEMO_* */
 };
@@ -67,6 +69,38 @@ struct memo_step {
     uint32_t rule;
 };
 
+/*
+ * A stack that leaves the memo's at frame `join`: the state at its leaf, and the cells between. Of the
+ * frame that is now in the join's place, all is compared that the rest of the walk depends on.
+ */
+struct memo_branch {
+    uintptr_t pc; /* 0: a free entry */
+    uintptr_t sp;
+    uintptr_t fp;
+    uintptr_t fp_mask; /* all ones where fp is live, else 0 */
+    uintptr_t join_sp;
+    uintptr_t join_fp;
+    uint32_t join_node;
+    uint32_t join_rule;
+    uintptr_t stack_top;
+    uint16_t join; /* in memo_stack.frames */
+    uint16_t count;
+    uint16_t offsets[MEMO_BRANCH_CELLS]; /* of the cells, in bytes from sp, root first */
+    struct memo_leaf leaf;
+    uintptr_t values[MEMO_BRANCH_CELLS];
+} __attribute__((aligned(64)));
+
+/* Direct-mapped (memo_branch.h). */
+struct memo_branches {
+    struct memo_branch *entries; /* NULL: there is none, or they are no use at present */
+    uint32_t shift;              /* 64 - log2 of the number of entries */
+    uint32_t hits;               /* since they were judged */
+    uint32_t misses;             /* the same; while they are no use: since then */
+    uint32_t evictions;          /* wanted, since the table grew */
+    uint32_t turn;               /* which of them are had */
+    struct memo_branch *table;   /* the entries, whether they are in use or not */
+};
+
 /* Valid when zeroed. */
 struct memo {
     /* The leaf of the last stack; pc 0: there is none. */
@@ -79,6 +113,7 @@ struct memo {
     const struct memo_cell *cells_end;
     struct memo_leaf *leaf;
     struct path_cache paths;
+    struct memo_branches branches;
     uintptr_t near_pc; /* the first frame beyond the memo, the last time (memo_near.c) ... */
     uintptr_t near_sp;
     uint32_t near_repeats;                  /* ... and how often in a row */
@@ -116,9 +151,11 @@ static inline bool memo_is_last(const struct memo *memo, const struct unwind_sta
            __builtin_expect(!memo_differs(memo->cells_end, memo->cells_start), 1);
 }
 
-/* The slow half of memo_capture(). */
+/* The slow half of memo_capture(), and of that, when no branch leads there (memo_branch.h). */
 struct memo_leaf *memo_capture_new(struct memo *memo, const struct unwind_start *start,
                                    uintptr_t stack_top);
+struct memo_leaf *memo_capture_stepped(struct memo *memo, const struct unwind_start *start,
+                                       uintptr_t stack_top);
 
 /*
  * The leaf of the calling thread's stack: the same record for the same stack as long as nothing has

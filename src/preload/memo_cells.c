@@ -102,6 +102,8 @@ bool memo_push(struct memo *memo, uint32_t base, uint32_t steps)
             cell = cells_careful(cell, frame, frame[-1].rule & MEMO_FP_LIVE);
         else
             cell = cells_plain(cell, frame);
+        if (!(frame->rule & MEMO_FP_LIVE))
+            frame->fp = 0;
         if (__builtin_expect(cell > &stack->cells[MEMO_CELLS], 0))
             return false;
         stack->ends[++base] = (uint16_t)(cell - stack->cells);

@@ -1,5 +1,6 @@
 #include "memo_near.h"
 
+#include "memo_branch.h"
 #include "row.h"
 #include "unwind_arch.h"
 #include "unwind_walk.h"
@@ -168,11 +169,13 @@ static inline struct memo_leaf *memo_near(struct memo *memo, const struct unwind
             return NULL;
     if (near.count != 0 && near_stays(memo, &near, pcs[near.count - 1]))
         return NULL;
-    return near_leaf(memo, &near, pcs);
+    struct memo_leaf *leaf = near_leaf(memo, &near, pcs);
+    memo_branch_learn(memo, start, near.frame, near.count, leaf);
+    return leaf;
 }
 
-struct memo_leaf *memo_capture_new(struct memo *memo, const struct unwind_start *start,
-                                   uintptr_t stack_top)
+struct memo_leaf *memo_capture_stepped(struct memo *memo, const struct unwind_start *start,
+                                       uintptr_t stack_top)
 {
     struct memo_leaf *leaf = memo_near(memo, start, stack_top);
     return __builtin_expect(leaf != NULL, 1) ? leaf : memo_capture_walked(memo, start, stack_top);

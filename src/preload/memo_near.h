@@ -13,7 +13,7 @@
 
 #include "memo.h"
 
-/* memo_capture_new() when the stack is not near. From now on the memo has this stack, if it can. */
+/* memo_capture_stepped() when the stack is not near. From now on the memo has this stack, if it can. */
 struct memo_leaf *memo_capture_walked(struct memo *memo, const struct unwind_start *start,
                                       uintptr_t stack_top);
 

@@ -1,5 +1,6 @@
 #include "thread.h"
 
+#include "memo_branch.h"
 #include "permit.h"
 #include "spin.h"
 #include "sys.h"
@@ -77,6 +78,7 @@ static void cool(struct thread *thread)
 {
     size_t bytes = struct_bytes() - THREAD_HEAD_BYTES;
     path_clear(&thread->memo.paths);
+    memo_branch_clear(&thread->memo.branches);
     if (!permit_has(PERMIT_ADVICE) ||
         sys_failed(
             sys_call3(SYS_madvise, (long)thread + THREAD_HEAD_BYTES, (long)bytes, MADV_DONTNEED)))
@@ -117,6 +119,7 @@ static void give_back(void *context)
     if (guard_enter_recording()) {
         delta_trim(&thread->delta);
         path_trim(&thread->memo.paths);
+        memo_branch_trim(&thread->memo.branches);
         guard_leave(&thread->guard);
     }
     guard_spare.ending = true;
@@ -242,5 +245,6 @@ void thread_escape(void)
 
 uint64_t thread_own_bytes(void)
 {
-    return __atomic_load_n(&pool.own_bytes, __ATOMIC_RELAXED) + path_own_bytes();
+    return __atomic_load_n(&pool.own_bytes, __ATOMIC_RELAXED) + path_own_bytes() +
+           memo_branch_own_bytes();
 }

@@ -5,6 +5,7 @@
 #include "gate.h"
 #include "guard.h"
 #include "inner.h"
+#include "memo_branch.h"
 #include "options.h"
 #include "oracle.h"
 #include "range.h"
@@ -263,10 +264,20 @@ static void put_unusual(struct guard_thread *own, struct memo_leaf *leaf, void *
     count_alloc(thread_of(own), block);
 }
 
+/* When memo_branch_find() has found nothing. */
+static __attribute__((noinline)) struct memo_leaf *leaf_stepped(struct guard_thread *own,
+                                                                uintptr_t pc, uintptr_t sp,
+                                                                uintptr_t fp)
+{
+    const struct unwind_start start = {pc, sp, fp};
+    return memo_capture_stepped(&thread_of(own)->memo, &start, tracker_stack_top(sp));
+}
+
 struct memo_leaf *tracker_leaf(struct guard_thread *own, uintptr_t pc, uintptr_t sp, uintptr_t fp)
 {
     const struct unwind_start start = {pc, sp, fp};
-    return memo_capture_new(&thread_of(own)->memo, &start, tracker_stack_top(sp));
+    struct memo_leaf *leaf = memo_branch_find(&thread_of(own)->memo, start);
+    return __builtin_expect(leaf != NULL, 1) ? leaf : leaf_stepped(own, pc, sp, fp);
 }
 
 void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *address,

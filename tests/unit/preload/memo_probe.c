@@ -2,6 +2,7 @@
 
 #include "preload/arena.h"
 #include "preload/mapping.h"
+#include "preload/site.h"
 #include "preload/stack.h"
 
 #include <pthread.h>
@@ -74,6 +75,9 @@ __attribute__((noinline)) void memo_probe(void)
     struct unwind_start start = UNWIND_HERE();
     uintptr_t top = start.sp > stack_start && start.sp < stack_top ? stack_top : 0;
     memo_probe_leaf = memo_capture(&memo_probe_memo, &start, top);
+    if (memo_probe_leaf->site ==
+        BOX_NONE) /* as the tracker does: branches are for leaves that come back */
+        memo_probe_leaf->site = site_of_node(memo_probe_leaf->node, BOX_KIND_MALLOC, false);
     unwind_capture(&memo_probe_capture, &start, top);
     memo_probes.taken++;
     compare();

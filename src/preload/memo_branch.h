@@ -1,0 +1,121 @@
+/*
+ * memo_branch.h - stacks that leave the memo's at some frame, as they were when they were last walked.
+ *
+ * What it is: programs come back to the same places by the same way. What a walk of plain steps has read
+ *   between such a leaf and a frame of the memo is kept, as the memo keeps its own cells. When all of it
+ *   is the same, and the frame, and the cells farther out, then so is the stack, by the same induction
+ *   (memo.h), and no rule need be looked up.
+ * Owns: the branches. Each memo's are its thread's.
+ * Context: hooks, in the recording part, on the memo's thread. A jump out of it leaves branches that know
+ *   less, but nothing wrong.
+ * Not here: the walk (memo_near.c).
+ *
+ * A branch is found by pc and sp at its leaf. Of those that begin alike, one leads to the next, by the
+ * first value that is not its own. As in the memo, cells are looked at from the leaf to the root and no
+ * farther than the first that differs. What the walk was told of the stack's top follows from sp.
+ */
+#ifndef HEAPDIFF_PRELOAD_MEMO_BRANCH_H
+#define HEAPDIFF_PRELOAD_MEMO_BRANCH_H
+
+#include "memo.h"
+
+/*
+ * A walk of `count` plain steps from `start` has met `frame` of the memo; the stack's leaf is `leaf`. Keeps the way,
+ * unless the leaf is new; judges whether that is worth it.
+ */
+void memo_branch_learn(struct memo *memo, const struct unwind_start *start,
+                       const struct memo_frame *frame, uint32_t count,
+                       const struct memo_leaf *leaf);
+
+/* Forgets all. clear: the memory goes back; trim: it does, unless it is as little as at first. */
+void memo_branch_wipe(struct memo_branches *branches);
+void memo_branch_clear(struct memo_branches *branches);
+void memo_branch_trim(struct memo_branches *branches);
+
+/* Bytes of all tables. Any thread. */
+uint64_t memo_branch_own_bytes(void);
+
+/* memo_branch_find() past the first branch. */
+struct memo_leaf *memo_branch_find_next(struct memo *memo, struct unwind_start start,
+                                        uint64_t hash);
+
+static inline uint64_t memo_branch_hash(uintptr_t pc, uintptr_t sp)
+{
+    return pc * 0x9e3779b97f4a7c15ull + sp * 0xd6e8feb86659fd93ull;
+}
+
+static inline struct memo_branch *memo_branch_at(const struct memo_branches *branches,
+                                                 uint64_t hash)
+{
+    return &branches->entries[hash >> branches->shift];
+}
+
+/* Whether the walk is where the branch begins. */
+static inline bool memo_branch_is(const struct memo_branch *branch, const struct unwind_start start)
+{
+    return ((start.pc ^ branch->pc) | (start.sp ^ branch->sp) |
+            ((start.fp ^ branch->fp) & branch->fp_mask)) == 0;
+}
+
+static inline bool memo_branch_holds(const struct memo_branch *branch, uint64_t cell)
+{
+    return __builtin_expect(
+        *(const uintptr_t *)(branch->sp + branch->offsets[cell]) == branch->values[cell], 1);
+}
+
+/* One more than the index of the first cell from the leaf on that holds something else by now; 0: none. */
+static inline uint64_t memo_branch_differs(const struct memo_branch *branch)
+{
+    uint64_t i = branch->count;
+    for (; i >= 2; i -= 2) {
+        if (!memo_branch_holds(branch, i - 1))
+            return i;
+        if (!memo_branch_holds(branch, i - 2))
+            return i - 1;
+    }
+    return i != 0 && !memo_branch_holds(branch, 0);
+}
+
+/* What leads on from a branch of that hash that differs there. */
+static inline uint64_t memo_branch_hash_next(uint64_t hash, const struct memo_branch *branch,
+                                             uint64_t differs)
+{
+    uintptr_t value = *(const uintptr_t *)(branch->sp + branch->offsets[differs - 1]);
+    return hash + value * 0xa0761d6478bd642full;
+}
+
+/* Whether the memo still has the branch's join, and farther out all is as it was. */
+static inline bool memo_branch_joins(const struct memo_branch *branch,
+                                     const struct memo_stack *stack)
+{
+    const struct memo_frame *frame = &stack->frames[branch->join];
+    const struct memo_cell *end = &stack->cells[stack->ends[branch->join]];
+    return __builtin_expect(((frame->sp ^ branch->join_sp) | (frame->fp ^ branch->join_fp) |
+                             (frame->node ^ branch->join_node) | (frame->rule ^ branch->join_rule) |
+                             (stack->stack_top ^ branch->stack_top)) == 0,
+                            1) &&
+           __builtin_expect(branch->join <= stack->depth, 1) &&
+           __builtin_expect(!memo_differs(end, &stack->cells[MEMO_GUARDS]), 1);
+}
+
+/* The leaf of a stack that leaves the memo's as one did before; NULL: no branch says so. */
+static inline __attribute__((always_inline)) struct memo_leaf *memo_branch_find(
+    struct memo *memo, const struct unwind_start start)
+{
+    struct memo_branches *branches = &memo->branches;
+    uint64_t hash = memo_branch_hash(start.pc, start.sp);
+    if (__builtin_expect(!branches->entries, 0))
+        return 0;
+    struct memo_branch *branch = memo_branch_at(branches, hash);
+    if (__builtin_expect(!memo_branch_is(branch, start), 0))
+        return 0;
+    uint64_t differs = memo_branch_differs(branch);
+    if (__builtin_expect(differs != 0, 0))
+        return memo_branch_find_next(memo, start, memo_branch_hash_next(hash, branch, differs));
+    if (!memo_branch_joins(branch, &memo->stack))
+        return 0;
+    branches->hits++;
+    return &branch->leaf;
+}
+
+#endif
