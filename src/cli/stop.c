@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -129,8 +130,29 @@ static bool seize(struct stop_tracer *tracer, int id)
     return true;
 }
 
-/* Seizes the threads that are not yet. False when one may not be, or the process has gone. */
-static bool seize_new(struct stop_tracer *tracer, size_t *added)
+/* Whether the kernel counts other threads than `seen`: a directory for each, and the two that each directory has. */
+static bool hides(DIR *tasks, size_t seen)
+{
+    struct stat status;
+    return fstat(dirfd(tasks), &status) == 0 && status.st_nlink > 2 && status.st_nlink - 2 != seen;
+}
+
+/* Another thread of the list, seen where it stays in there: one that ends now is no longer counted. */
+static bool meet(struct stop_tracer *tracer, int id, size_t *seen)
+{
+    size_t before = tracer->count;
+    bool known = find_thread(tracer, id);
+    if (!known && !seize(tracer, id))
+        return false;
+    *seen += known || tracer->count > before || thread_state(tracer->pid, id) == 'Z';
+    return true;
+}
+
+/*
+ * Seizes the threads that are not yet. A list that ends where a thread has just ended hides the one which that has
+ * started: then fewer are seen than there are. False when one may not be seized, or the process has gone.
+ */
+static bool seize_new(struct stop_tracer *tracer, size_t *added, bool *hidden)
 {
     char path[64];
     size_t before = tracer->count;
@@ -141,16 +163,17 @@ static bool seize_new(struct stop_tracer *tracer, size_t *added)
         tracer->reason = memory_format("%s", "it has ended");
         return false;
     }
-    size_t next = 0; /* the list is read in the order in which it was read before */
+    size_t next = 0, others = 0; /* the list is read in the order in which it was read before */
     for (struct dirent *task; good && (task = readdir(tasks));) {
         int id = process_parse_pid(task->d_name);
         if (next < before && tracer->threads[next].id == id)
             next++;
-        else if (id != 0 && !find_thread(tracer, id))
-            good = seize(tracer, id);
+        else if (id != 0)
+            good = meet(tracer, id, &others);
     }
-    closedir(tasks);
     *added = tracer->count - before;
+    *hidden = hides(tasks, next + others);
+    closedir(tasks);
     return good;
 }
 
@@ -211,11 +234,12 @@ static void seize_all(struct stop_tracer *tracer)
     tracer->deadline_ns = moment_now(CLOCK_MONOTONIC) + STOP_WAIT_MS * 1000000ull;
     for (int quiet = 0; quiet < QUIET_PASSES;) {
         size_t added = 0, before = tracer->count;
-        if (!seize_new(tracer, &added))
+        bool hidden = false;
+        if (!seize_new(tracer, &added, &hidden))
             return;
         wait_from(tracer, before);
-        quiet = added > 0 ? 0 : quiet + 1;
-        if (moment_now(CLOCK_MONOTONIC) > tracer->deadline_ns && added > 0) {
+        quiet = added > 0 || hidden ? 0 : quiet + 1;
+        if (moment_now(CLOCK_MONOTONIC) > tracer->deadline_ns && quiet == 0) {
             tracer->reason = memory_format("%s", "it starts threads faster than they are stopped");
             return;
         }

@@ -81,13 +81,14 @@ bool share_out(const struct share *share, bool idle, struct ledger_site *sites,
    before have had. That adds up, whatever is rounded. */
 struct share_payer {
     uint64_t bytes, whole; /* what there is, the sum of all weights */
-    uint64_t each;         /* bytes by weight, times 2^32 */
+    uint64_t each;         /* bytes by weight, times 2^32, rounded up: whole numbers stay whole */
     uint64_t before, paid;
 };
 
 static inline struct share_payer share_payer(uint64_t bytes, uint64_t whole)
 {
-    return (struct share_payer){bytes, whole, whole ? (bytes << 32) / whole : 0, 0, 0};
+    return (struct share_payer){bytes, whole, whole ? ((bytes << 32) + whole - 1) / whole : 0, 0,
+                                0};
 }
 
 /* The last one that has weight gets the rest; where there is no weight at all the first gets everything. */

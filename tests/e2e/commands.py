@@ -145,7 +145,7 @@ class Processes(harness.Case):
         self.assertIsNone(child.poll())
 
     def test_snap_says_how(self):
-        child = self.start([harness.helper("storm"), "3"])
+        child = self.start([harness.helper("storm"), "60"])
         child.stdout.readline()
         for how in ("signal", "black box"):
             done = self.run_program([harness.COMMAND, "snap", str(child.pid), "-o", "s.prof"],
@@ -153,11 +153,11 @@ class Processes(harness.Case):
             self.assertEqual(done[0], 0, done)
             self.assertIn(how, done[1] + done[2])
             Profile(self.path("s.prof")).check()
-            child = self.start([harness.helper("storm"), "3"], "signal=none")
+            child = self.start([harness.helper("storm"), "60"], "signal=none")
             child.stdout.readline()
 
     def test_snap_into_a_pipe(self):
-        child = self.start([harness.helper("storm"), "3"])
+        child = self.start([harness.helper("storm"), "60"])
         child.stdout.readline()
         os.mkfifo(self.path("pipe"))
         with open(self.path("taken.prof"), "wb") as taken:
@@ -167,7 +167,7 @@ class Processes(harness.Case):
         Profile(self.path("taken.prof")).check()
 
     def test_recover_lists(self):
-        child = self.start([harness.helper("storm"), "3"])
+        child = self.start([harness.helper("storm"), "60"])
         child.stdout.readline()
         listed = self.heapdiff("recover")
         line, = re.findall(r"^.*\b%d\b.*$" % child.pid, listed, re.M)

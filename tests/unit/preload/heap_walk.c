@@ -1,0 +1,154 @@
+/* Blocks as pages have them: the walk against what each page has by arithmetic. */
+#include "preload/heap_walk.h"
+
+#include "preload/usable.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { PAGE = 4096, PAGES = 4000, BLOCKS = 30000, SITES = 64 };
+
+static const uintptr_t base = 0x720000000000;
+
+struct extent {
+    uint64_t start, end;
+    uint32_t site;
+    bool live;
+};
+static struct extent blocks[BLOCKS];
+static unsigned block_count;
+static struct share share;
+static struct ledger_site found[SITES], wanted[SITES];
+
+static int start(void **state)
+{
+    (void)state;
+    block_init(BLOCK_GRANULE_BITS_GLIBC);
+    usable_init(NULL, false);
+    return arena_open(NULL, "heap_walk", 1, &(long){0}) ? 0 : -1;
+}
+
+/* Blocks one after another with gaps, small and large, one in three freed again. */
+static void fill(void)
+{
+    uintptr_t at = base;
+    srand(11);
+    for (; block_count < BLOCKS && at < base + (uint64_t)(PAGES - 300) * PAGE; block_count++) {
+        uint64_t bytes = (uint64_t)(rand() % 100);
+        if (rand() % 6 == 0)
+            bytes = 1024 + (uint64_t)(rand() % 9000);
+        if (rand() % 400 == 0)
+            bytes = (uint64_t)(rand() % (1 << 20));
+        at = (at + 31) & -(uintptr_t)32;
+        if (bytes >= BLOCK_LARGE_BYTES)
+            at = (at + 1023) & -(uintptr_t)1024;
+        struct block block = {.site = 1 + (uint32_t)rand() % (SITES - 1), .size_bytes = bytes},
+                     gone;
+        assert_true(block_put(at, &block));
+        bool live = rand() % 3 != 0;
+        if (!live)
+            assert_true(block_take(at, &gone));
+        blocks[block_count] = (struct extent){at, at + bytes, block.site, live};
+        at += bytes + 32 + (rand() % 50 == 0 ? (uint64_t)(rand() % 40000) : 0);
+    }
+}
+
+/* 0: from an earlier page, 1: small, 2: large. Who comes first matters to what is rounded. */
+static int turn_of(const struct extent *extent, uint64_t page)
+{
+    if (extent->start < page)
+        return 0;
+    return extent->end - extent->start < BLOCK_LARGE_BYTES ? 1 : 2;
+}
+
+static void put_extent(struct share *model, const struct extent *extent)
+{
+    struct share_block block = {.start = extent->start,
+                                .end = extent->end,
+                                .usable_end = extent->end,
+                                .site = extent->site,
+                                .live = extent->live};
+    share_put(model, &block);
+}
+
+/* The page by all the blocks there are. */
+static bool want(uint64_t page)
+{
+    static struct share model;
+    share_begin(&model, page, page + PAGE);
+    for (int turn = 0; turn < 3; turn++)
+        for (unsigned i = 0; i < block_count; i++) {
+            const struct extent *extent = &blocks[i];
+            if (extent->start < page + PAGE && extent->end + 1 > page &&
+                turn_of(extent, page) == turn)
+                put_extent(&model, extent);
+        }
+    return share_out(&model, true, wanted, SITES);
+}
+
+static void add_inside(const struct heap_run *run, uint64_t page)
+{
+    found[run->inside.site].live_bytes += run->end - page;
+    for (; page < run->end; page += PAGE)
+        assert_true(want(page));
+}
+
+/* Walks over [start, end), and compares. */
+static void compare(struct heap_walk *walk, uint64_t page, uint64_t end)
+{
+    while (page < end) {
+        struct heap_run run = heap_next(walk, page, end, &share);
+        assert_true(run.end > page && run.end <= end);
+        if (run.kind == HEAP_INSIDE) {
+            add_inside(&run, page);
+        } else if (run.kind == HEAP_PAGE) {
+            assert_int_equal(run.end, page + PAGE);
+            share_out(&share, true, found, SITES);
+            assert_true(want(page));
+        } else {
+            for (uint64_t at = page; at < run.end; at += PAGE)
+                assert_false(want(at));
+        }
+        page = run.end;
+        assert_memory_equal(found, wanted, sizeof(found));
+    }
+}
+
+static void test_all_pages(void **state)
+{
+    (void)state;
+    struct heap_walk walk = heap_walk(PAGE);
+    compare(&walk, base - 4 * PAGE, base + (uint64_t)PAGES * PAGE);
+    uint64_t live_bytes = 0, want_bytes = 0;
+    for (unsigned i = 0; i < block_count; i++)
+        want_bytes += blocks[i].live ? blocks[i].end - blocks[i].start : 0;
+    for (unsigned i = 0; i < SITES; i++)
+        live_bytes += found[i].live_bytes;
+    assert_int_equal(live_bytes, want_bytes);
+}
+
+/* Not all pages are resident. */
+static void test_some_pages(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        struct heap_walk walk = heap_walk(PAGE);
+        uint64_t page = base;
+        while (page < base + (uint64_t)PAGES * PAGE) {
+            uint64_t end = page + (uint64_t)(1 + rand() % 9) * PAGE;
+            compare(&walk, page, end);
+            page = end + (uint64_t)(1 + rand() % (round == 2 ? 200 : 3)) * PAGE;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_pages),
+                                       cmocka_unit_test(test_some_pages)};
+    return start(NULL) ? 1 : (fill(), cmocka_run_group_tests(tests, NULL, NULL));
+}
