@@ -22,7 +22,7 @@
 #define BOX_MAGIC "heapdiff-box-1\n" /* 15 characters and the NUL: 16 bytes */
 
 enum {
-    BOX_VERSION = 2,
+    BOX_VERSION = 3,
     BOX_CHUNKS_MAX = 26,        /* 2^(shift + 26) entries: past what 32-bit indexes reach */
     BOX_HEADER_BYTES = 16384,   /* the header's share of the file; chunks follow */
     BOX_TEXT_BYTES_MAX = 4096,  /* longest command line or path kept, with its NUL */
