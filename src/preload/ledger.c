@@ -28,6 +28,7 @@ struct ledger_run {
     struct thread_stack_list stacks;
     struct range_piece *ranges;
     size_t range_count, range_room;
+    uintptr_t range_end; /* of the last one, before it was cut to pages */
     struct own_area *own;
     size_t own_count, own_room;
     struct ledger_site *sites;
@@ -45,11 +46,21 @@ struct ledger_run {
 
 /* Copies of what is in address order. */
 
+/* What a program gets from sbrk() ends inside a page. The page is the first one's, of two neighbours; where the other
+   one is the allocator's, it is the heap's. */
 static void range_copy(const struct range_piece *piece, void *context)
 {
     struct ledger_run *run = context;
+    uintptr_t page = getauxval(AT_PAGESZ), start = (piece->start + page - 1) & -page;
+    uintptr_t end = piece->end & -page;
+    bool neighbours = run->range_end == piece->start;
+    run->range_end = piece->end;
+    if (neighbours && run->range_count > 0 && run->range_count <= run->range_room)
+        run->ranges[run->range_count - 1].end = start;
+    if (start >= end)
+        return;
     if (run->range_count < run->range_room)
-        run->ranges[run->range_count] = *piece;
+        run->ranges[run->range_count] = (struct range_piece){start, end, piece->site, piece->first};
     run->range_count++;
 }
 
@@ -61,7 +72,7 @@ static bool copy_ranges(struct ledger_run *run)
     run->ranges = sys_pages(run->range_room * sizeof(*run->ranges));
     if (!run->ranges)
         return false;
-    run->range_count = 0;
+    run->range_count = run->range_end = 0;
     range_each(range_copy, run);
     if (run->range_count > run->range_room)
         run->range_count = run->range_room;

@@ -1,7 +1,7 @@
 /*
  * Programs whose memory is known beforehand, for ledger.py. Each prints what it knows as lines "NAME NUMBER".
  *
- *     ledger fragment | survivors | trim | ranges | threads | huge | idle_threads
+ *     ledger fragment | survivors | trim | ranges | breaks | threads | huge | idle_threads
  */
 #include "heapdiff.h"
 
@@ -208,6 +208,28 @@ static void ranges(void)
     snapshot("ledger.prof");
 }
 
+/* Breaks that are not at pages, with what malloc takes in between. */
+
+static __attribute__((noinline)) char *move_break(size_t bytes)
+{
+    char *room = sbrk((intptr_t)bytes);
+    __asm__ volatile("" : "+r"(room));
+    if (room == (char *)-1)
+        exit(4);
+    return room;
+}
+
+static void breaks(void)
+{
+    enum { COUNT = 50, BYTES = 100000 };
+    for (int i = 0; i < COUNT; i++) {
+        memset(move_break(BYTES), 1, BYTES);
+        memset(sink = malloc(5000), 1, 5000);
+    }
+    say("move_break", COUNT * BYTES);
+    snapshot("ledger.prof");
+}
+
 /* Threads: named, unnamed to us, ended. */
 
 static pthread_barrier_t ready;
@@ -284,7 +306,8 @@ int main(int count, char **arguments)
         const char *name;
         void (*run)(void);
     } modes[] = {{"fragment", fragment}, {"survivors", survivors}, {"trim", trim},
-                 {"ranges", ranges},     {"threads", threads},     {"huge", huge}};
+                 {"ranges", ranges},     {"breaks", breaks},       {"threads", threads},
+                 {"huge", huge}};
     for (size_t i = 0; count == 2 && i < sizeof modes / sizeof modes[0]; i++)
         if (strcmp(arguments[1], modes[i].name) == 0) {
             modes[i].run();

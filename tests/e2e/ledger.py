@@ -139,6 +139,11 @@ class Known(Case):
             self.assertEqual(ledger.sites[name]["mapped"], count, name)
         self.assertEqual(ledger.sites["map_room"]["mapped"], 0)
 
+    def test_breaks_inside_pages(self):
+        said, ledger = self.known("breaks")
+        mapped, wanted = ledger.sites["move_break"]["mapped"], said["move_break"]
+        self.assertLessEqual(abs(mapped - wanted), 50 * 4096)
+
     def test_threads(self):
         _, ledger = self.known("threads", drift=None)
         stacks = {leaf: count for (root, leaf), count in ledger.lines.items() if root == "[stacks]"}
