@@ -1,5 +1,6 @@
 #include "facts.h"
 
+#include "proc.h"
 #include "sys.h"
 #include "text.h"
 
@@ -99,7 +100,7 @@ void facts_measure(struct box_header *header)
     char piece[2048];
     size_t kept = 0;
     header->update_time_ns = sys_time_ns();
-    long fd = sys_open("/proc/self/status", O_RDONLY, 0), got;
+    long fd = proc_descriptor("/proc/self/status"), got;
     if (sys_failed(fd))
         return;
     while ((got = sys_read((int)fd, piece + kept, sizeof(piece) - 1 - kept)) > 0) {
@@ -117,8 +118,12 @@ uint64_t facts_rss_bytes(void)
 {
     char statm[128];
     uint64_t pages = 0;
-    if (sys_read_file("/proc/self/statm", statm, sizeof(statm)) <= 0)
+    long fd = proc_descriptor("/proc/self/statm"), got;
+    if (sys_failed(fd))
         return 0;
+    got = sys_read((int)fd, statm, sizeof(statm) - 1);
+    sys_close((int)fd);
+    statm[got > 0 ? got : 0] = '\0';
     const char *at = strchr(statm, ' ');
     if (!at)
         return 0;

@@ -9,10 +9,26 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { PROC_OWN_BYTES = 64 }; /* a name that we have written ourselves */
+
+long proc_descriptor(const char *path)
+{
+    static const char self[] = "/proc/self/";
+    char own[PROC_OWN_BYTES];
+    struct text text = text_on(own, sizeof(own));
+    long fd = -ENOENT;
+    if (strncmp(path, self, sizeof(self) - 1) == 0) {
+        text_put(&text, "/proc/thread-self/"); /* Linux 3.17 */
+        text_put(&text, path + sizeof(self) - 1);
+        fd = text.cut ? -ENAMETOOLONG : sys_open(own, O_RDONLY | O_NOCTTY, 0);
+    }
+    return sys_failed(fd) ? sys_open(path, O_RDONLY | O_NOCTTY, 0) : fd;
+}
+
 bool proc_open(struct proc_file *file, const char *path)
 {
     struct stat now;
-    long fd = sys_open(path, O_RDONLY | O_NOCTTY, 0);
+    long fd = proc_descriptor(path);
     *file = (struct proc_file){.fd = (int)fd};
     if (sys_failed(fd))
         return false;

@@ -20,6 +20,12 @@ struct proc_file {
     uint64_t offset; /* of the next proc_read() */
 };
 
+/*
+ * Opens a file to be read: the descriptor, or -errno. Those of /proc/self are the calling thread's: of a process
+ * whose first thread has ended, that one's have no memory.
+ */
+long proc_descriptor(const char *path);
+
 bool proc_open(struct proc_file *file, const char *path);
 /* The next bytes; 0 at the end, or -errno. */
 long proc_read(struct proc_file *file, void *buffer, size_t size_bytes);

@@ -3,6 +3,7 @@
 #include "emulator.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -155,13 +157,36 @@ static void test_no_room(void **state)
     vma_list_free(&none);
 }
 
+static void *list_after(void *first)
+{
+    pthread_join(*(pthread_t *)first, NULL);
+    _exit(vma_list_make_room(&list) && vma_list_read(&list) == VMA_DONE && at(&page) ? 0 : 1);
+}
+
+/* Of a process whose first thread has ended, /proc/self/maps is empty. */
+static void test_first_thread_has_ended(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        static pthread_t first, other;
+        first = pthread_self();
+        if (pthread_create(&other, NULL, list_after, &first) != 0)
+            _exit(2);
+        pthread_exit(NULL);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, before_each, after_each)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_kinds),          TEST(test_all),     TEST(test_find),
-        TEST(test_more_than_room), TEST(test_no_room),
+        TEST(test_more_than_room), TEST(test_no_room), TEST(test_first_thread_has_ended),
     };
     page = (size_t)sysconf(_SC_PAGESIZE);
     if (emulator_lacks("maps of its own"))
