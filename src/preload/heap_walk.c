@@ -28,12 +28,25 @@ static struct share_block block_of(const struct heap_walk *walk, uintptr_t addre
                                 weight_of(block), live};
 }
 
+/* Keeps the block for the pages that follow. What lives never lacks a place: a ghost makes way. */
+static void carry(struct heap_walk *walk, const struct share_block *block)
+{
+    uint32_t at = walk->carried_count;
+    if (at < HEAP_CARRIED_MAX)
+        walk->carried_count++;
+    else
+        for (at = 0; at < HEAP_CARRIED_MAX && (!block->live || walk->carried[at].live);)
+            at++;
+    if (at < HEAP_CARRIED_MAX)
+        walk->carried[at] = *block;
+}
+
 /* Puts the block on the page, and keeps it where it reaches beyond. */
 static void put(struct heap_walk *walk, struct share *share, const struct share_block *block)
 {
     share_put(share, block);
-    if (block->usable_end > share->end && walk->carried_count < HEAP_CARRIED_MAX)
-        walk->carried[walk->carried_count++] = *block;
+    if (block->usable_end > share->end)
+        carry(walk, block);
     if (!block->live)
         return;
     if (block->start < walk->first_start)
@@ -67,8 +80,8 @@ static void large_skip(struct heap_walk *walk, uint64_t page)
         struct share_block block =
             block_of(walk, walk->large.address, &walk->large.block, walk->large.live);
         walk->large_known = false;
-        if (block.usable_end > page && walk->carried_count < HEAP_CARRIED_MAX)
-            walk->carried[walk->carried_count++] = block;
+        if (block.usable_end > page)
+            carry(walk, &block);
     }
 }
 
@@ -104,8 +117,8 @@ static void small_reach(struct heap_walk *walk, uint64_t page)
     unsigned count = page >= BLOCK_PAGE_SMALL ? block_page(before, walk->small) : 0;
     for (unsigned i = 0; i < count; i++) {
         struct share_block block = small_block(walk, before, &walk->small[i]);
-        if (block.usable_end > page && walk->carried_count < HEAP_CARRIED_MAX)
-            walk->carried[walk->carried_count++] = block;
+        if (block.usable_end > page)
+            carry(walk, &block);
     }
 }
 

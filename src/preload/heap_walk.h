@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { HEAP_CARRIED_MAX = 16 /* blocks lie apart; ghosts overlap, rarely so deep */ };
+enum { HEAP_CARRIED_MAX = 16 /* blocks lie apart; ghosts overlap: of these no more are kept */ };
 
 struct heap_walk {
     uint64_t page_bytes;

@@ -165,9 +165,37 @@ static void test_some_pages(void **state)
     }
 }
 
+/* A program that frees a large block and leaves a small one in its place, again and again. */
+static void test_ghosts_are_many(void **state)
+{
+    (void)state;
+    enum { GHOSTS = 40, BYTES = 100 << 10, GHOST = 1, LIVE = 2 };
+    uintptr_t at = base + (1ull << 32), end = at + 2 * BYTES;
+    struct block block = {.site = GHOST, .size_bytes = BYTES}, gone;
+    struct heap_walk walk = heap_walk(PAGE);
+    struct ledger_site sites[3] = {{0}};
+    for (unsigned i = 0; i < GHOSTS; i++) {
+        assert_true(block_put(at + i * BLOCK_LARGE_BYTES, &block));
+        assert_true(block_take(at + i * BLOCK_LARGE_BYTES, &gone));
+    }
+    block.site = LIVE;
+    assert_true(block_put(at + GHOSTS * BLOCK_LARGE_BYTES, &block));
+    for (uint64_t page = at; page < end;) {
+        struct heap_run run = heap_next(&walk, page, end, &share);
+        if (run.kind == HEAP_INSIDE)
+            sites[run.inside.site].live_bytes += run.end - page;
+        else if (run.kind == HEAP_PAGE)
+            share_out(&share, true, sites, 3);
+        page = run.end;
+    }
+    assert_int_equal(sites[LIVE].live_bytes, BYTES);
+    assert_int_equal(sites[GHOST].live_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_pages),
-                                       cmocka_unit_test(test_some_pages)};
+                                       cmocka_unit_test(test_some_pages),
+                                       cmocka_unit_test(test_ghosts_are_many)};
     return start(NULL) ? 1 : (fill(), cmocka_run_group_tests(tests, NULL, NULL));
 }
