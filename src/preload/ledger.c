@@ -64,19 +64,24 @@ static void range_copy(const struct range_piece *piece, void *context)
     run->range_count++;
 }
 
-/* With the gate open: who holds the range lock may be waiting for it. */
-static bool copy_ranges(struct ledger_run *run)
+static bool make_ranges(struct ledger_run *run)
 {
     range_each(range_copy, run);
-    run->range_room = run->range_count + RANGES_SPARE;
+    run->range_room = run->range_count + run->range_count / 8 + RANGES_SPARE;
     run->ranges = sys_pages(run->range_room * sizeof(*run->ranges));
     if (!run->ranges)
         return false;
+    memset(run->ranges, 1, run->range_room * sizeof(*run->ranges)); /* resident from now on */
+    return true;
+}
+
+/* With the gate open: who holds the range lock may be waiting for it. Changes no resident page. */
+static void copy_ranges(struct ledger_run *run)
+{
     run->range_count = run->range_end = 0;
     range_each(range_copy, run);
     if (run->range_count > run->range_room)
         run->range_count = run->range_room;
-    return true;
 }
 
 static bool copy_own(struct ledger_run *run)
@@ -104,7 +109,7 @@ struct ledger_run *ledger_open(void)
     struct ledger_run *run = sys_pages(sizeof(*run));
     if (!run)
         return NULL;
-    if (copy_ranges(run) && residency_open(&run->residency)) {
+    if (make_ranges(run) && residency_open(&run->residency)) {
         thread_stack_gather(&run->stacks);
         return run;
     }
@@ -145,6 +150,8 @@ bool ledger_enlarge(struct ledger_run *run)
 
 void ledger_measure(struct ledger_run *run)
 {
+    copy_ranges(
+        run); /* as soon after the scan as can be: what was mapped just before it is there */
     if (run->scanned)
         residency_measure(&run->residency);
     run->measured = run->scanned;
