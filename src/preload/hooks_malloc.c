@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 /* Not in the libc headers of every C library. */
@@ -313,9 +314,13 @@ HOOK void *valloc(size_t size)
     return RECORD_ALLOC(size, real.valloc(at_least(size)), NULL);
 }
 
+/* As it is defined, but by memalign(): jemalloc has none, and libc's would be freed, and measured, by jemalloc. */
 HOOK void *pvalloc(size_t size)
 {
-    return RECORD_ALLOC(size, real.pvalloc(at_least(size)), NULL);
+    size_t page_bytes = getauxval(AT_PAGESZ), whole_bytes = (size + page_bytes - 1) & -page_bytes;
+    bool fits = whole_bytes >= size;
+    return RECORD_ALLOC(size, fits ? real.memalign(page_bytes, whole_bytes) : real.pvalloc(size),
+                        NULL);
 }
 
 HOOK size_t malloc_usable_size(void *address)

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { LENGTH_MAX = 24, FILTERS = SANITIZER_THREAD ? 20 : 300, MODE_FILTER = 2 };
+enum { LENGTH_MAX = 24, FILTERS = SANITIZER_THREAD ? 3 : 300, MODE_FILTER = 2 };
 
 #define KILL  0x80000000u
 #define TRAP  0x00030000u
