@@ -111,6 +111,18 @@ static void start_sampling(void)
     boot_watch(sample_watch);
 }
 
+/* Asked once before anything counts: tcmalloc makes an object then, by operator new. */
+static void start_usable(void)
+{
+    bool glibc = strcmp(real_allocator(), "glibc") == 0;
+    void *first = glibc ? NULL : real.malloc(1);
+    if (first) {
+        real.malloc_usable_size(first);
+        real.free(first);
+    }
+    usable_init(real.malloc_usable_size, glibc);
+}
+
 static bool start_tables(void)
 {
     if (!open_box() || !snapshot_init() || !guard_init(process_forked, serve))
@@ -120,7 +132,7 @@ static bool start_tables(void)
     gate_init();
     block_init(strcmp(real_allocator(), "glibc") == 0 ? BLOCK_GRANULE_BITS_GLIBC
                                                       : BLOCK_GRANULE_BITS_ANY);
-    usable_init(real.malloc_usable_size, strcmp(real_allocator(), "glibc") == 0);
+    start_usable();
     mapping_init(state.facts.executable, state.directory);
     tracker_init();
     escape_init();
