@@ -20,9 +20,9 @@ long proc_descriptor(const char *path)
     if (strncmp(path, self, sizeof(self) - 1) == 0) {
         text_put(&text, "/proc/thread-self/"); /* Linux 3.17 */
         text_put(&text, path + sizeof(self) - 1);
-        fd = text.cut ? -ENAMETOOLONG : sys_open(own, O_RDONLY | O_NOCTTY, 0);
+        fd = text.cut ? -ENAMETOOLONG : sys_open(own, O_RDONLY, 0);
     }
-    return sys_failed(fd) ? sys_open(path, O_RDONLY | O_NOCTTY, 0) : fd;
+    return sys_failed(fd) ? sys_open(path, O_RDONLY, 0) : fd;
 }
 
 bool proc_open(struct proc_file *file, const char *path)

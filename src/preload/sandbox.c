@@ -51,7 +51,7 @@ static const struct {
     {PERMIT_PAGES, SYS_mmap, {0, SOME, READ_WRITE, PRIVATE, ~0ull, 0}},
     {PERMIT_PAGES, SYS_munmap, {SOME, SOME}},
     {PERMIT_ADVICE, SYS_madvise, {SOME, SOME, MADV_NOHUGEPAGE}},
-    {PERMIT_ADVICE, SYS_madvise, {SOME, SOME, MADV_HUGEPAGE}},
+    {PERMIT_ADVICE, SYS_madvise, {SOME, SOME, MADV_DONTNEED}},
     {PERMIT_ADVICE, SYS_madvise, {SOME, SOME, 23 /* MADV_POPULATE_WRITE */}},
     {PERMIT_WAITING, SYS_sched_yield, {0}},
     {PERMIT_WAITING, SYS_nanosleep, {SOME, 0}},

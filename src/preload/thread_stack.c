@@ -43,8 +43,7 @@ typedef void (*thread_visit_fn)(struct gathering *gathering, int32_t tid);
 static void list_threads(struct gathering *gathering, thread_visit_fn visit)
 {
     _Alignas(8) char entries[ENTRIES_BYTES];
-    long got,
-        fd = permit_has(PERMIT_LISTS) ? sys_open("/proc/self/task", O_RDONLY | O_DIRECTORY, 0) : -1;
+    long got, fd = permit_has(PERMIT_LISTS) ? sys_open("/proc/self/task", O_RDONLY, 0) : -1;
     if (sys_failed(fd))
         return;
     while ((got = sys_call3(SYS_getdents64, fd, (long)entries, sizeof(entries))) > 0)
