@@ -9,6 +9,7 @@
 #include "preload_path.h"
 #include "program.h"
 #include "run_options.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -22,6 +23,8 @@
 static const int forwarded_signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
                                         SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
 enum { FORWARDED_COUNT = sizeof(forwarded_signals) / sizeof(forwarded_signals[0]) };
+
+enum { TRACED_WAIT_NS = 1000000 };
 
 static volatile pid_t child_pid; /* 0: not started yet, or ended */
 
@@ -100,15 +103,27 @@ static int spawn(char **command, const sigset_t *defaults)
     return error == 0 ? pid : -error;
 }
 
+/* Its stops are seen too while we trace it, whatever is waited for. */
+static bool has_ended(pid_t pid)
+{
+    siginfo_t found = {0};
+    if (waitid(P_PID, (id_t)pid, &found, WEXITED | WNOWAIT) != 0)
+        return errno != EINTR;
+    if (found.si_code != CLD_TRAPPED && found.si_code != CLD_STOPPED)
+        return true;
+    nanosleep(&(struct timespec){.tv_nsec = TRACED_WAIT_NS}, NULL);
+    return false;
+}
+
 /* Its wait status. */
-static int wait_for(pid_t pid)
+static int wait_for(pid_t pid, struct watch *watch)
 {
     int status = 0;
-    siginfo_t ended;
     /* Not collected before it is no longer signalled: its pid stays its own. */
-    while (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT) != 0 && errno == EINTR)
+    while (!has_ended(pid))
         continue;
     child_pid = 0;
+    watch_end(watch);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     return status;
@@ -173,7 +188,7 @@ static int run_command(const struct run_options *options, const char *preload)
     pid_t pid = start(options, preload, &installed);
     if (pid == 0)
         return 1;
-    int status = wait_for(pid);
+    int status = wait_for(pid, options->exact ? watch_start(pid) : NULL);
     end_forwarding(&installed);
     if (WIFSIGNALED(status))
         message_note("%s (pid %d) was killed by signal %d (%s)", options->command[0], (int)pid,

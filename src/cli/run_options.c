@@ -14,6 +14,7 @@ enum {
     VARIABLE_BYTES_MAX = 1024, /* what the preload reads */
     OPTION_ALLOCATOR = 256,
     OPTION_CHILDREN,
+    OPTION_EXACT,
     OPTION_FORCE,
     OPTION_SYMBOLS,
     OPTION_KEY /* this and later: entries of `keys` */
@@ -42,6 +43,8 @@ static const char help[] =
     "      --no-children      record COMMAND alone\n"
     "      --blackbox DIR     where the black box lies, or off\n"
     "  -O KEY=VALUE           any key of HEAPDIFF (HEAPDIFF=help lists them)\n"
+    "      --exact            stop COMMAND's other threads (ptrace) while a snapshot lists its\n"
+    "                         resident pages: the ledger then adds up to RSS\n"
     "      --no-symbols       leave the profiles without symbols\n"
     "      --force            run also what cannot be recorded\n"
     "  -q, --quiet            no line for each profile";
@@ -109,6 +112,8 @@ static int apply(struct run_options *options, int option)
         options->allocator = optarg;
     else if (option == OPTION_CHILDREN)
         add_pair(options, "children", "off");
+    else if (option == OPTION_EXACT)
+        options->exact = true;
     else if (option == OPTION_FORCE)
         options->force = true;
     else if (option == OPTION_SYMBOLS)
@@ -118,15 +123,16 @@ static int apply(struct run_options *options, int option)
 
 static int read_all(struct run_options *options, int argc, char **argv)
 {
-    struct option table[KEY_COUNT + 8] = {{"output", required_argument, NULL, 'o'},
+    struct option table[KEY_COUNT + 9] = {{"output", required_argument, NULL, 'o'},
                                           {"allocator", required_argument, NULL, OPTION_ALLOCATOR},
                                           {"no-children", no_argument, NULL, OPTION_CHILDREN},
+                                          {"exact", no_argument, NULL, OPTION_EXACT},
                                           {"force", no_argument, NULL, OPTION_FORCE},
                                           {"no-symbols", no_argument, NULL, OPTION_SYMBOLS},
                                           {"quiet", no_argument, NULL, 'q'},
                                           {"help", no_argument, NULL, 'h'}};
     for (int i = 0; i < KEY_COUNT; i++)
-        table[7 + i] = (struct option){keys[i], required_argument, NULL, OPTION_KEY + i};
+        table[8 + i] = (struct option){keys[i], required_argument, NULL, OPTION_KEY + i};
     int option, status = 0;
     optind = 0;
     opterr = 0;

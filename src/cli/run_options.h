@@ -14,6 +14,7 @@ struct run_options {
     const char *allocator; /* NULL: the program's own */
     bool force;            /* also what cannot be recorded */
     bool symbols;          /* symbolize at the end */
+    bool exact;            /* its threads are stopped for a snapshot */
     bool quiet;            /* no line for each profile */
     char **command;        /* argv of the program */
 };

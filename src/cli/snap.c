@@ -5,6 +5,7 @@
 #include "message.h"
 #include "moment.h"
 #include "name_pattern.h"
+#include "standby.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,8 @@ struct snap {
     const char *wanted_path; /* NULL: by the usual names */
     struct output output;    /* with a wanted path: opened before the process is disturbed */
     uint64_t asked_ns;
+    bool exact;             /* with its threads stopped, if that can be */
+    struct standby standby; /* open while it is asked so */
 };
 
 static void wait_a_little(void)
@@ -36,8 +39,8 @@ static void wait_a_little(void)
     nanosleep(&(struct timespec){.tv_nsec = ANSWER_POLL_MS * 1000000L}, NULL);
 }
 
-/* Sends the signal and waits until the process has written its snapshot. NULL, or why it has not. */
-static const char *ask(struct snap *snap)
+/* Why it will not answer a signal now; NULL: it will. */
+static const char *why_deaf(const struct snap *snap)
 {
     const struct box_header *header = snap->box.view.header;
     if (!(header->flags & BOX_FLAG_LISTENS) || header->signal < 1)
@@ -48,12 +51,21 @@ static const char *ask(struct snap *snap)
         return "it is stopped";
     if (!process_takes_signal(&snap->process, header->signal))
         return "it blocks the signal";
+    return NULL;
+}
+
+/* Sends the signal and waits until the process has written its snapshot. NULL, or why it has not. */
+static const char *ask(struct snap *snap)
+{
+    const struct box_header *header = snap->box.view.header;
     uint32_t before = __atomic_load_n(&header->snapshots, __ATOMIC_ACQUIRE);
     uint64_t lost_before = __atomic_load_n(&header->lost.snapshots, __ATOMIC_ACQUIRE);
     snap->asked_ns = moment_now(CLOCK_REALTIME);
     if (kill(snap->process.pid, header->signal) != 0)
         return strerror(errno);
     for (int waited = 0; waited < ANSWER_WAIT_MS; waited += ANSWER_POLL_MS) {
+        if (snap->standby.header)
+            standby_serve(&snap->standby);
         if (__atomic_load_n(&header->snapshots, __ATOMIC_ACQUIRE) != before)
             return NULL;
         if (__atomic_load_n(&header->lost.snapshots, __ATOMIC_ACQUIRE) != lost_before)
@@ -61,6 +73,21 @@ static const char *ask(struct snap *snap)
         wait_a_little();
     }
     return "it did not answer in 3 s";
+}
+
+/* The same while we stand by; says so when its threads were not stopped. */
+static const char *ask_exactly(struct snap *snap)
+{
+    struct standby *standby = &snap->standby;
+    const char *refusal = standby_open(standby, &snap->box, &snap->process);
+    const char *reason = ask(snap);
+    if (!refusal && standby->stops == 0)
+        refusal = standby->reason ? standby->reason : "it did not ask for it (ledger=off?)";
+    if (refusal && !reason)
+        message_note("%s (pid %d): the other threads were not stopped: %s", snap->box.program,
+                     snap->process.pid, refusal);
+    standby_close(standby);
+    return reason;
 }
 
 /* The newest file that the process can have written since it was asked; malloc'd, or NULL. */
@@ -169,7 +196,9 @@ static enum snap_result take_written(struct snap *snap, const char *written, con
 /* *reason: why it was refused. */
 static enum snap_result snap_by_signal(struct snap *snap, const char **reason)
 {
-    *reason = ask(snap);
+    *reason = why_deaf(snap);
+    if (!*reason)
+        *reason = snap->exact ? ask_exactly(snap) : ask(snap);
     if (*reason)
         return SNAP_REFUSED;
     char *written = find_written(snap);
@@ -194,8 +223,8 @@ static bool snap_by_box(struct snap *snap, const char *why)
         message_error(snap->wanted_path, "cannot be written: %s", strerror(errno));
     if (!path)
         return false;
-    message_note("%s: read from the black box of %s (pid %d): %s", path, snap->box.program,
-                 snap->process.pid, why);
+    message_note("%s: read from the black box of %s (pid %d)%s: %s", path, snap->box.program,
+                 snap->process.pid, snap->exact ? ", which has no ledger" : "", why);
     free(path);
     return true;
 }
@@ -208,9 +237,9 @@ static const char *find_process(struct snap *snap, int pid)
     return box_search_process(&snap->box, &snap->process);
 }
 
-static bool snap_process(int pid, const char *wanted_path)
+static bool snap_process(int pid, const char *wanted_path, bool exact)
 {
-    struct snap snap = {.wanted_path = wanted_path};
+    struct snap snap = {.wanted_path = wanted_path, .exact = exact};
     char what[32];
     snprintf(what, sizeof(what), "%d", pid);
     if (wanted_path && !output_open(&snap.output, wanted_path))
@@ -229,20 +258,26 @@ static bool snap_process(int pid, const char *wanted_path)
 
 static int print_help(void)
 {
-    puts("usage: heapdiff snap PID [-o FILE]\n"
+    puts("usage: heapdiff snap PID [--exact] [-o FILE]\n"
          "Takes a snapshot of a running process that was started under heapdiff: by its signal "
          "when\n"
          "it listens to it, else from its black box.\n"
          "  -o, --output FILE   write FILE (default: the process's own pattern, or from the black\n"
-         "                      box NAME.PID.N.prof here)");
+         "                      box NAME.PID.N.prof here)\n"
+         "      --exact         stop its other threads (ptrace) until its resident pages are "
+         "listed:\n"
+         "                      the ledger then adds up to RSS even if they are busy");
     return output_finish_stdout() ? 0 : 1;
 }
 
 int command_snap(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                            {"exact", no_argument, NULL, 'e'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     const char *wanted_path = NULL;
+    bool exact = false;
     int option;
     optind = 0;
     opterr = 0;
@@ -251,14 +286,17 @@ int command_snap(int argc, char **argv)
             return print_help();
         if (option == ':')
             return message_usage("snap", "a value is missing after %s", argv[optind - 1]);
-        if (option != 'o')
+        if (option == '?')
             return message_usage("snap", "unknown or ambiguous option %s", argv[optind - 1]);
-        wanted_path = optarg;
+        if (option == 'e')
+            exact = true;
+        else
+            wanted_path = optarg;
     }
     if (argc - optind != 1)
         return message_usage("snap", "one PID is wanted");
     int pid = process_parse_pid(argv[optind]);
     if (pid == 0)
         return message_usage("snap", "not a PID: %s", argv[optind]);
-    return snap_process(pid, wanted_path) ? 0 : 1;
+    return snap_process(pid, wanted_path, exact) ? 0 : 1;
 }

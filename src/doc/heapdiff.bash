@@ -33,8 +33,8 @@ _heapdiff_options()
 {
     case $1 in
     run) echo "--output --allocator --sample --every --interval --keep --signal --only --no-children
-        --blackbox -O --no-symbols --force --quiet --help" ;;
-    snap) echo "--output --help" ;;
+        --blackbox -O --exact --no-symbols --force --quiet --help" ;;
+    snap) echo "--exact --output --help" ;;
     rss) echo "--exact --profile --vma --json --unit --color --help" ;;
     recover) echo "--output --all --keep --delete --help" ;;
     export) echo "--format --base --sample-index --output --help" ;;

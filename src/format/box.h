@@ -22,7 +22,7 @@
 #define BOX_MAGIC "heapdiff-box-1\n" /* 15 characters and the NUL: 16 bytes */
 
 enum {
-    BOX_VERSION = 3,
+    BOX_VERSION = 4,
     BOX_CHUNKS_MAX = 26,        /* 2^(shift + 26) entries: past what 32-bit indexes reach */
     BOX_HEADER_BYTES = 16384,   /* the header's share of the file; chunks follow */
     BOX_TEXT_BYTES_MAX = 4096,  /* longest command line or path kept, with its NUL */
@@ -139,6 +139,37 @@ struct box_lost {
     uint64_t cuts;          /* moments at which some thread could not be waited for */
 };
 
+/*
+ * A snapshot during which all other threads stand still, stopped by a command from outside. The command
+ * stands by: it says until when, again and again. The process asks, once for each round, and takes back
+ * what is not answered in time; nobody waits for ever for one who may have died. Each step is a change of
+ * `word`, the round's number times BOX_STANDSTILL_STATES plus the state, from the one before and no other.
+ *
+ *     the process   ASKED                             SCANNED               OPEN
+ *     the command          STOPPING  STOPPED | REFUSED         CONFIRMED
+ *
+ * STOPPED alone proves nothing, as the kernel lets threads go whose tracer has died. CONFIRMED does.
+ */
+struct box_standstill {
+    uint32_t word;
+    int32_t thread;    /* ASKED: who must go on, in the process's own pid namespace */
+    uint64_t until_ns; /* CLOCK_REALTIME: so long a command stands by; 0: none */
+};
+
+enum box_standstill_state {
+    BOX_STANDSTILL_OPEN,
+    BOX_STANDSTILL_ASKED,
+    BOX_STANDSTILL_STOPPING,
+    BOX_STANDSTILL_STOPPED,
+    BOX_STANDSTILL_REFUSED,
+    BOX_STANDSTILL_SCANNED,
+    BOX_STANDSTILL_CONFIRMED,
+    BOX_STANDSTILL_STATES = 8
+};
+
+/* A command says so long ahead that it stands by; who says longer is not believed. */
+enum { BOX_STANDSTILL_LEASE_MS = 500 };
+
 enum box_state {
     BOX_STATE_NEW = 0,     /* being filled in: not yet readable */
     BOX_STATE_RUNNING = 1, /* or died without a word */
@@ -178,6 +209,7 @@ struct box_header {
     uint64_t
         unwind_full; /* captures that had to be walked with all registers, at the last snapshot */
     struct box_lost lost;
+    struct box_standstill standstill;
     struct box_table tables[BOX_TABLES];
     uint64_t sample_period_bytes; /* mean sampling distance; 1: exact */
     char name[64];                /* program name, as %n prints it */
@@ -193,6 +225,7 @@ static_assert(sizeof(struct box_pc) == 16, "box_pc is a disk layout");
 static_assert(sizeof(struct box_node) == 8, "box_node is a disk layout");
 static_assert(sizeof(struct box_site) == 64, "box_site is one cache line");
 static_assert(sizeof(struct box_mapping) == 72, "box_mapping is a disk layout");
+static_assert(sizeof(struct box_standstill) == 16, "box_standstill is a disk layout");
 static_assert(sizeof(struct box_table) == 16 + 8 * BOX_CHUNKS_MAX, "box_table is a disk layout");
 static_assert(sizeof(struct box_header) <= BOX_HEADER_BYTES, "the header has its own pages");
 static_assert(offsetof(struct box_header, version) == 16, "the magic comes first");

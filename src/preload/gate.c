@@ -18,7 +18,8 @@ enum {
     GATE_NAP_NS = 50000,
     GATE_BARRIER_NS = 1000000, /* without membarrier: no store stays unseen for so long */
     GATE_STALL_NS = 50000000,  /* between two looks at whether the closer lives */
-    GATE_STALLS_MAX = 20       /* a second: it is held up for good */
+    GATE_STALLS_MAX = 20,      /* a second: it is held up for good */
+    GATE_STALLS_EXTENDED = 60  /* ... unless it has said so before */
 };
 
 /* Of the kernel's headers, which not every libc brings along. */
@@ -32,6 +33,7 @@ enum {
 static struct {
     uint32_t closer; /* futex: the thread that has the gate closed; 0: open */
     uint32_t waiting;
+    uint32_t stalls_max; /* of the closer, if it has set it; else 0 */
 } gate;
 
 static long membarrier(int command)
@@ -54,6 +56,17 @@ bool gate_is_closed(void)
 {
     /* pairs: gate_open() */
     return __atomic_load_n(&gate.closer, __ATOMIC_ACQUIRE) != 0;
+}
+
+void gate_extend(void)
+{
+    __atomic_store_n(&gate.stalls_max, GATE_STALLS_EXTENDED, __ATOMIC_RELAXED);
+}
+
+static int stalls_max(void)
+{
+    uint32_t extended = __atomic_load_n(&gate.stalls_max, __ATOMIC_RELAXED);
+    return extended ? (int)extended : GATE_STALLS_MAX;
 }
 
 /* Opens the gate if `closer` has it. */
@@ -91,7 +104,7 @@ void gate_wait(void)
             return;
         if (wait_for(closer))
             continue;
-        if (++stalls >= GATE_STALLS_MAX || !thread_lives((int32_t)closer))
+        if (++stalls >= stalls_max() || !thread_lives((int32_t)closer))
             open_for(closer);
     }
 }
@@ -173,6 +186,7 @@ static bool close_once(void)
         gate_wait();
         nobody = 0;
     }
+    __atomic_store_n(&gate.stalls_max, 0, __ATOMIC_RELAXED); /* an earlier closer's */
     guard_bump();
     barrier();
     return wait_for_all();
@@ -202,6 +216,7 @@ void gate_fork(void)
 {
     gate.closer = 0;
     gate.waiting = 0;
+    gate.stalls_max = 0;
 }
 
 void gate_escape(void)

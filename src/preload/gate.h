@@ -25,6 +25,9 @@ void gate_init(void);
 bool gate_close(void);
 void gate_open(void);
 
+/* The calling thread has closed it, and needs it for up to three seconds: it waits for somebody outside. */
+void gate_extend(void);
+
 /*
  * For a thread that wants to record and is GUARD_CALLING: returns when the gate is open. At once for
  * the thread that closed it. A gate whose closer has died, or is held up for a second, is opened.

@@ -157,6 +157,11 @@ void ledger_measure(struct ledger_run *run)
     run->measured = run->scanned;
 }
 
+void ledger_stood_still(struct ledger_run *run)
+{
+    run->ledger.stopped = true;
+}
+
 /* One page after another. */
 
 static void add_site(struct ledger_run *run, uint32_t site, uint64_t bytes)

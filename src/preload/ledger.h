@@ -6,7 +6,7 @@
  *   meanwhile, the sum is that of the pages.
  * Owns: the memory of one run.
  * Context: ledger_open(), ledger_enlarge(), ledger_settle() and ledger_close() as snapshot.h says, with the gate
- *   open; ledger_scan() with the gate closed.
+ *   open; ledger_scan() with the gate closed, and ledger_measure() where it may.
  * Not here: reading the kernel's tables (residency.h, vma.h), writing it down (format/box_profile.h).
  */
 #ifndef HEAPDIFF_PRELOAD_LEDGER_H
@@ -28,6 +28,9 @@ bool ledger_enlarge(struct ledger_run *run);
 
 /* The kernel's own figure, right after the scan: before anything else of ours touches memory. */
 void ledger_measure(struct ledger_run *run);
+
+/* From the scan to the measuring, all other threads stood still. */
+void ledger_stood_still(struct ledger_run *run);
 
 /* Labels all that was found; sites by their numbers in `view`. NULL: nothing could be found out. The ledger is
    valid until ledger_close(). */

@@ -12,6 +12,7 @@
 #include "range.h"
 #include "site.h"
 #include "snapshot.h"
+#include "standstill.h"
 #include "sys.h"
 #include "thread.h"
 #include "tracker.h"
@@ -96,6 +97,7 @@ static bool child_begin(int parent_pid)
         return false;
     struct box_header *header = arena.header;
     facts_fork(header, parent_pid);
+    standstill_fork();
     memset(&header->lost, 0, sizeof(header->lost));
     header->lost.ranges = !whole;
     header->snapshots = 0;

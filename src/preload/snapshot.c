@@ -13,6 +13,7 @@
 #include "range.h"
 #include "site.h"
 #include "spin.h"
+#include "standstill.h"
 #include "sys.h"
 #include "text.h"
 #include "thread.h"
@@ -99,19 +100,42 @@ static uint64_t own_bytes(void)
            snapshot_own_bytes() + thread_own_bytes() + lot_own_bytes() + unwind_own_bytes();
 }
 
-static bool moment_take(void *run)
+/* What is found out at the cut's moment. */
+struct moment {
+    struct ledger_run *run;
+    bool still;    /* all other threads stood still, if that is confirmed */
+    bool measured; /* the kernel's own figure too */
+    bool refused;  /* not to be asked for again */
+};
+
+static bool moment_take(void *context)
 {
-    return ledger_scan(run);
+    struct moment *moment = context;
+    bool still = !moment->refused && standstill_begin();
+    bool whole = ledger_scan(moment->run);
+    if (!still)
+        moment->refused = true;
+    else if (!whole)
+        standstill_end();
+    else
+        ledger_measure(moment->run);
+    moment->measured = still && whole;
+    moment->still = moment->measured && standstill_scanned();
+    return whole;
 }
 
-static bool moment_again(void *run)
+static bool moment_again(void *context)
 {
-    return ledger_enlarge(run);
+    return ledger_enlarge(((struct moment *)context)->run);
 }
 
-static void moment_taken(void *run)
+static void moment_taken(void *context)
 {
-    ledger_measure(run);
+    struct moment *moment = context;
+    if (!moment->measured)
+        ledger_measure(moment->run);
+    else if (standstill_end() && moment->still)
+        ledger_stood_still(moment->run);
 }
 
 static bool write_profile(struct fd_sink *file, const char *source)
@@ -123,7 +147,8 @@ static bool write_profile(struct fd_sink *file, const char *source)
     header->own_bytes = own_bytes();
     header->unwind_full = unwind_full_count();
     struct ledger_run *run = options.ledger ? ledger_open() : NULL;
-    const struct cut_moment moment = {moment_take, moment_again, moment_taken, run};
+    struct moment found = {.run = run};
+    const struct cut_moment moment = {moment_take, moment_again, moment_taken, &found};
     if (!cut_take(&cut, run ? &moment : NULL)) {
         ledger_close(run);
         file->error = -ENOMEM;
