@@ -94,6 +94,14 @@ class Sandbox(Host):
         sites = 8192 * (4 if how == "seccomp" else 1)
         self.assertGreaterEqual(self.counted(recovered, "spread")[0], sites)
 
+    @harness.without_oracle
+    def test_filter_by_arguments(self):
+        """It kills who opens a file in a way that was not asked about when it was installed."""
+        path = self.path("arguments.prof")
+        done = self.run_program([harness.helper("hosts_arguments"), path])
+        self.assertEqual(done[0], 6, done[2])
+        self.assertEqual(self.counted(path, "arguments_site"), [9, 9])
+
     def test_filter_by_libseccomp(self):
         """It tries more than one way to install its filter; of that, one line is said."""
         if not ctypes.util.find_library("seccomp"):
