@@ -64,7 +64,7 @@ static void test_library(void **state)
     assert_true(own_has((uint64_t)&data));
     assert_true(own_has((uint64_t)&bss));
     assert_false(own_has((uint64_t)&local));
-    assert_false(own_has((uint64_t)strlen));
+    assert_false(own_has((uint64_t)getpid)); /* no sanitizer has its own */
 }
 
 static void test_order(void **state)

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { LENGTH_MAX = 24, FILTERS = SANITIZER_THREAD ? 3 : 300, MODE_FILTER = 2 };
+enum { LENGTH_MAX = 24, FILTERS = 300, MODE_FILTER = 2 };
 
 #define KILL  0x80000000u
 #define TRAP  0x00030000u
@@ -157,5 +157,7 @@ int main(void)
         cmocka_unit_test(test_what_the_kernel_refuses),
         cmocka_unit_test(test_random_filters),
     };
+    if (SANITIZER_THREAD)
+        return 77; /* a child may inherit the runtime's locks from its own thread, and wait for ever */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
