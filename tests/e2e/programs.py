@@ -307,11 +307,11 @@ def known_site(profile, main_program):
 
 def left_over(paths):
     """Black boxes of processes that wrote their final profile. Those of programs that a signal ended,
-    `yes | head` say, may stay.
+    `yes | head` say, may stay; so may those of an earlier process of the same name and pid.
     """
-    names = [os.path.basename(path).rsplit(".", 2)[0] for path in paths]
-    boxes = ["/dev/shm/%s.heapdiff" % name for name in names]
-    return [box for box in boxes if os.path.exists(box)]
+    names = {os.path.basename(path).rsplit(".", 2)[0] for path in paths}
+    boxes = harness.boxes_into(os.path.dirname(paths[0])) if paths else []
+    return [box for box in boxes if os.path.basename(box).removesuffix(".heapdiff") in names]
 
 
 def check_pprof(directory, main_program):
