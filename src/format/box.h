@@ -22,7 +22,7 @@
 #define BOX_MAGIC "heapdiff-box-1\n" /* 15 characters and the NUL: 16 bytes */
 
 enum {
-    BOX_VERSION = 4,
+    BOX_VERSION = 5,
     BOX_CHUNKS_MAX = 26,        /* 2^(shift + 26) entries: past what 32-bit indexes reach */
     BOX_HEADER_BYTES = 16384,   /* the header's share of the file; chunks follow */
     BOX_TEXT_BYTES_MAX = 4096,  /* longest command line or path kept, with its NUL */
@@ -110,6 +110,40 @@ struct box_delta {
         drains; /* odd while they are being added, or the lot changes; then another even number */
 };
 
+/*
+ * What a site was at the marks so far, at the site's own index. There are none before the first mark; a site
+ * that has none has come since the last one: zeros.
+ */
+enum { BOX_HISTORY_MARKS = 8 };
+struct box_history {
+    uint64_t alloc_objects; /* of the site's, at the last mark: what came since is the difference */
+    uint64_t alloc_bytes;
+    uint64_t live_bytes[BOX_HISTORY_MARKS]; /* mark n: at n % BOX_HISTORY_MARKS */
+    uint64_t peak_objects;                  /* live when all sites together had most */
+    uint64_t peak_bytes;
+};
+
+/* How much of a collection is known site by site. */
+enum box_truth { BOX_TRUTH_EXACT, BOX_TRUTH_SAMPLED, BOX_TRUTH_TOTALS, BOX_TRUTHS };
+
+/* One collection of the last BOX_COLLECTIONS_KEPT; the n-th, from 1 on, is at 1 + (n - 1) % as many. What is
+   not known is 0. Texts are NUL-terminated, cut to fit. */
+enum { BOX_COLLECTIONS_KEPT = 64, BOX_SOURCE_BYTES_MAX = 16, BOX_REASON_BYTES_MAX = 40 };
+struct box_collection {
+    uint64_t number;  /* n; 0: being written, or not there */
+    uint64_t time_ns; /* CLOCK_REALTIME at its end */
+    uint64_t pause_ns;
+    uint64_t before_bytes, after_bytes; /* live in the heap it is about */
+    uint64_t rss_before_bytes, rss_bytes;
+    uint64_t goal_bytes;               /* the heap size of the next one */
+    uint64_t mark;                     /* header.collections after it */
+    uint8_t is_full;                   /* a mark; 0: a minor one, which marks nothing */
+    uint8_t truth;                     /* enum box_truth */
+    char source[BOX_SOURCE_BYTES_MAX]; /* a runtime, or what else said so */
+    char reason[BOX_REASON_BYTES_MAX];
+    char unused[6];
+};
+
 enum box_table_id {
     BOX_PCS,
     BOX_NODES,
@@ -118,6 +152,8 @@ enum box_table_id {
     BOX_TEXT,
     BOX_LOTS,
     BOX_DELTAS,
+    BOX_HISTORY,
+    BOX_COLLECTIONS,
     BOX_TABLES
 };
 
@@ -137,6 +173,7 @@ struct box_lost {
     uint64_t ranges;        /* mmap records without room */
     uint64_t snapshots;     /* snapshots that could not be written */
     uint64_t cuts;          /* moments at which some thread could not be waited for */
+    uint64_t histories;     /* sites that a mark had no room for */
 };
 
 /*
@@ -204,6 +241,9 @@ struct box_header {
     uint32_t snapshots;          /* taken so far */
     uint64_t collections;        /* marks so far */
     uint64_t collection_time_ns; /* CLOCK_REALTIME of the last mark; 0: none */
+    uint64_t collection_count;   /* marks and minor collections */
+    uint64_t peak_bytes;         /* live when most was, of all marks */
+    uint64_t peak_time_ns;
     uint64_t unwind_checked;     /* captures compared with libunwind's (unwind=check) */
     uint64_t unwind_differences; /* ... that were not the same */
     uint64_t
@@ -224,6 +264,8 @@ struct box_header {
 static_assert(sizeof(struct box_pc) == 16, "box_pc is a disk layout");
 static_assert(sizeof(struct box_node) == 8, "box_node is a disk layout");
 static_assert(sizeof(struct box_site) == 64, "box_site is one cache line");
+static_assert(sizeof(struct box_history) == 96, "box_history is a disk layout");
+static_assert(sizeof(struct box_collection) == 136, "box_collection is a disk layout");
 static_assert(sizeof(struct box_mapping) == 72, "box_mapping is a disk layout");
 static_assert(sizeof(struct box_standstill) == 16, "box_standstill is a disk layout");
 static_assert(sizeof(struct box_table) == 16 + 8 * BOX_CHUNKS_MAX, "box_table is a disk layout");
@@ -231,10 +273,11 @@ static_assert(sizeof(struct box_header) <= BOX_HEADER_BYTES, "the header has its
 static_assert(offsetof(struct box_header, version) == 16, "the magic comes first");
 
 /* Entry bytes of each table, in enum order: what a reader demands of a file. */
-#define BOX_ENTRY_BYTES                                                                     \
-    {                                                                                       \
-        sizeof(struct box_pc), sizeof(struct box_node), sizeof(struct box_site),            \
-            sizeof(struct box_mapping), 1, sizeof(struct box_lot), sizeof(struct box_delta) \
+#define BOX_ENTRY_BYTES                                                                      \
+    {                                                                                        \
+        sizeof(struct box_pc), sizeof(struct box_node), sizeof(struct box_site),             \
+            sizeof(struct box_mapping), 1, sizeof(struct box_lot), sizeof(struct box_delta), \
+            sizeof(struct box_history), sizeof(struct box_collection)                        \
     }
 
 /* Sizes that differ by less than half: two classes from one power of 2 to the next. */

@@ -14,9 +14,16 @@ static size_t table_bytes(const struct box_view *view, enum box_table_id id)
     return view->tables[id].count * view->tables[id].entry_bytes;
 }
 
+/* What marks have written; the next one writes over it. */
+static size_t marks_bytes(const struct box_view *view)
+{
+    return table_bytes(view, BOX_HISTORY) + table_bytes(view, BOX_COLLECTIONS);
+}
+
 size_t box_cut_bytes(const struct box_view *view)
 {
-    return header_bytes() + table_bytes(view, BOX_SITES) + table_bytes(view, BOX_DELTAS);
+    return header_bytes() + table_bytes(view, BOX_SITES) + table_bytes(view, BOX_DELTAS) +
+           marks_bytes(view);
 }
 
 /* What other threads, or another process, may be writing is read whole word by word. */
@@ -80,13 +87,19 @@ static unsigned char *copy_table(struct box_view *view, enum box_table_id id, un
     return room + table_bytes(view, id);
 }
 
+static void copy_marks(struct box_view *view, unsigned char *room)
+{
+    copy_table(view, BOX_COLLECTIONS, copy_table(view, BOX_HISTORY, room));
+}
+
 void box_cut_copy(struct box_view *view, void *room)
 {
     unsigned char *at = room;
     copy_words(at, view->header, header_bytes());
     view->header = room;
     at = copy_table(view, BOX_DELTAS, at + header_bytes());
-    copy_table(view, BOX_SITES, at);
+    at = copy_table(view, BOX_SITES, at);
+    copy_marks(view, at);
 }
 
 static void add_delta(const struct box_view *view, const struct box_delta *delta)
@@ -221,7 +234,7 @@ static bool read_site(const struct box_view *view, const struct lists *lists, ui
 
 size_t box_cut_read_bytes(const struct box_view *view)
 {
-    return header_bytes() + table_bytes(view, BOX_SITES) +
+    return header_bytes() + table_bytes(view, BOX_SITES) + marks_bytes(view) +
            (view->tables[BOX_SITES].count + view->tables[BOX_DELTAS].count) * sizeof(uint32_t);
 }
 
@@ -230,11 +243,13 @@ bool box_cut_read(struct box_view *view, void *room)
     const struct box_view source = *view;
     bool whole = true;
     unsigned char *sites = (unsigned char *)room + header_bytes();
-    struct lists lists = {.first = (uint32_t *)(sites + table_bytes(view, BOX_SITES))};
+    unsigned char *marks = sites + table_bytes(view, BOX_SITES);
+    struct lists lists = {.first = (uint32_t *)(marks + marks_bytes(view))};
     lists.next = lists.first + view->tables[BOX_SITES].count;
     copy_words(room, view->header, header_bytes());
     view->header = room;
     list_deltas(&source, &lists); /* first: who is in no list now has been added to its site */
+    copy_marks(view, marks);
     copy_table(view, BOX_SITES, sites);
     view->tables[BOX_DELTAS].count = 0; /* their sites will have them */
     for (uint32_t i = 1; i < source.tables[BOX_SITES].count; i++) {

@@ -13,6 +13,7 @@
 
 enum {
     DECIMAL_BYTES_MAX = 20, /* digits of 2^64 - 1 */
+    WORDS_BYTES_MAX = 512,  /* 19 numbers and their keys */
     LOST_FUNCTION = 1,      /* ids of functions: only made-up frames have any */
     LEDGER_FUNCTION = 1,    /* added to a location's id: that of its frame */
     PACKED_BYTES_MAX = BOX_DEPTH_MAX * BOX_STACK_ID_BYTES_MAX + WIRE_STORE_BYTES_MAX
@@ -32,8 +33,10 @@ struct conversion {
     uint64_t ledger_kind;                   /* string */
     uint64_t last_location;                 /* written so far */
     uint64_t roots[LEDGER_CATEGORIES];      /* locations */
-    uint64_t line_location; /* the location before that of the first line that has a name */
-    struct box_stack stack; /* of the sample being written */
+    uint64_t line_location;       /* the location before that of the first line that has a name */
+    struct box_stack stack;       /* of the sample being written */
+    const struct age_table *ages; /* or NULL */
+    uint64_t sample_count;        /* written so far */
 };
 
 static int64_t to_signed(uint64_t value)
@@ -98,6 +101,135 @@ static void put_known_fact(struct pprof_out *out, const char *key, uint64_t valu
         put_count_fact(out, key, value);
 }
 
+/* Facts of several words: KEY=VALUE. */
+struct words {
+    char bytes[WORDS_BYTES_MAX];
+    size_t length;
+};
+
+static void add_text(struct words *words, const char *text, size_t room_bytes)
+{
+    size_t bytes = strnlen(text, room_bytes);
+    if (bytes > sizeof(words->bytes) - words->length)
+        bytes = sizeof(words->bytes) - words->length;
+    memcpy(words->bytes + words->length, text, bytes);
+    words->length += bytes;
+}
+
+static void add_number(struct words *words, uint64_t value)
+{
+    char digits[DECIMAL_BYTES_MAX];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    add_text(words, digits + at, sizeof(digits) - at);
+}
+
+static void add_key(struct words *words, const char *key)
+{
+    if (words->length > 0)
+        add_text(words, " ", 1);
+    add_text(words, key, strlen(key));
+    add_text(words, "=", 1);
+}
+
+static void add_known(struct words *words, const char *key, uint64_t value)
+{
+    if (value == 0)
+        return;
+    add_key(words, key);
+    add_number(words, value);
+}
+
+static void add_word(struct words *words, const char *key, const char *text, size_t room_bytes)
+{
+    if (strnlen(text, room_bytes) == 0)
+        return;
+    add_key(words, key);
+    add_text(words, text, room_bytes);
+}
+
+/* Under a key that ends in a number. */
+static void put_words(struct pprof_out *out, const char *key, uint64_t number,
+                      const struct words *words)
+{
+    struct words whole = {.length = 0};
+    add_text(&whole, key, strlen(key));
+    add_number(&whole, number);
+    whole.bytes[whole.length] = '\0'; /* a key is short */
+    put_fact(out, whole.bytes, words->bytes, words->length);
+}
+
+/* Collections. */
+
+static void put_collection(struct pprof_out *out, const struct box_collection *entry)
+{
+    static const char truths[BOX_TRUTHS][16] = PPROF_TRUTHS, kinds[2][8] = {"minor", "full"};
+    struct words words = {.length = 0};
+    add_word(&words, "source", entry->source, sizeof(entry->source));
+    add_word(&words, "kind", kinds[entry->is_full != 0], sizeof(kinds[0]));
+    if (entry->truth < BOX_TRUTHS)
+        add_word(&words, "truth", truths[entry->truth], sizeof(truths[0]));
+    add_known(&words, "time_ns", entry->time_ns);
+    add_known(&words, "mark", entry->mark);
+    add_known(&words, "before", entry->before_bytes);
+    add_known(&words, "after", entry->after_bytes);
+    add_known(&words, "pause_ns", entry->pause_ns);
+    add_known(&words, "rss_before", entry->rss_before_bytes);
+    add_known(&words, "rss", entry->rss_bytes);
+    add_known(&words, "goal", entry->goal_bytes);
+    add_word(&words, "reason", entry->reason, sizeof(entry->reason));
+    put_words(out, PPROF_FACT_COLLECTION, entry->number, &words);
+}
+
+/* The oldest that is kept comes first. */
+static void put_collections(struct pprof_out *out, const struct box_view *view)
+{
+    uint64_t count = view->header->collection_count;
+    uint64_t first = count > BOX_COLLECTIONS_KEPT ? count - BOX_COLLECTIONS_KEPT : 0;
+    for (uint64_t i = first; i < count; i++) {
+        const struct box_collection *entry =
+            box_view_entry(view, BOX_COLLECTIONS, 1 + i % BOX_COLLECTIONS_KEPT);
+        if (entry && entry->number == i + 1)
+            put_collection(out, entry);
+    }
+}
+
+static void add_ages(struct words *words, const struct age_site *age)
+{
+    for (unsigned i = 0; age && i < AGE_COHORTS; i++) {
+        const char key[] = {(char)('0' + i), '\0'};
+        add_known(words, key, age->bytes[i]);
+    }
+}
+
+/* Bytes at the last marks, the oldest first; runs of equal ones as one. */
+static void add_history(struct words *words, const struct box_history *history, uint64_t marks)
+{
+    uint64_t bytes[BOX_HISTORY_MARKS], any = 0;
+    unsigned count = marks < BOX_HISTORY_MARKS ? (unsigned)marks : BOX_HISTORY_MARKS;
+    for (unsigned i = 0; i < count; i++) {
+        bytes[i] = history->live_bytes[(marks - count + 1 + i) % BOX_HISTORY_MARKS];
+        any |= bytes[i];
+    }
+    if (any == 0)
+        return;
+    add_key(words, "h");
+    for (unsigned i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && bytes[end] == bytes[i]; end++)
+            ;
+        if (i > 0)
+            add_text(words, ",", 1);
+        add_number(words, bytes[i]);
+        if (end > i + 1) {
+            add_text(words, "x", 1);
+            add_number(words, end - i);
+        }
+    }
+}
+
 static void put_program_facts(struct pprof_out *out, const struct box_header *header)
 {
     put_text_fact(out, PPROF_FACT_VERSION, HEAPDIFF_VERSION, sizeof(HEAPDIFF_VERSION));
@@ -124,6 +256,9 @@ static void put_moment_facts(struct pprof_out *out, const struct box_header *hea
     put_known_fact(out, PPROF_FACT_THREADS, facts->threads ? facts->threads : header->threads);
     put_count_fact(out, PPROF_FACT_COLLECTIONS, header->collections);
     put_known_fact(out, PPROF_FACT_COLLECTION_TIME, header->collection_time_ns);
+    put_known_fact(out, PPROF_FACT_PEAK, header->peak_bytes);
+    put_known_fact(out, PPROF_FACT_PEAK_TIME, header->peak_time_ns);
+    put_known_fact(out, PPROF_FACT_AGES, facts->ages != NULL);
 }
 
 static void put_sum_facts(struct pprof_out *out, const struct ledger *ledger)
@@ -165,6 +300,7 @@ static void put_lost_facts(struct pprof_out *out, const struct box_header *heade
     put_count_fact(out, PPROF_FACT_LOST_UNWIND, header->lost.unwind_ends);
     put_count_fact(out, PPROF_FACT_LOST_RANGES, header->lost.ranges);
     put_count_fact(out, PPROF_FACT_LOST_SNAPSHOTS, header->lost.snapshots);
+    put_known_fact(out, PPROF_FACT_LOST_HISTORIES, header->lost.histories);
     put_known_fact(out, PPROF_FACT_UNCLEAN_CUTS, header->lost.cuts);
     put_known_fact(out, PPROF_FACT_UNWIND_CHECKED, header->unwind_checked);
     put_known_fact(out, PPROF_FACT_UNWIND_DIFFER, header->unwind_differences);
@@ -387,6 +523,7 @@ static void round_objects(const struct box_header *header, unsigned kind,
                           int64_t values[PPROF_HEAP_VALUES])
 {
     static const enum pprof_heap_value counts[] = {PPROF_ALLOC_OBJECTS, PPROF_COLLECTED_OBJECTS,
+                                                   PPROF_SINCE_OBJECTS, PPROF_SURVIVED_OBJECTS,
                                                    PPROF_INUSE_OBJECTS};
     if (!(header->flags & BOX_FLAG_SAMPLED) || kind == BOX_KIND_MMAP)
         return;
@@ -396,15 +533,39 @@ static void round_objects(const struct box_header *header, unsigned kind,
     }
 }
 
-/* A site's values by sample type; false when all are zero. */
-static bool read_values(const struct box_site *site, uint64_t resident_bytes,
-                        int64_t values[PPROF_HEAP_VALUES])
+/* What there is of a site. */
+struct part {
+    const struct box_site *site;
+    const struct box_history *history; /* or NULL */
+    const struct age_site *age;        /* or NULL */
+    uint64_t resident_bytes;
+};
+
+static void read_ages(const struct part *part, int64_t values[PPROF_HEAP_VALUES])
 {
+    if (!part->age)
+        return;
+    uint64_t bytes = 0;
+    for (unsigned i = 1; i < AGE_COHORTS; i++)
+        bytes += part->age->bytes[i];
+    values[PPROF_SURVIVED_OBJECTS] = to_signed(part->age->survived_objects);
+    values[PPROF_SURVIVED_SPACE] = to_signed(bytes);
+}
+
+/* A site's values by sample type; false when all are zero. */
+static bool read_values(const struct part *part, int64_t values[PPROF_HEAP_VALUES])
+{
+    static const struct box_history none;
+    const struct box_site *site = part->site;
+    const struct box_history *history = part->history ? part->history : &none;
     values[PPROF_ALLOC_OBJECTS] = to_signed(site->alloc_objects);
     values[PPROF_ALLOC_SPACE] = to_signed(site->alloc_bytes);
     values[PPROF_COLLECTED_OBJECTS] = to_live(site->collected_objects, 0);
     values[PPROF_COLLECTED_SPACE] = to_live(site->collected_bytes, 0);
-    values[PPROF_RESIDENT_SPACE] = to_signed(resident_bytes);
+    values[PPROF_SINCE_OBJECTS] = to_live(site->alloc_objects, history->alloc_objects);
+    values[PPROF_SINCE_SPACE] = to_live(site->alloc_bytes, history->alloc_bytes);
+    read_ages(part, values);
+    values[PPROF_RESIDENT_SPACE] = to_signed(part->resident_bytes);
     values[PPROF_INUSE_OBJECTS] = to_live(site->alloc_objects, site->free_objects);
     /* Objects and bytes are counted one after the other: without objects there are no bytes. */
     values[PPROF_INUSE_SPACE] =
@@ -428,6 +589,7 @@ static void put_resident(struct conversion *conversion, uint64_t bytes, const un
                                   .packed = packed,
                                   .packed_bytes = packed_bytes};
     pprof_out_sample(conversion->out, &sample);
+    conversion->sample_count++;
 }
 
 /* The stack of a site, with the frame of a category at its leaf or at its root. */
@@ -473,11 +635,27 @@ static void put_lines(struct conversion *conversion)
     }
 }
 
-static void put_sample(struct conversion *conversion, const struct box_site *site,
-                       uint64_t resident_bytes)
+/* What the sample being written has been through. */
+static void put_site_fact(struct conversion *conversion, const struct part *part)
 {
-    int64_t values[PPROF_HEAP_VALUES];
-    if (!read_values(site, resident_bytes, values))
+    uint64_t marks = conversion->view->header->collections;
+    struct words words = {.length = 0};
+    if (marks == 0)
+        return;
+    add_ages(&words, part->age);
+    if (part->history) {
+        add_history(&words, part->history, marks);
+        add_known(&words, "p", part->history->peak_bytes);
+    }
+    if (words.length > 0)
+        put_words(conversion->out, PPROF_FACT_SITE, conversion->sample_count, &words);
+}
+
+static void put_sample(struct conversion *conversion, const struct part *part)
+{
+    int64_t values[PPROF_HEAP_VALUES] = {0};
+    const struct box_site *site = part->site;
+    if (!read_values(part, values))
         return;
     unsigned kind = site->kind < BOX_KINDS ? site->kind : BOX_KIND_MALLOC;
     round_objects(conversion->view->header, kind, values);
@@ -487,20 +665,25 @@ static void put_sample(struct conversion *conversion, const struct box_site *sit
     take_stack(conversion, site->node);
     sample.packed = box_stack_bytes(&conversion->stack, &sample.packed_bytes);
     pprof_out_sample(conversion->out, &sample);
+    put_site_fact(conversion, part);
+    conversion->sample_count++;
 }
 
 static void put_site(struct conversion *conversion, uint64_t index)
 {
-    const struct box_site *site = box_view_entry(conversion->view, BOX_SITES, index);
+    const struct box_view *view = conversion->view;
+    const struct age_table *ages = conversion->ages;
     const struct ledger *ledger = conversion->ledger;
-    if (!site || conversion->out->failed)
+    struct part part = {.site = box_view_entry(view, BOX_SITES, index),
+                        .history = box_view_entry(view, BOX_HISTORY, index),
+                        .age = ages && index < ages->site_count ? &ages->sites[index] : NULL};
+    if (!part.site || conversion->out->failed)
         return;
-    if (!ledger || index >= ledger->site_count) {
-        put_sample(conversion, site, site->resident_bytes);
-        return;
-    }
-    put_sample(conversion, site, ledger->sites[index].live_bytes);
-    put_shares(conversion, site, &ledger->sites[index]);
+    bool measured = ledger && index < ledger->site_count;
+    part.resident_bytes = measured ? ledger->sites[index].live_bytes : part.site->resident_bytes;
+    put_sample(conversion, &part);
+    if (measured)
+        put_shares(conversion, part.site, &ledger->sites[index]);
 }
 
 static void put_samples(struct conversion *conversion)
@@ -520,7 +703,8 @@ bool box_profile_write(const struct box_view *view, const struct box_profile_fac
                        struct sink *sink)
 {
     struct pprof_out out;
-    struct conversion conversion = {.view = view, .out = &out, .ledger = facts->ledger};
+    struct conversion conversion = {
+        .view = view, .out = &out, .ledger = facts->ledger, .ages = facts->ages};
     const struct box_header *header = view->header;
     pprof_out_open(&out, sink);
     put_types(&out, header);
@@ -529,6 +713,7 @@ bool box_profile_write(const struct box_view *view, const struct box_profile_fac
     put_moment_facts(&out, header, facts);
     put_lost_facts(&out, header);
     put_ledger_facts(&out, facts->ledger);
+    put_collections(&out, view);
     put_mappings(&conversion);
     put_locations(&conversion);
     put_frames(&conversion);

@@ -9,6 +9,7 @@
 #ifndef HEAPDIFF_FORMAT_BOX_PROFILE_H
 #define HEAPDIFF_FORMAT_BOX_PROFILE_H
 
+#include "age.h"
 #include "box_view.h"
 #include "ledger.h"
 #include "sink.h"
@@ -20,7 +21,8 @@ struct box_profile_facts {
     uint64_t rss_peak_bytes; /* 0: unknown */
     uint32_t threads;        /* 0: unknown */
     const char *source; /* "signal", "exit", "exec", "api", "growth", "interval", "black box" ... */
-    const struct ledger *ledger; /* of this moment; NULL: none */
+    const struct ledger *ledger;  /* of this moment; NULL: none */
+    const struct age_table *ages; /* the same */
 };
 
 /*

@@ -93,8 +93,9 @@ const char *box_view_open(struct box_view *view, const void *bytes, size_t size_
     static const unsigned entry_bytes[BOX_TABLES] = BOX_ENTRY_BYTES;
     /* Those that name come before those that are named: in a process that goes on, every index in
        an entry within its count is then within the count of its table. */
-    static const enum box_table_id order[BOX_TABLES] = {
-        BOX_DELTAS, BOX_LOTS, BOX_SITES, BOX_NODES, BOX_PCS, BOX_MAPPINGS, BOX_TEXT};
+    static const enum box_table_id order[BOX_TABLES] = {BOX_HISTORY, BOX_COLLECTIONS, BOX_DELTAS,
+                                                        BOX_LOTS,    BOX_SITES,       BOX_NODES,
+                                                        BOX_PCS,     BOX_MAPPINGS,    BOX_TEXT};
     const struct box_header *header = bytes;
     const char *reason = check_header(header, size_bytes);
     for (unsigned i = 0; !reason && i < BOX_TABLES; i++) {

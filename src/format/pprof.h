@@ -81,19 +81,25 @@ enum pprof_heap_value {
     PPROF_ALLOC_SPACE,
     PPROF_COLLECTED_OBJECTS, /* live at the last collection */
     PPROF_COLLECTED_SPACE,
+    PPROF_SINCE_OBJECTS, /* allocated since then; collected + since - inuse were freed */
+    PPROF_SINCE_SPACE,
+    PPROF_SURVIVED_OBJECTS, /* of inuse, what was there then already */
+    PPROF_SURVIVED_SPACE,
     PPROF_RESIDENT_SPACE,
     PPROF_INUSE_OBJECTS,
     PPROF_INUSE_SPACE,
     PPROF_HEAP_VALUES
 };
 
-#define PPROF_HEAP_TYPES                                                                           \
-    {                                                                                              \
-        {"alloc_objects", "count"}, {"alloc_space", "bytes"}, {"collected_objects", "count"},      \
-            {"collected_space", "bytes"}, {"resident_space", "bytes"}, {"inuse_objects", "count"}, \
-        {                                                                                          \
-            "inuse_space", "bytes"                                                                 \
-        }                                                                                          \
+#define PPROF_HEAP_TYPES                                                                        \
+    {                                                                                           \
+        {"alloc_objects", "count"}, {"alloc_space", "bytes"}, {"collected_objects", "count"},   \
+            {"collected_space", "bytes"}, {"since_objects", "count"}, {"since_space", "bytes"}, \
+            {"survived_objects", "count"}, {"survived_space", "bytes"},                         \
+            {"resident_space", "bytes"}, {"inuse_objects", "count"},                            \
+        {                                                                                       \
+            "inuse_space", "bytes"                                                              \
+        }                                                                                       \
     }
 
 /* The label that keeps kinds apart, and its values by enum box_kind. */
@@ -124,6 +130,8 @@ enum pprof_heap_value {
 #define PPROF_FACT_OPTIONS         "options"
 #define PPROF_FACT_COLLECTIONS     "collections"
 #define PPROF_FACT_COLLECTION_TIME "collection_time_ns"
+#define PPROF_FACT_PEAK            "peak_live_bytes" /* inuse_space of the mark that had most */
+#define PPROF_FACT_PEAK_TIME       "peak_time_ns"
 #define PPROF_FACT_LOST_BLOCKS     "lost_blocks"
 #define PPROF_FACT_LOST_NESTED     "lost_nested_events"
 #define PPROF_FACT_LOST_CUT        "cut_stacks"
@@ -133,6 +141,7 @@ enum pprof_heap_value {
 #define PPROF_FACT_UNWIND_FULL     "unwind_full" /* captures that took all registers */
 #define PPROF_FACT_LOST_RANGES     "lost_ranges"
 #define PPROF_FACT_LOST_SNAPSHOTS  "lost_snapshots"
+#define PPROF_FACT_LOST_HISTORIES  "lost_marks" /* at which some site's figures had no room */
 #define PPROF_FACT_UNCLEAN_CUTS    "unclean_cuts"
 /* The ledger's (ledger.h). Drift is kernel's figure - sum of resident_space; it has a sign. */
 #define PPROF_FACT_LEDGER_SOURCE   "ledger_source"
@@ -152,5 +161,32 @@ enum pprof_heap_value {
 #define PPROF_FACT_PURGE           "purge_bytes"
 #define PPROF_FACT_SPILLED         "black_box_incomplete" /* "1" when so */
 #define PPROF_FACT_PARENT          "forked_from"
+
+/*
+ * Collections (box.h: struct box_collection), the last 64 of them, under the number that each has:
+ *
+ *   heapdiff.collection.12: source=api kind=full truth=exact time_ns=... mark=9 before=... after=...
+ *                           pause_ns=... rss_before=... rss=... goal=... reason=to the end of the line
+ *
+ * Bytes but where the key says ns; what is not known is left out. kind=minor marks nothing.
+ *
+ * What single sites were is in facts too, as labels would keep samples apart that belong together in two profiles:
+ *
+ *   heapdiff.site.3: 0=400 8=1600 h=800,1200,1600x6 p=2000
+ *
+ * is about the fourth sample. AGE=BYTES are live bytes that have lived through so many collections, 8 or more
+ * the last; they add up to inuse_space. `h` are the bytes live at the last 8 marks or as many as there
+ * were, the oldest first, BYTESxN for N equal ones; the last one is collected_space. `p` is what was live at the
+ * mark of peak_time_ns. A reader that finds other sums has found another sample: some tool has sorted them.
+ * Sites without anything live, then or now, have none. Without ages (the black box of a process
+ * that is dead has none) survived_space is 0 throughout, and the fact `ages` is not there.
+ */
+#define PPROF_FACT_COLLECTION      "collection."
+#define PPROF_FACT_SITE            "site."
+#define PPROF_FACT_AGES            "ages" /* "1": they are known */
+#define PPROF_TRUTHS                 \
+    {                                \
+        "exact", "sampled", "totals" \
+    }
 
 #endif

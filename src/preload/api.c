@@ -38,14 +38,17 @@ HOOK int heapdiff_preload_snapshot(const char *path)
 
 HOOK int heapdiff_preload_mark_collection(const char *reason)
 {
-    (void)reason; /* kept with the history of collections, which is not kept yet */
     if (!api_enter())
         return ENOSYS;
-    if (guard_state() == GUARD_RECORDING)
+    if (guard_state() ==
+        GUARD_RECORDING) { /* a handler that interrupted us: later, without its words */
+        guard_want(GUARD_WANT_MARK);
         return EAGAIN;
+    }
     if (!permit_has(PERMIT_FILES))
         return EPERM;
-    collection_mark();
+    const struct collection_event event = {.source = "api", .reason = reason};
+    collection_mark(&event);
     return 0;
 }
 

@@ -354,8 +354,9 @@ void arena_unlink(void)
 void arena_view(struct box_view *view)
 {
     /* Those that name come before those that are named, as other threads go on adding. */
-    static const enum box_table_id order[BOX_TABLES] = {
-        BOX_DELTAS, BOX_LOTS, BOX_SITES, BOX_NODES, BOX_PCS, BOX_MAPPINGS, BOX_TEXT};
+    static const enum box_table_id order[BOX_TABLES] = {BOX_HISTORY, BOX_COLLECTIONS, BOX_DELTAS,
+                                                        BOX_LOTS,    BOX_SITES,       BOX_NODES,
+                                                        BOX_PCS,     BOX_MAPPINGS,    BOX_TEXT};
     view->header = arena.header;
     for (int i = 0; i < BOX_TABLES; i++) {
         enum box_table_id id = order[i];

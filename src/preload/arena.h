@@ -30,9 +30,11 @@ struct arena_table {
 };
 
 /* log2 of the entries in chunk 0: one small process fits into the first chunks (about 200 KiB). */
-static const uint32_t arena_shifts[BOX_TABLES] = {
-    [BOX_PCS] = 11,  [BOX_NODES] = 12, [BOX_SITES] = 10, [BOX_MAPPINGS] = 7,
-    [BOX_TEXT] = 14, [BOX_LOTS] = 10,  [BOX_DELTAS] = 10};
+static const uint32_t arena_shifts[BOX_TABLES] =
+    {
+        [BOX_PCS] = 11,       [BOX_NODES] = 12, [BOX_SITES] = 10,  [BOX_MAPPINGS] = 7,
+        [BOX_TEXT] = 14,      [BOX_LOTS] = 10,  [BOX_DELTAS] = 10, [BOX_HISTORY] = 5,
+        [BOX_COLLECTIONS] = 4}; /* one page each, of programs without marks */
 static const uint32_t arena_entry_bytes[BOX_TABLES] = BOX_ENTRY_BYTES;
 
 struct arena {

@@ -1,5 +1,7 @@
 #include "block.h"
 
+#include "format/age.h"
+
 #include <assert.h>
 
 /*
@@ -39,6 +41,7 @@ static_assert((uint64_t)LOT_MAX << LARGE_LOT_AT < LARGE_GHOST, "and into a large
 static_assert(BLOCK_EPOCHS <= BLOCK_ALIGN, "an epoch lies below the address's bits");
 
 struct block_shadow block_shadow;
+static uint64_t block_epochs; /* the epoch that it is; changed while nobody records */
 
 static const struct plate small = {block_shadow.shelves, block_shadow.marks, BLOCK_SMALL_SHELVES};
 
@@ -55,10 +58,24 @@ void block_init(unsigned granule_bits)
         block_shadow.fold = granule_bits == BLOCK_GRANULE_BITS_GLIBC;
 }
 
+/* What a record says of an epoch. */
+static uint32_t epoch_stamp(uint64_t epoch)
+{
+    return epoch == 0 ? 0 : 1 + (uint32_t)((epoch - 1) % (BLOCK_EPOCHS - 1));
+}
+
 void block_set_epoch(uint64_t epoch)
 {
-    uint32_t born = (uint32_t)(epoch % BLOCK_EPOCHS) << BLOCK_EPOCH_AT;
-    __atomic_store_n(&block_shadow.born, born, __ATOMIC_RELAXED);
+    block_epochs = epoch;
+    __atomic_store_n(&block_shadow.born, epoch_stamp(epoch) << BLOCK_EPOCH_AT, __ATOMIC_RELAXED);
+}
+
+unsigned block_age(uint32_t epoch)
+{
+    uint64_t age = block_epochs;
+    if (epoch != 0)
+        age = (block_epoch() + BLOCK_EPOCHS - 1 - epoch) % (BLOCK_EPOCHS - 1);
+    return age < AGE_OLD ? (unsigned)age : AGE_OLD;
 }
 
 size_t block_bytes_min(void)
@@ -357,6 +374,42 @@ void block_each(block_visit_fn visit, void *context)
     struct walk walk = {visit, context};
     plate_each(&small, small_each, &walk);
     plate_each(&large, large_each, &walk);
+}
+
+/* A record whose owner changes it meanwhile is a ghost, or was born just now: it is left alone. */
+static void small_redate(uint64_t number, void *page, void *context)
+{
+    enum { STAMP_AT = BLOCK_EPOCH_AT - BLOCK_LOW_BITS };
+    const uint32_t *kept = context;
+    uint16_t *highs = page;
+    for (uint64_t i = 0; number % 2 == 1 && i < BLOCK_PAGE_CELLS; i++) {
+        uint16_t high = __atomic_load_n(&highs[i], __ATOMIC_RELAXED);
+        if (!(*kept >> (high >> STAMP_AT) & 1))
+            __atomic_compare_exchange_n(&highs[i], &high, high & ((1 << STAMP_AT) - 1), false,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    }
+}
+
+static void large_redate(uint64_t number, void *page, void *context)
+{
+    const uint32_t *kept = context;
+    uint64_t *cells = page;
+    (void)number;
+    for (uint64_t i = 0; i < BLOCK_LARGE_CELLS; i++) {
+        uint64_t entry = __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
+        if (!(*kept >> entry % BLOCK_EPOCHS & 1))
+            __atomic_compare_exchange_n(&cells[i], &entry, entry & ~(uint64_t)(BLOCK_EPOCHS - 1),
+                                        false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    }
+}
+
+void block_redate(uint64_t epoch)
+{
+    uint32_t kept = 1; /* a bit for each number that stays */
+    for (uint64_t age = 0; age < AGE_OLD && age < epoch; age++)
+        kept |= 1u << epoch_stamp(epoch - age);
+    plate_each(&small, small_redate, &kept);
+    plate_each(&large, large_redate, &kept);
 }
 
 /* pairs: large_store(). True when the cell at `address` has somebody's block or ghost. */

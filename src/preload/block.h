@@ -21,7 +21,7 @@
 enum {
     BLOCK_LARGE_BYTES = LOT_SMALL_BYTES, /* two live blocks of this size never start in one KiB */
     BLOCK_SITE_MAX = 0xffffff,           /* 24 bits: no larger one, for blocks without a lot */
-    BLOCK_EPOCHS = 16,                   /* epochs are kept modulo this */
+    BLOCK_EPOCHS = 16,                   /* what a record says of them, see block_set_epoch() */
     BLOCK_ALIGN = 16,                    /* of every block that can be recorded */
 
     BLOCK_ADDRESS_BITS = 48,      /* aarch64; x86_64 has 47. More is for those who ask for it */
@@ -48,7 +48,7 @@ enum {
 struct block {
     uint32_t site;       /* index into BOX_SITES; 0: none */
     uint32_t lot;        /* index into BOX_LOTS: says site and size too; 0: none */
-    uint32_t epoch;      /* collections at birth, modulo BLOCK_EPOCHS */
+    uint32_t epoch;      /* block_epoch() at birth; block_age() knows what it means */
     uint64_t size_bytes; /* as requested */
 };
 
@@ -66,8 +66,20 @@ extern struct block_shadow block_shadow __attribute__((visibility("hidden")));
    before the first block is put; later it does nothing. */
 void block_init(unsigned granule_bits);
 
-/* The epoch that blocks of block_put_plain() are born in. */
+/*
+ * From now on blocks are born in `epoch`, collections so far. A record has room for 0, which is before the first
+ * one or long ago, and for BLOCK_EPOCHS - 1 numbers that come round again.
+ */
 void block_set_epoch(uint64_t epoch);
+
+/* Collections since a block with this record's epoch was born, up to AGE_OLD (format/age.h). */
+unsigned block_age(uint32_t epoch);
+
+/*
+ * Whatever was born AGE_OLD or more collections before `epoch`, the one that it is, was born long ago.
+ * BLOCK_EPOCHS - 1 - AGE_OLD more may follow before the next call. Other threads may go on.
+ */
+void block_redate(uint64_t epoch);
 
 /* What a request must be raised to, so that no two blocks start in one granule; 0: nothing. */
 size_t block_bytes_min(void);
@@ -153,6 +165,12 @@ static inline uint16_t *block_high(struct block_place place)
     uint16_t *highs = __atomic_load_n(place.pages + 1, __ATOMIC_ACQUIRE);
     uint64_t at = (uintptr_t)place.cell % PLATE_PAGE_BYTES / sizeof(*place.cell);
     return highs ? highs + at : NULL;
+}
+
+/* What a block that is born now has for an epoch. */
+static inline uint32_t block_epoch(void)
+{
+    return __atomic_load_n(&block_shadow.born, __ATOMIC_RELAXED) >> BLOCK_EPOCH_AT;
 }
 
 /* That of the granule that `address` is in. */

@@ -1,5 +1,6 @@
 #include "delta.h"
 
+#include "history.h"
 #include "lot.h"
 #include "site.h"
 
@@ -232,11 +233,22 @@ int64_t delta_live_bytes(void)
     return sum;
 }
 
+static uint64_t counted_allocs(const struct box_delta *slot)
+{
+    return __atomic_load_n(&slot->allocs, __ATOMIC_RELAXED);
+}
+
 static void mark_live(struct box_delta *slot, void *unused)
 {
     (void)unused;
     struct box_lot lot;
     int64_t live = live_of(slot, &lot);
+    uint64_t allocs = counted_allocs(slot);
+    struct box_history *history = allocs ? history_at(lot.site) : NULL;
+    if (history) {
+        history->alloc_objects += allocs;
+        history->alloc_bytes += allocs * lot.size_bytes;
+    }
     if (live == 0)
         return;
     struct box_site *site = arena_entry(BOX_SITES, lot.site);

@@ -46,7 +46,7 @@ void delta_trim(struct delta *delta);
 /* What all threads have counted and not yet added: requested bytes allocated less those freed. */
 int64_t delta_live_bytes(void);
 
-/* The gate is closed: adds what is live by all deltas to what site_mark() has set. */
+/* The gate is closed: adds what is counted in all deltas to what site_mark() has set. */
 void delta_mark(void);
 
 /* In a forked child, once it has a box of its own: all deltas are zero. */

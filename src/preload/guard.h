@@ -42,7 +42,8 @@ enum {
     GUARD_WANT_SNAPSHOT = 1,
     GUARD_WANT_CHECK = 2,
     GUARD_WANT_RELEASE =
-        4 /* acquired for this one event: the thread ends, nobody else gives it back */
+        4, /* acquired for this one event: the thread ends, nobody else gives it back */
+    GUARD_WANT_MARK = 8
 };
 
 struct guard_process {

@@ -175,26 +175,26 @@ HOOK int execle(const char *path, const char *first, ...)
 }
 
 /* What a program ignores the programs it starts ignore too: no handler of ours may stand there then. */
-static bool before_spawn(void)
+static unsigned before_spawn(void)
 {
     real_resolve();
     guard_notice(); /* a forked child's first event: another thread may have held the lock */
     return listener_spawn();
 }
 
-static void after_spawn(bool entered)
+static void after_spawn(unsigned ignored)
 {
-    if (entered)
-        listener_spawned();
+    if (ignored)
+        listener_spawned(ignored);
 }
 
 HOOK int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions,
                      const posix_spawnattr_t *attributes, char *const *arguments,
                      char *const *environment)
 {
-    bool entered = before_spawn();
+    unsigned ignored = before_spawn();
     int result = real.posix_spawn(child, path, actions, attributes, arguments, environment);
-    after_spawn(entered);
+    after_spawn(ignored);
     return result;
 }
 
@@ -202,18 +202,18 @@ HOOK int posix_spawnp(pid_t *child, const char *file, const posix_spawn_file_act
                       const posix_spawnattr_t *attributes, char *const *arguments,
                       char *const *environment)
 {
-    bool entered = before_spawn();
+    unsigned ignored = before_spawn();
     int result = real.posix_spawnp(child, file, actions, attributes, arguments, environment);
-    after_spawn(entered);
+    after_spawn(ignored);
     return result;
 }
 
 HOOK int system(const char *command)
 {
-    bool entered = before_spawn();
+    unsigned ignored = before_spawn();
     int result = real.system(command);
     int error = errno;
-    after_spawn(entered);
+    after_spawn(ignored);
     errno = error;
     return result;
 }
@@ -222,10 +222,10 @@ struct _IO_FILE *popen(const char *command, const char *mode);
 
 HOOK struct _IO_FILE *popen(const char *command, const char *mode)
 {
-    bool entered = before_spawn();
+    unsigned ignored = before_spawn();
     struct _IO_FILE *stream = real.popen(command, mode);
     int error = errno;
-    after_spawn(entered);
+    after_spawn(ignored);
     errno = error;
     return stream;
 }

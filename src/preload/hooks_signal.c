@@ -1,4 +1,4 @@
-/* sigaction and its older kin, for the one signal we share. Others are passed on untouched. */
+/* sigaction and its older kin, for the signals we share. Others are passed on untouched. */
 #include "hook.h"
 
 #include "listener.h"
@@ -14,7 +14,7 @@ typedef handler_fn (*signal_fn)(int, handler_fn);
 handler_fn bsd_signal(int number, handler_fn handler);
 handler_fn __sysv_signal(int number, handler_fn handler);
 
-/* Whether the call is about the signal we share. */
+/* Whether the call is about a signal we share. */
 static bool is_shared(int number)
 {
     real_resolve();
@@ -26,15 +26,14 @@ static bool is_shared(int number)
 
 HOOK int sigaction(int number, const struct sigaction *act, struct sigaction *old)
 {
-    return is_shared(number) ? listener_action(act, old) : real.sigaction(number, act, old);
+    return is_shared(number) ? listener_action(number, act, old) : real.sigaction(number, act, old);
 }
 
 static handler_fn signal_with(int number, handler_fn handler, int flags)
 {
     struct sigaction act = {.sa_handler = handler, .sa_flags = flags}, old;
     sigemptyset(&act.sa_mask);
-    listener_action(&act, &old);
-    (void)number;
+    listener_action(number, &act, &old);
     return old.sa_handler;
 }
 

@@ -2,6 +2,7 @@
 
 #include "arena.h"
 #include "block.h"
+#include "collection.h"
 #include "environment.h"
 #include "escape.h"
 #include "facts.h"
@@ -23,6 +24,7 @@
 #include "sys.h"
 #include "text.h"
 #include "thread.h"
+#include "trace.h"
 #include "tracker.h"
 #include "unwind.h"
 #include "usable.h"
@@ -43,6 +45,8 @@ static struct {
 
 static void serve(uint32_t wanted)
 {
+    if (wanted & GUARD_WANT_MARK && process_is_ours())
+        collection_mark(&(struct collection_event){.source = "handler"});
     if (wanted & GUARD_WANT_SNAPSHOT && process_is_ours())
         listener_snapshot();
     if (wanted & GUARD_WANT_CHECK && process_is_ours())
@@ -157,6 +161,7 @@ static void start(void)
         sys_say("out: the path is too long; running unprofiled");
         return;
     }
+    trace_init(state.directory);
     if (!start_tables()) {
         sys_say("no memory for the tables; running unprofiled");
         return;

@@ -1,6 +1,7 @@
 #include "listener.h"
 
 #include "arena.h"
+#include "collection.h"
 #include "growth.h"
 #include "guard.h"
 #include "options.h"
@@ -16,17 +17,38 @@ enum {
 
 enum writing { WRITING_NOT, WRITING, WRITING_AND_AGAIN };
 
-static struct {
-    int signal;       /* 0: none */
+/* One signal that we share. */
+struct listener {
+    int signal; /* 0: none */
+    bool
+        yields; /* to a program that wants the signal for itself: nobody has asked for it by name */
     struct spin lock; /* keeps `program` and `spawning`; held with all signals blocked */
     struct sigaction program;
-    uint32_t spawning; /* threads that start a program by what libc does inside */
-    uint32_t writing;  /* enum writing: whether a thread is at it, and shall write once more */
+    uint32_t spawning;  /* threads that start a program by what libc does inside */
+    void (*heed)(void); /* outside GUARD_RECORDING */
+    uint32_t want;      /* GUARD_WANT_*: what it is when it cannot be done at once */
+};
+
+static struct {
+    struct listener snapshot, mark;
+    uint32_t writing; /* enum writing: whether a thread is at it, and shall write once more */
 } state;
+
+static struct listener *const listeners[] = {&state.snapshot, &state.mark};
+enum { LISTENERS = sizeof(listeners) / sizeof(listeners[0]) };
+
+/* Whose signal it is, or NULL. */
+static struct listener *listener_of(int signal)
+{
+    for (int i = 0; i < LISTENERS; i++)
+        if (signal != 0 && signal == listeners[i]->signal)
+            return listeners[i];
+    return NULL;
+}
 
 bool listener_owns(int signal)
 {
-    return signal != 0 && signal == state.signal;
+    return listener_of(signal) != NULL;
 }
 
 static uint64_t block_all(void)
@@ -50,14 +72,14 @@ static bool is_handler(const struct sigaction *action)
 }
 
 /* The program's action as of this signal; SA_RESETHAND takes effect. */
-static struct sigaction program_action(void)
+static struct sigaction program_action(struct listener *listener)
 {
     uint64_t before = block_all();
-    spin_lock(&state.lock);
-    struct sigaction action = state.program;
+    spin_lock(&listener->lock);
+    struct sigaction action = listener->program;
     if (is_handler(&action) && action.sa_flags & (int)SA_RESETHAND)
-        state.program.sa_handler = SIG_DFL;
-    spin_unlock(&state.lock);
+        listener->program.sa_handler = SIG_DFL;
+    spin_unlock(&listener->lock);
     restore(before);
     return action;
 }
@@ -121,7 +143,12 @@ void listener_snapshot(void)
     restore(before);
 }
 
-static void snapshot_here(void)
+static void mark_asked(void)
+{
+    collection_mark(&(struct collection_event){.source = "signal"});
+}
+
+static void heed_here(const struct listener *listener)
 {
     if (!guard_process.recording || !permit_has(PERMIT_FILES))
         return;
@@ -130,49 +157,55 @@ static void snapshot_here(void)
     if (sys_pid() != arena.header->pid) /* a vfork child, on its parent's memory */
         return;
     if (guard_state() == GUARD_RECORDING)
-        guard_want(GUARD_WANT_SNAPSHOT);
+        guard_want(listener->want);
     else
-        listener_snapshot();
+        listener->heed();
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
-    snapshot_here();
-    struct sigaction action = program_action();
+    struct listener *listener = listener_of(signal);
+    heed_here(listener);
+    struct sigaction action = program_action(listener);
     if (is_handler(&action))
         call_program(&action, signal, info, context);
 }
 
 /* Our handler, with the flags that the program's handler relies on. */
-static void install(void)
+static void install(struct listener *listener)
 {
+    const struct sigaction *program = &listener->program;
     struct sigaction ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
-    if (is_handler(&state.program))
-        ours.sa_flags |= state.program.sa_flags & (SA_RESTART | SA_ONSTACK | SA_NODEFER);
+    if (listener->yields && program->sa_handler != SIG_DFL)
+        ours = *program;
+    else if (is_handler(program))
+        ours.sa_flags |= program->sa_flags & (SA_RESTART | SA_ONSTACK | SA_NODEFER);
     else
         ours.sa_flags |= SA_RESTART | SA_ONSTACK;
-    real.sigaction(state.signal, &ours, NULL);
-    if (!process_is_ours()) /* a child that is not recorded: the box is its parent's */
+    real.sigaction(listener->signal, &ours, NULL);
+    if (!process_is_ours() ||
+        listener != &state.snapshot) /* a child that is not recorded: the box is its parent's */
         return;
-    if (is_handler(&state.program))
+    if (is_handler(program))
         __atomic_fetch_or(&arena.header->flags, BOX_FLAG_APP_HANDLER, __ATOMIC_RELAXED);
     else
         __atomic_fetch_and(&arena.header->flags, ~(uint32_t)BOX_FLAG_APP_HANDLER, __ATOMIC_RELAXED);
 }
 
-int listener_action(const struct sigaction *act, struct sigaction *old)
+int listener_action(int signal, const struct sigaction *act, struct sigaction *old)
 {
+    struct listener *listener = listener_of(signal);
     struct sigaction fresh = {0};
     if (act)
         fresh = *act; /* a bad pointer faults here, as it would have in libc */
     uint64_t before = block_all();
-    spin_lock(&state.lock);
-    struct sigaction previous = state.program;
+    spin_lock(&listener->lock);
+    struct sigaction previous = listener->program;
     if (act) {
-        state.program = fresh;
-        install();
+        listener->program = fresh;
+        install(listener);
     }
-    spin_unlock(&state.lock);
+    spin_unlock(&listener->lock);
     restore(before);
     if (old)
         *old = previous;
@@ -181,65 +214,100 @@ int listener_action(const struct sigaction *act, struct sigaction *old)
 
 void listener_fork(void)
 {
-    spin_reset(&state.lock);
-    state.spawning = 0;
+    for (int i = 0; i < LISTENERS; i++) {
+        spin_reset(&listeners[i]->lock);
+        listeners[i]->spawning = 0;
+    }
     state.writing = WRITING_NOT;
 }
 
-static void ignore(void)
+static void ignore(const struct listener *listener)
 {
     struct sigaction action = {.sa_handler = SIG_IGN};
-    real.sigaction(state.signal, &action, NULL);
+    real.sigaction(listener->signal, &action, NULL);
+}
+
+/* Ours stands where the program ignores the signal. */
+static bool hides_ignored(const struct listener *listener)
+{
+    return listener->signal != 0 && listener->program.sa_handler == SIG_IGN;
 }
 
 void listener_exec(void)
 {
-    if (state.signal != 0 && state.program.sa_handler == SIG_IGN)
-        ignore();
+    for (int i = 0; i < LISTENERS; i++)
+        if (hides_ignored(listeners[i]))
+            ignore(listeners[i]);
 }
 
 void listener_exec_failed(void)
 {
-    if (state.signal != 0 && state.program.sa_handler == SIG_IGN && state.spawning == 0)
-        install();
+    for (int i = 0; i < LISTENERS; i++)
+        if (hides_ignored(listeners[i]) && listeners[i]->spawning == 0)
+            install(listeners[i]);
 }
 
-bool listener_spawn(void)
+static bool spawn(struct listener *listener)
 {
-    if (state.signal == 0 || state.program.sa_handler != SIG_IGN)
+    if (!hides_ignored(listener))
         return false;
     uint64_t before = block_all();
-    spin_lock(&state.lock);
-    bool ignores = state.program.sa_handler == SIG_IGN;
-    if (ignores && state.spawning++ == 0)
-        ignore();
-    spin_unlock(&state.lock);
+    spin_lock(&listener->lock);
+    bool ignores = listener->program.sa_handler == SIG_IGN;
+    if (ignores && listener->spawning++ == 0)
+        ignore(listener);
+    spin_unlock(&listener->lock);
     restore(before);
     return ignores;
 }
 
-void listener_spawned(void)
+static void spawned(struct listener *listener)
 {
     uint64_t before = block_all();
-    spin_lock(&state.lock);
-    if (--state.spawning == 0)
-        install();
-    spin_unlock(&state.lock);
+    spin_lock(&listener->lock);
+    if (--listener->spawning == 0)
+        install(listener);
+    spin_unlock(&listener->lock);
     restore(before);
+}
+
+unsigned listener_spawn(void)
+{
+    unsigned ignored = 0;
+    for (int i = 0; i < LISTENERS; i++)
+        ignored |= (unsigned)spawn(listeners[i]) << i;
+    return ignored;
+}
+
+void listener_spawned(unsigned ignored)
+{
+    for (int i = 0; i < LISTENERS; i++)
+        if (ignored >> i & 1)
+            spawned(listeners[i]);
 }
 
 void listener_listens(void)
 {
-    if (state.signal != 0)
+    if (state.snapshot.signal != 0)
         __atomic_fetch_or(&arena.header->flags, BOX_FLAG_LISTENS, __ATOMIC_RELAXED);
+}
+
+static void start(struct listener *listener, int signal)
+{
+    if (signal == 0 || real.sigaction(signal, NULL, &listener->program) != 0)
+        return;
+    listener->signal = signal;
+    install(listener);
 }
 
 void listener_init(void)
 {
-    if (options.signal == 0 || real.sigaction(options.signal, NULL, &state.program) != 0)
-        return;
-    state.signal = options.signal;
-    arena.header->signal = options.signal;
+    state.snapshot = (struct listener){.heed = listener_snapshot, .want = GUARD_WANT_SNAPSHOT};
+    state.mark = (struct listener){
+        .heed = mark_asked, .want = GUARD_WANT_MARK, .yields = !options.collect_signal_wanted};
+    start(&state.snapshot, options.signal);
+    arena.header->signal = state.snapshot.signal;
     listener_listens();
-    install();
+    if (options.collect_signal != options.signal)
+        start(&state.mark, options.collect_signal);
 }

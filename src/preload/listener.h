@@ -1,10 +1,11 @@
 /*
- * listener.h - the snapshot signal, shared with the program.
+ * listener.h - the signals for a snapshot and for a mark, shared with the program.
  *
- * What it is: our handler for one signal, and the action the program believes is installed: a
+ * What it is: our handler for them, and the action the program believes is installed: a
  *   program that sets a handler of its own, before or after us, keeps it: it is called after the
- *   snapshot as the kernel would have called it. What the program asks sigaction() it is told.
- * Owns: the signal's real action; the program's one.
+ *   snapshot or mark as the kernel would have called it; but for a mark's signal that nobody has asked for
+ *   by name: it is the program's alone as soon as it is not SIG_DFL. What the program asks sigaction() it is told.
+ * Owns: the signals' real actions; the program's ones.
  * Context: listener_init() from the constructor; the rest from hooks and the handler.
  * Not here: other signals (they are passed on untouched; fatal ones most of all).
  */
@@ -14,17 +15,17 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* Installs the handler for options.signal, if any. */
+/* Installs the handlers for options.signal and options.collect_signal, if any. */
 void listener_init(void);
 
 /* Has the box say that the signal is answered, if it is. */
 void listener_listens(void);
 
-/* Whether `signal` is the one we share. */
+/* Whether `signal` is one that we share. */
 bool listener_owns(int signal);
 
 /* What the kernel would do for sigaction(signal, act, old), were we not there. Returns 0. */
-int listener_action(const struct sigaction *act, struct sigaction *old);
+int listener_action(int signal, const struct sigaction *act, struct sigaction *old);
 
 /* Writes a snapshot, as the signal asks for one. While another thread writes it returns at once, and that
    thread writes once more. Outside GUARD_RECORDING. */
@@ -39,8 +40,8 @@ void listener_exec(void);
 void listener_exec_failed(void);
 
 /* The same around a call that starts a program inside of libc, in any number of threads at once:
-   meanwhile, nobody hears the signal. listener_spawned() follows if it was true. */
-bool listener_spawn(void);
-void listener_spawned(void);
+   meanwhile, nobody hears the signals. listener_spawned() follows with what it was, if not 0. */
+unsigned listener_spawn(void);
+void listener_spawned(unsigned ignored);
 
 #endif

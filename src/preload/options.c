@@ -30,6 +30,26 @@ static bool read_pattern(const char *value, void *field)
     return *value != '\0' && read_text(value, field);
 }
 
+static bool read_flag(const char *value, void *field)
+{
+    static const char *const yes[] = {"on", "yes", "1"}, *const no[] = {"off", "no", "0"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(value, yes[i]) == 0)
+            return *(bool *)field = true;
+        if (strcmp(value, no[i]) == 0)
+            return !(*(bool *)field = false);
+    }
+    return false;
+}
+
+static bool read_trace(const char *value, void *field)
+{
+    bool flag = false;
+    if (!read_flag(value, &flag))
+        return read_pattern(value, field);
+    return read_text(flag ? "1" : "", field);
+}
+
 static bool read_blackbox(const char *value, void *field)
 {
     return (*value == '\0' || *value == '/' || strcmp(value, "off") == 0) &&
@@ -51,18 +71,6 @@ static bool read_unwind(const char *value, void *field)
             *(int *)field = i;
             return true;
         }
-    return false;
-}
-
-static bool read_flag(const char *value, void *field)
-{
-    static const char *const yes[] = {"on", "yes", "1"}, *const no[] = {"off", "no", "0"};
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(value, yes[i]) == 0)
-            return *(bool *)field = true;
-        if (strcmp(value, no[i]) == 0)
-            return !(*(bool *)field = false);
-    }
     return false;
 }
 
@@ -104,6 +112,12 @@ static bool read_signal(const char *value, void *field)
         return false;
     *(int *)field = (int)number;
     return true;
+}
+
+static bool read_collect_signal(const char *value, void *field)
+{
+    options.collect_signal_wanted = true;
+    return read_signal(value, field);
 }
 
 static bool read_percent(const char *value, void *field)
@@ -170,6 +184,9 @@ static const struct option table[] = {
     {"signal", "USR1", "signal that writes a snapshot; none: none", read_signal, &options.signal},
     {"sample", "0", "record one allocation in so many bytes (512k), on average; 0: every one",
      read_size, &options.sample_bytes},
+    {"collect_signal", "USR2",
+     "signal that marks a collection; none: none. Default: while the program has no use for it",
+     read_collect_signal, &options.collect_signal},
     {"seed", "0", "of the choice of samples; 0: another one each time", read_seed, &options.seed},
     {"every", "0", "a snapshot whenever RSS or live bytes grew by so much: every=10%", read_percent,
      &options.every_percent},
@@ -179,6 +196,8 @@ static const struct option table[] = {
     {"final", "on", "a profile at exit and exec", read_flag, &options.final},
     {"ledger", "on", "snapshots explain every resident byte; off: sites alone", read_flag,
      &options.ledger},
+    {"trace", "off", "a line for each collection: on: on stderr; else the name of a file, as out",
+     read_trace, options.trace},
     {"blackbox", "", "directory of the black box; off: none. Default /dev/shm, else beside out",
      read_blackbox, options.blackbox},
     {"children", "on", "children are recorded too; off: this process alone", read_flag,
@@ -257,6 +276,7 @@ enum options_result options_read(const char *variable)
     options = (struct options){0};
     for (int i = 0; i < OPTION_COUNT; i++)
         table[i].read(table[i].fallback, table[i].field);
+    options.collect_signal_wanted = false;
     if (!variable || *variable == '\0')
         return OPTIONS_OK;
     if (strcmp(variable, "help") == 0) {

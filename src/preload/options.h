@@ -28,8 +28,11 @@ struct options {
     char allocator[32];                     /* "": the program's own */
     int unwind;                             /* enum options_unwind */
     int signal;                             /* snapshot signal; 0: none */
+    int collect_signal;                     /* the same of a mark */
+    bool collect_signal_wanted;             /* it has been asked for by name */
     bool children;                          /* forked and exec'd children are recorded too */
     bool final;                             /* write a profile at exit and exec */
+    char trace[OPTIONS_VALUE_BYTES_MAX];    /* "": no; "1": on stderr; else a file, as out */
     bool ledger;                            /* every resident byte is explained */
     uint64_t sample_bytes;             /* mean distance of samples; 0: everything is recorded */
     uint64_t seed;                     /* of the samples; 0: any */

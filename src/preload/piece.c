@@ -21,6 +21,7 @@ static struct {
     uint32_t used;   /* cells ever handed out; cell 0 never is */
     uint32_t random; /* state of the priorities' generator */
     uint32_t chunks;
+    uint32_t epoch;
     uint64_t own_bytes; /* atomic, relaxed */
     union cell *chunk[PIECE_CHUNKS_MAX];
 } pool;
@@ -94,13 +95,21 @@ void piece_object_free(uint32_t index)
     cell_free(index);
 }
 
+void piece_set_epoch(uint32_t epoch)
+{
+    pool.epoch = epoch;
+}
+
 uint32_t piece_new(uintptr_t start, uintptr_t end, uint32_t object)
 {
     uint32_t index = cell_take();
     if (!index)
         return 0;
-    *piece_at(index) =
-        (struct piece){.start = start, .end = end, .object = object, .priority = random_next()};
+    *piece_at(index) = (struct piece){.start = start,
+                                      .end = end,
+                                      .object = object,
+                                      .priority = random_next(),
+                                      .epoch = pool.epoch};
     piece_object_at(object)->pieces++;
     return index;
 }

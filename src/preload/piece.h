@@ -21,6 +21,7 @@ struct piece {
     uint32_t right;
     uint32_t object;
     uint32_t priority; /* not below its children's */
+    uint32_t epoch;    /* collections when it was made */
 };
 
 struct piece_object {
@@ -37,6 +38,9 @@ struct piece_object *piece_object_at(uint32_t index);
 uint32_t piece_object_new(uint32_t site);
 /* Only for an object that never had a piece: the others end with their last one. */
 void piece_object_free(uint32_t index);
+
+/* Collections so far: what pieces are made in from now on. */
+void piece_set_epoch(uint32_t epoch);
 
 /* A piece of `object`, in no tree yet; 0 when there is no memory. */
 uint32_t piece_new(uintptr_t start, uintptr_t end, uint32_t object);

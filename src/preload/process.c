@@ -103,6 +103,7 @@ static bool child_begin(int parent_pid)
     header->snapshots = 0;
     header->state = BOX_STATE_RUNNING;
     tracker_inherit();
+    collection_inherit();
     growth_restart();
     return true;
 }

@@ -8,9 +8,10 @@
 /* All fields are kept by `lock`, which protects the process's one map. */
 static struct {
     struct spin lock;
-    uint32_t root; /* a tree of pieces */
-    uint32_t walk; /* range_each() calls so far */
-    bool changing; /* the tree is not whole right now; for this thread's own eyes */
+    uint32_t root;  /* a tree of pieces */
+    uint32_t walk;  /* range_each() calls so far */
+    uint32_t epoch; /* collections so far */
+    bool changing;  /* the tree is not whole right now; for this thread's own eyes */
 } map;
 
 /* Who is told of cuts. */
@@ -43,10 +44,12 @@ static void border_make(uintptr_t key, const struct listener *listener)
     uintptr_t end = piece->end;
     piece->end = key;
     uint32_t upper = piece_new(key, end, piece->object);
-    if (upper)
+    if (upper) {
+        piece_at(upper)->epoch = piece->epoch;
         pieces_insert(&map.root, upper);
-    else
+    } else {
         listener->cut(piece_site(piece), end - key, false, listener->context);
+    }
 }
 
 /* Takes the pieces of [start, end) out of the map, as a tree of their own. */
@@ -172,7 +175,8 @@ static void move_growth(const struct move *move)
     uintptr_t start = remap->to + remap->from_bytes;
     uintptr_t end = span_end(remap->to, remap->to_bytes);
     uint32_t before = pieces_before(map.root, start);
-    if (before && piece_at(before)->end == start && piece_at(before)->object == move->object) {
+    if (before && piece_at(before)->end == start && piece_at(before)->object == move->object &&
+        piece_at(before)->epoch == map.epoch) {
         piece_at(before)->end = end;
         move->grow(piece_object_at(move->object)->site, end - start, move->listener.context);
         return;
@@ -244,6 +248,12 @@ uint32_t range_find(uintptr_t address, uintptr_t *start, uintptr_t *end)
     return site;
 }
 
+void range_set_epoch(uint32_t epoch)
+{
+    map.epoch = epoch;
+    piece_set_epoch(epoch);
+}
+
 void range_each(void (*visit)(const struct range_piece *piece, void *context), void *context)
 {
     bool mine = spin_is_mine(&map.lock); /* a handler's snapshot, inside munmap() or the like */
@@ -254,9 +264,9 @@ void range_each(void (*visit)(const struct range_piece *piece, void *context), v
     while (index) {
         const struct piece *piece = piece_at(index);
         struct piece_object *object = piece_object_at(piece->object);
-        visit(
-            &(struct range_piece){piece->start, piece->end, object->site, object->walk != map.walk},
-            context);
+        visit(&(struct range_piece){piece->start, piece->end, object->site, piece->epoch,
+                                    object->walk != map.walk},
+              context);
         object->walk = map.walk;
         index = pieces_from(map.root, piece->end);
     }

@@ -50,9 +50,14 @@ uint32_t range_move(const struct range_remap *remap, range_cut_fn cut, range_gro
 /* The site of the record that holds `address`, or 0; *start and *end (NULL is legal) its piece. */
 uint32_t range_find(uintptr_t address, uintptr_t *start, uintptr_t *end);
 
+/* Collections so far, for what is mapped from now on. Nobody is recording. */
+void range_set_epoch(uint32_t epoch);
+
 struct range_piece {
     uintptr_t start, end;
     uint32_t site;
+    uint32_t
+        epoch;  /* collections when it was mapped; what it grows by later is a piece of its own */
     bool first; /* the first piece of its object that this walk comes to */
 };
 

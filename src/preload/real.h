@@ -37,6 +37,8 @@ struct _IO_FILE; /* stdio's FILE, by the name that glibc and musl share */
     X(void *, valloc, (size_t))                                              \
     X(void *, pvalloc, (size_t))                                             \
     X(size_t, malloc_usable_size, (void *))                                  \
+    X(int, malloc_trim, (size_t))                                            \
+    X(int, mallctl, (const char *, void *, size_t *, void *, size_t))        \
     X(void *, mmap, (void *, size_t, int, int, int, off_t))                  \
     X(void *, mmap64, (void *, size_t, int, int, int, off64_t))              \
     X(int, munmap, (void *, size_t))                                         \

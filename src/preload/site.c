@@ -1,5 +1,6 @@
 #include "site.h"
 
+#include "history.h"
 #include "index.h"
 #include "mapping.h"
 #include "spin.h"
@@ -125,10 +126,15 @@ int64_t site_live_bytes(void)
 
 void site_mark(void)
 {
-    uint64_t objects, bytes;
     for (uint32_t i = 1; i < site_count(); i++) {
         struct box_site *site = site_at(i);
+        struct box_history *history = history_at(i);
+        uint64_t objects, bytes;
         site_live(site, &objects, &bytes);
+        if (history) { /* nobody counts meanwhile: this is what `objects` was made of */
+            history->alloc_objects = __atomic_load_n(&site->alloc_objects, __ATOMIC_RELAXED);
+            history->alloc_bytes = __atomic_load_n(&site->alloc_bytes, __ATOMIC_RELAXED);
+        }
         __atomic_store_n(&site->collected_objects, objects, __ATOMIC_RELAXED);
         __atomic_store_n(&site->collected_bytes, bytes, __ATOMIC_RELAXED);
     }

@@ -47,7 +47,7 @@ static inline void site_count_free(uint32_t site, uint64_t objects, uint64_t byt
 /* Live bytes of all sites, now, but for what is still in deltas: may be negative. */
 int64_t site_live_bytes(void);
 
-/* A collection has finished: live of every site becomes its collected. The gate is closed; delta_mark()
+/* A collection has finished: live of every site becomes its collected, what it has counted goes to its history. The gate is closed; delta_mark()
    adds what sites do not know yet. */
 void site_mark(void);
 

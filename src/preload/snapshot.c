@@ -1,5 +1,6 @@
 #include "snapshot.h"
 
+#include "age.h"
 #include "arena.h"
 #include "block.h"
 #include "cut.h"
@@ -102,15 +103,17 @@ static uint64_t own_bytes(void)
 
 /* What is found out at the cut's moment. */
 struct moment {
-    struct ledger_run *run;
+    struct ledger_run *run; /* or NULL */
+    struct age_run age;
+    bool aged;     /* there are ages, or are to be */
+    bool scanned;  /* the ledger has what it needs */
     bool still;    /* all other threads stood still, if that is confirmed */
     bool measured; /* the kernel's own figure too */
     bool refused;  /* not to be asked for again */
 };
 
-static bool moment_take(void *context)
+static bool moment_scan(struct moment *moment)
 {
-    struct moment *moment = context;
     bool still = !moment->refused && standstill_begin();
     bool whole = ledger_scan(moment->run);
     if (!still)
@@ -124,18 +127,48 @@ static bool moment_take(void *context)
     return whole;
 }
 
+/* Blocks first: who only wants the gate to open need not be stopped for that. */
+static bool moment_take(void *context)
+{
+    struct moment *moment = context;
+    bool walked = !moment->aged || age_take(&moment->age);
+    moment->scanned = !walked || !moment->run || moment_scan(moment);
+    return walked && moment->scanned;
+}
+
 static bool moment_again(void *context)
 {
-    return ledger_enlarge(((struct moment *)context)->run);
+    struct moment *moment = context;
+    if (!moment->scanned)
+        return ledger_enlarge(moment->run);
+    moment->aged = age_enlarge(&moment->age);
+    return true;
 }
 
 static void moment_taken(void *context)
 {
     struct moment *moment = context;
+    age_taken(&moment->age);
+    if (!moment->run)
+        return;
     if (!moment->measured)
         ledger_measure(moment->run);
     else if (standstill_end() && moment->still)
         ledger_stood_still(moment->run);
+}
+
+static struct moment moment_open(void)
+{
+    struct moment moment = {.run = options.ledger ? ledger_open() : NULL};
+    moment.aged = age_open(&moment.age);
+    return moment;
+}
+
+static void moment_close(struct moment *moment)
+{
+    age_taken(&moment->age);
+    age_close(&moment->age);
+    ledger_close(moment->run);
 }
 
 static bool write_profile(struct fd_sink *file, const char *source)
@@ -146,11 +179,11 @@ static bool write_profile(struct fd_sink *file, const char *source)
     facts_measure(header);
     header->own_bytes = own_bytes();
     header->unwind_full = unwind_full_count();
-    struct ledger_run *run = options.ledger ? ledger_open() : NULL;
-    struct moment found = {.run = run};
-    const struct cut_moment moment = {moment_take, moment_again, moment_taken, &found};
-    if (!cut_take(&cut, run ? &moment : NULL)) {
-        ledger_close(run);
+    struct moment moment = moment_open();
+    struct ledger_run *run = moment.run;
+    const struct cut_moment taker = {moment_take, moment_again, moment_taken, &moment};
+    if (!cut_take(&cut, &taker)) {
+        moment_close(&moment);
         file->error = -ENOMEM;
         return false;
     }
@@ -159,11 +192,12 @@ static bool write_profile(struct fd_sink *file, const char *source)
                                       .rss_peak_bytes = header->rss_peak_bytes,
                                       .threads = header->threads,
                                       .source = source,
-                                      .ledger = run ? ledger_settle(run, &cut.view) : NULL};
+                                      .ledger = run ? ledger_settle(run, &cut.view) : NULL,
+                                      .ages = age_result(&moment.age)};
     gzip_open(&gzip, &file->sink, state.memory->buffer, sizeof(state.memory->buffer));
     bool written = box_profile_write(&cut.view, &facts, &gzip.sink);
     cut_free(&cut);
-    ledger_close(run);
+    moment_close(&moment);
     return gzip_close(&gzip) && written;
 }
 

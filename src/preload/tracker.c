@@ -285,7 +285,7 @@ void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *addre
 {
     if (!address)
         return;
-    struct block block = {.epoch = (uint32_t)arena.header->collections % BLOCK_EPOCHS,
+    struct block block = {.epoch = block_epoch(),
                           .size_bytes = size_bytes,
                           .lot = lot_of_leaf(thread_of(own), leaf, address, size_bytes)};
     if (size_bytes < BLOCK_LARGE_BYTES && block.lot != BOX_NONE && sample.period_bytes == 0 &&

@@ -10,7 +10,8 @@ import os
 import struct
 
 TYPES = ["alloc_objects", "alloc_space", "collected_objects", "collected_space",
-         "resident_space", "inuse_objects", "inuse_space"]
+         "since_objects", "since_space", "survived_objects", "survived_space", "resident_space",
+         "inuse_objects", "inuse_space"]
 
 
 class Broken(Exception):

@@ -24,6 +24,11 @@ static int before_all(void **state)
     return arena_open(NULL, "app", 1, &error) && guard_init(NULL, NULL) ? 0 : 1;
 }
 
+static void mark_now(void)
+{
+    collection_mark(&(struct collection_event){.source = "test"});
+}
+
 static uint32_t site_of(uint64_t leaf)
 {
     struct capture capture = {.depth = 2, .pcs = {leaf, 0x1001}};
@@ -50,14 +55,14 @@ static void test_live_becomes_collected(void **state)
     site_count_free(kept, 1, 100);
     site_count_alloc(gone, 1, 50);
     site_count_free(gone, 1, 50);
-    collection_mark();
+    mark_now();
     site_count_free(kept, 1, 100);
     site_count_alloc(later, 1, 10);
     assert_int_equal(site_at(kept)->collected_objects, 2);
     assert_int_equal(site_at(kept)->collected_bytes, 200);
     assert_int_equal(site_at(gone)->collected_objects, 0);
     assert_int_equal(site_at(later)->collected_bytes, 0);
-    collection_mark(); /* only the last one counts */
+    mark_now(); /* only the last one counts */
     assert_int_equal(site_at(kept)->collected_objects, 1);
     assert_int_equal(site_at(kept)->collected_bytes, 100);
     assert_int_equal(site_at(later)->collected_bytes, 10);
@@ -68,7 +73,7 @@ static void test_epoch_and_time(void **state)
     (void)state;
     uint64_t before = arena.header->collections, start = now_ns();
     for (int i = 1; i <= 3; i++) {
-        collection_mark();
+        mark_now();
         assert_int_equal(arena.header->collections, before + i);
     }
     assert_in_range(arena.header->collection_time_ns, start, now_ns());
@@ -81,7 +86,7 @@ static void test_guard_is_put_back(void **state)
     static const enum guard_state states[] = {GUARD_OUTSIDE, GUARD_CALLING, GUARD_RECORDING};
     for (int i = 0; i < 3; i++) {
         guard_set(states[i]);
-        collection_mark();
+        mark_now();
         assert_int_equal(guard_state(), states[i]);
     }
     guard_set(GUARD_OUTSIDE);
@@ -96,7 +101,7 @@ static void *mark(void *unused)
 {
     (void)unused;
     for (int i = 0; i < MARKS; i++)
-        collection_mark();
+        mark_now();
     return NULL;
 }
 
@@ -130,7 +135,7 @@ static void *mark_on(void *unused)
 {
     (void)unused;
     while (!__atomic_load_n(&shared.stop, __ATOMIC_RELAXED))
-        collection_mark();
+        mark_now();
     return NULL;
 }
 
@@ -138,7 +143,7 @@ static bool mark_in_child(void)
 {
     uint64_t before = arena.header->collections;
     collection_fork();
-    collection_mark();
+    mark_now();
     return child_expect(arena.header->collections == before + 1);
 }
 

@@ -187,9 +187,9 @@ static void test_epoch_at_birth(void **state)
 {
     (void)state;
     struct block block;
-    arena.header->collections = BLOCK_EPOCHS + 3;
+    block_set_epoch(BLOCK_EPOCHS - 1 + 3);
     hook_alloc(heap + 0x70000, 1);
-    arena.header->collections = 0;
+    block_set_epoch(0);
     assert_true(block_find((uintptr_t)heap + 0x70000, &block));
     assert_int_equal(block.epoch, 3);
 }
