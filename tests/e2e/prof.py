@@ -143,7 +143,48 @@ class Profile:
             require(0 <= values["inuse_space"] <= values["alloc_space"], "bytes %s" % values)
             if not values["inuse_objects"]:
                 require(not values["inuse_space"], "bytes of no object: %s" % values)
+        self.check_collections()
         return self
+
+    def site_fact(self, ordinal):
+        """Ages (bytes by number of collections), bytes live at the last marks, at the peak."""
+        ages, history, peak = {}, [], 0
+        for word in self.facts.get("site.%d" % ordinal, "").split():
+            key, _, value = word.partition("=")
+            if key == "h":
+                for run in value.split(","):
+                    each, _, times = run.partition("x")
+                    history += [int(each)] * int(times or 1)
+            elif key == "p":
+                peak = int(value)
+            else:
+                ages[int(key)] = int(value)
+        return ages, history, peak
+
+    def check_collections(self):
+        """at last + since - freed = live, for every site; and what its ages and its history add up to."""
+        marks = int(self.facts.get("collections", 0))
+        if "unclean_cuts" in self.facts or self.period > 1:
+            return
+        for ordinal, sample in enumerate(self.samples):
+            if sample.kind == "ledger":
+                continue
+            for unit in ("objects", "space"):
+                value = {key: sample.values[key + "_" + unit]
+                         for key in ("alloc", "collected", "since", "survived", "inuse")}
+                freed = value["collected"] + value["since"] - value["inuse"]
+                require(0 <= value["since"] <= value["alloc"], "since %s" % value)
+                require(0 <= freed <= value["alloc"] - value["inuse"], "freed since %s" % value)
+                require(value["survived"] <= min(value["collected"], value["inuse"]) or
+                        (unit, sample.kind) == ("objects", "mmap"), "survived %s" % value)
+                if not marks:
+                    require(value["since"] == value["alloc"] and not value["survived"], "no marks")
+            ages, history, _ = self.site_fact(ordinal)
+            if marks and "ages" in self.facts:
+                require(sum(ages.values()) == sample.values["inuse_space"], "ages %s" % ages)
+                require(sum(ages.values()) - ages.get(0, 0) == sample.values["survived_space"], "ages %s" % ages)
+            require((history or [0])[-1] == sample.values["collected_space"], "history %s" % history)
+            require(len(history) in (0, min(marks, 8)), "history %s" % history)
 
     def file(self, mapping):
         return self.texts[mapping.get(5, 0)]

@@ -188,7 +188,7 @@ static void test_a_mark_has_all_that_was_counted(void **state)
     for (int i = 0; i < 3; i++)
         assert_true(recorder_alloc(lot));
     assert_true(recorder_free(lot));
-    collection_mark();
+    collection_mark(&(struct collection_event){.source = "test"});
     assert_int_equal(site->collected_objects, 2);
     assert_int_equal(site->collected_bytes, 2 * SIZE);
 }

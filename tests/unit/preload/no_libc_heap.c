@@ -144,7 +144,7 @@ static void write_snapshots(void)
     snapshot_take("test", NULL);
     snapshot_take("test", scratch_path(path, "own.prof"));
     snapshot_take("test", "/nonexistent/app.prof");
-    collection_mark();
+    collection_mark(&(struct collection_event){.source = "test"});
 }
 
 static void test_snapshots(void **state)

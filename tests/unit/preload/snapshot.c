@@ -29,6 +29,7 @@ static void assert_is_the_truth(const char *name, const char *source, uint32_t s
                                       header->rss_peak_bytes,
                                       header->threads,
                                       source,
+                                      NULL,
                                       NULL};
     unsigned char *bytes = profile_file_read(scratch_path(path, name), &size_bytes);
     assert_non_null(bytes);
