@@ -181,8 +181,7 @@ static uint64_t mark_inherited(void)
     block_set_epoch(state.marks);
     range_set_epoch((uint32_t)state.marks);
     arena.header->collections = state.marks;
-    if (state.marks % COLLECTION_REDATE_MARKS == 0)
-        block_redate(state.marks);
+    block_redate(state.marks); /* the parent may have been at it just then */
     return live_bytes;
 }
 

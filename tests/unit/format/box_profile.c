@@ -189,7 +189,7 @@ static void samples_are_the_counted_sites(void **state)
     static const uint64_t leaf_first[] = {3, 2, 1};
     assert_int_equal(first->depth, 3);
     assert_memory_equal(first->locations, leaf_first, sizeof(leaf_first));
-    static const uint64_t values[] = {10, 1000, 0, 0, 0, 6, 600};
+    static const uint64_t values[] = {10, 1000, 0, 0, 10, 1000, 0, 0, 0, 6, 600};
     assert_memory_equal(first->values, values, sizeof(values));
     assert_string_equal(kept->strings[first->label_key], "mem_kind");
     assert_string_equal(kept->strings[first->label_text], "malloc");
@@ -208,7 +208,8 @@ static void sampled_objects_are_rounded(void **state)
     site->free_objects = 4 * BOX_OBJECT_PARTS + BOX_OBJECT_PARTS / 2 - 1;
     site->collected_objects = 3 * BOX_OBJECT_PARTS - 1;
     struct kept *kept = convert(sample);
-    static const uint64_t values[] = {11, 1000, 3, 0, 0, 6, 600}, mapped[] = {1, 4096};
+    static const uint64_t values[] = {11, 1000, 3, 0, 11, 1000, 0, 0, 0, 6, 600},
+                          mapped[] = {1, 4096};
     assert_memory_equal(kept->samples[0].values, values, sizeof(values));
     assert_memory_equal(kept->samples[1].values, mapped, sizeof(mapped));
     assert_int_equal(kept->numbers[PPROF_PERIOD], 512 << 10);

@@ -205,9 +205,49 @@ static void test_epoch_that_it_is(void **state)
         while (!block_put_plain(base, lot_intern(1, 8))) /* the high bits */
             round_trip(base, &(struct block){1, lot_intern(1, 8), 1, 8});
         assert_true(block_take(base, &block));
-        assert_int_equal(block.epoch, epoch % BLOCK_EPOCHS);
+        assert_int_equal(block.epoch, epoch == 0 ? 0 : 1 + (epoch - 1) % (BLOCK_EPOCHS - 1));
+        assert_int_equal(block_age(block.epoch), 0);
         assert_int_equal(block.lot, lot_intern(1, 8));
     }
+    block_set_epoch(0);
+}
+
+static unsigned age_at(uintptr_t address)
+{
+    struct block block;
+    assert_true(block_find(address, &block));
+    return block_age(block.epoch);
+}
+
+/* One block is born in each of 100 epochs: small ones, large ones with a lot, and those without. */
+static void test_ages_never_wrap(void **state)
+{
+    (void)state;
+    enum { EPOCHS = 100, STEP = 4096, OLD = 8 };
+    for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
+        block_set_epoch(epoch);
+        if (epoch % 7 == 0)
+            block_redate(epoch);
+        struct block born = {.site = 1, .epoch = block_epoch(), .size_bytes = 40};
+        uintptr_t at = base + epoch * STEP;
+        assert_true(block_put(at, &born));
+        born.size_bytes = 1200;
+        born.lot = lot_intern(1, 1200);
+        assert_true(block_put(at + 1024, &born));
+        born.lot = 0;
+        assert_true(block_put(at + 3072, &born));
+        for (uint64_t birth = 0; birth <= epoch; birth++) {
+            unsigned age = epoch - birth < OLD ? (unsigned)(epoch - birth) : OLD;
+            assert_int_equal(age_at(base + birth * STEP), age);
+            assert_int_equal(age_at(base + birth * STEP + 1024), age);
+            assert_int_equal(age_at(base + birth * STEP + 3072), age);
+        }
+    }
+    struct block block;
+    for (uint64_t epoch = 0; epoch < EPOCHS; epoch++)
+        for (unsigned i = 0; i < 4; i++)
+            if (i != 2)
+                assert_true(block_take(base + epoch * STEP + i * 1024, &block));
     block_set_epoch(0);
 }
 
@@ -620,6 +660,7 @@ int main(void)
         cmocka_unit_test(test_largest_lot),
         cmocka_unit_test(test_narrow_and_wide_lots),
         cmocka_unit_test(test_epoch_that_it_is),
+        cmocka_unit_test(test_ages_never_wrap),
         cmocka_unit_test(test_fast_and_slow_are_one),
         cmocka_unit_test(test_unaligned_is_refused),
         cmocka_unit_test(test_granules),

@@ -92,6 +92,67 @@ static void test_guard_is_put_back(void **state)
     guard_set(GUARD_OUTSIDE);
 }
 
+static const struct box_history *history_of(uint32_t site)
+{
+    return arena_entry(BOX_HISTORY, site);
+}
+
+/* at last + since - freed = live, whatever is counted where. */
+static void test_history(void **state)
+{
+    (void)state;
+    uint32_t site = site_of(0x2101);
+    uint64_t marks = arena.header->collections;
+    for (uint64_t i = 1; i <= 20; i++) {
+        site_count_alloc(site, 3, 30);
+        site_count_free(site, 2, 20);
+        mark_now();
+        assert_int_equal(history_of(site)->alloc_objects, 3 * i);
+        assert_int_equal(history_of(site)->alloc_bytes, 30 * i);
+        assert_int_equal(history_of(site)->live_bytes[(marks + i) % BOX_HISTORY_MARKS], 10 * i);
+    }
+    site_count_alloc(site, 5, 50);
+    site_count_free(site, 7, 70);
+    const struct box_site *now = site_at(site);
+    uint64_t since = now->alloc_bytes - history_of(site)->alloc_bytes;
+    assert_int_equal(since, 50);
+    assert_int_equal(now->collected_bytes + since - (now->alloc_bytes - now->free_bytes), 70);
+}
+
+/* The mark with most of all is kept, whatever single sites had at others. */
+static void test_peak(void **state)
+{
+    (void)state;
+    uint32_t high = site_of(0x2201), other = site_of(0x2202);
+    site_count_alloc(high, 1, 1000000);
+    mark_now();
+    uint64_t peak = arena.header->peak_bytes;
+    assert_in_range(peak, 1000000, 1100000);
+    site_count_free(high, 1, 1000000);
+    site_count_alloc(other, 1, 5000);
+    mark_now();
+    assert_int_equal(arena.header->peak_bytes, peak);
+    assert_int_equal(history_of(high)->peak_bytes, 1000000);
+    assert_int_equal(history_of(other)->peak_bytes, 0);
+    site_count_free(other, 1, 5000);
+}
+
+static void test_minor_marks_nothing(void **state)
+{
+    (void)state;
+    uint64_t marks = arena.header->collections, count = arena.header->collection_count;
+    collection_mark(&(struct collection_event){
+        .source = "a runtime", .is_minor = true, .before_bytes = 9, .after_bytes = 7});
+    assert_int_equal(arena.header->collections, marks);
+    assert_int_equal(arena.header->collection_count, count + 1);
+    const struct box_collection *entry =
+        arena_entry(BOX_COLLECTIONS, 1 + (uint32_t)(count % BOX_COLLECTIONS_KEPT));
+    assert_int_equal(entry->number, count + 1);
+    assert_int_equal(entry->is_full, 0);
+    assert_int_equal(entry->after_bytes, 7);
+    assert_string_equal(entry->source, "a runtime");
+}
+
 static struct {
     uint32_t site;
     bool stop;
@@ -141,8 +202,10 @@ static void *mark_on(void *unused)
 
 static bool mark_in_child(void)
 {
-    uint64_t before = arena.header->collections;
+    site_unlock_child(); /* as process.c does */
     collection_fork();
+    mark_now();
+    uint64_t before = arena.header->collections;
     mark_now();
     return child_expect(arena.header->collections == before + 1);
 }
@@ -167,8 +230,13 @@ static void test_fork_during_marks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_live_becomes_collected), cmocka_unit_test(test_epoch_and_time),
-        cmocka_unit_test(test_guard_is_put_back),      cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_live_becomes_collected),
+        cmocka_unit_test(test_epoch_and_time),
+        cmocka_unit_test(test_history),
+        cmocka_unit_test(test_peak),
+        cmocka_unit_test(test_minor_marks_nothing),
+        cmocka_unit_test(test_guard_is_put_back),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_fork_during_marks),
     };
     return cmocka_run_group_tests(tests, before_all, NULL);

@@ -422,7 +422,7 @@ static void test_many_pieces(void **state)
     assert_int_equal(walk.pieces, MANY);
     assert_tally(1, 1, (int64_t)MANY * PAGE);
     uint64_t own_bytes = range_own_bytes();
-    assert_in_range(own_bytes, 32ull * MANY, 33ull * MANY);
+    assert_in_range(own_bytes, 40ull * MANY, 41ull * MANY);
     cut(0, UINT64_MAX);
     for (uintptr_t i = 0; i < MANY / 2; i++)
         assert_true(put(base + 2 * i * PAGE, PAGE, 1 + (uint32_t)i % 5));
