@@ -19,6 +19,7 @@ enum option_code {
     OPTION_TRACES,
     OPTION_CUM,
     OPTION_FLAT,
+    OPTION_COLLECTED,
     OPTION_LIMIT,
     OPTION_NODE_FRACTION,
     OPTION_RELATIVE,
@@ -38,8 +39,8 @@ enum option_code {
 
 /* Every type has an option of its own, as in pprof: --inuse-space. */
 static const char *const sample_types[] = {
-    "inuse_space",     "inuse_objects",     "alloc_space",    "alloc_objects",
-    "collected_space", "collected_objects", "resident_space",
+    "inuse_space",       "inuse_objects",  "alloc_space", "alloc_objects",  "collected_space",
+    "collected_objects", "resident_space", "since_space", "survived_space",
 };
 
 static const struct option long_options[] = {
@@ -52,6 +53,7 @@ static const struct option long_options[] = {
     {"traces", no_argument, NULL, OPTION_TRACES},
     {"cum", no_argument, NULL, OPTION_CUM},
     {"flat", no_argument, NULL, OPTION_FLAT},
+    {"collected", no_argument, NULL, OPTION_COLLECTED},
     {"nodecount", required_argument, NULL, OPTION_LIMIT},
     {"nodefraction", required_argument, NULL, OPTION_NODE_FRACTION},
     {"relative-percentages", no_argument, NULL, OPTION_RELATIVE},
@@ -77,6 +79,8 @@ static const struct option long_options[] = {
     {"collected-space", no_argument, NULL, OPTION_TYPE + 4},
     {"collected-objects", no_argument, NULL, OPTION_TYPE + 5},
     {"resident-space", no_argument, NULL, OPTION_TYPE + 6},
+    {"since-space", no_argument, NULL, OPTION_TYPE + 7},
+    {"survived-space", no_argument, NULL, OPTION_TYPE + 8},
     {NULL, 0, NULL, 0},
 };
 
@@ -194,6 +198,8 @@ static bool parse_plain(struct options *options, int code)
     case OPTION_FLAT:
         options->by_cum = false;
         return true;
+    case OPTION_COLLECTED:
+        return options->collected = true;
     case OPTION_RELATIVE:
         return options->total_of_kept = true;
     case OPTION_SAMPLE_INDEX:

@@ -26,6 +26,7 @@ struct options {
     bool normalize; /* scale the new profile to the base's totals */
     enum report_view view;
     bool by_cum;
+    bool collected; /* at the last collection: against now, or with a base against the base's */
     bool json;
     bool granularity_given;
     enum granularity granularity;

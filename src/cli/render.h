@@ -7,6 +7,7 @@
 #ifndef HEAPDIFF_CLI_RENDER_H
 #define HEAPDIFF_CLI_RENDER_H
 
+#include "collection.h"
 #include "diff.h"
 #include "ledger_sites.h"
 #include "number_text.h"
@@ -23,6 +24,7 @@ struct report {
     int type;                           /* of `shown` */
     const struct filter *filter;        /* marked with `shown` */
     const struct ledger_pair *ledger;   /* of RSS, as far as there is one */
+    const struct collection_book *book; /* of `fresh` */
     const char *problem, *base_problem; /* why the program has no names; NULL: it has */
 };
 

@@ -4,6 +4,7 @@
 #include "estimate.h"
 #include "memory.h"
 #include "name_text.h"
+#include "render_collection.h"
 #include "render_ledger.h"
 #include "summary.h"
 #include "value.h"
@@ -343,6 +344,9 @@ void render_head(const struct page *page, const struct report *report)
     render_ledger_pair(page, report->ledger, bytes_style(report),
                        report->options->view == VIEW_SITES);
     put_figures(page, report, &base, &fresh);
+    struct number_style style = bytes_style(report);
+    if (!report->base)
+        render_collection_head(page, report->book, &style);
     if (fresh.unwind_checked)
         page_format(page, PAINT_PLAIN, "  stacks compared with libunwind's: %s\n",
                     number_count(fresh.unwind_checked, false).text);

@@ -5,6 +5,7 @@
 #include "output.h"
 #include "prune.h"
 #include "render.h"
+#include "render_collection.h"
 #include "symbol.h"
 
 #include <signal.h>
@@ -18,6 +19,7 @@ static const char usage[] =
     "       heapdiff run [options] -- COMMAND          run a program recorded\n"
     "       heapdiff snap PID [-o FILE]                a profile of a running program, now\n"
     "       heapdiff rss PID                           where any program's resident memory is\n"
+    "       heapdiff collections PROFILE               when memory was collected, what was left\n"
     "       heapdiff recover [PID | BLACKBOX] [-o FILE]   the profile of one that was killed\n"
     "       heapdiff export --format FORMAT PROFILE    for other tools\n"
     "\n"
@@ -29,6 +31,8 @@ static const char usage[] =
     "  --normalize            scale NEW to OLD's totals first\n"
     "  --top N                show N rows (0: all)\n"
     "  --top, --cum           pprof's table: flat and cum, sorted by flat or by cum\n"
+    "  --collected            live now less live at the last collection; with --base: live at\n"
+    "                         the last collection, then and then\n"
     "  --tree                 pprof's table of callers and callees\n"
     "  --traces               every stack\n"
     "  --json                 everything, for programs; see heapdiff(1)\n"
@@ -58,6 +62,7 @@ struct session {
     struct comparison comparison;
     struct filter *filter;
     struct ledger_pair ledger;
+    struct collection_book book;
     struct report report;
 };
 
@@ -80,6 +85,20 @@ static void render(const struct session *session)
         render_traces(&page, report);
     else
         render_sites(&page, report);
+    struct number_style style;
+    number_style_choose(&style, "bytes", session->options.unit);
+    if (!report->base && session->options.view == VIEW_SITES)
+        render_collection_suspects(&page, report->book, report->shown, &style);
+}
+
+/* --collected: with a base then and then are compared, else then and now. */
+static bool choose_collected(const struct session *session, const char **type_name)
+{
+    const struct comparison *comparison = &session->comparison;
+    if (session->book.marks == 0)
+        return message_error(comparison->path, "no collection had been marked");
+    *type_name = comparison->base ? "collected_space" : "stale_space";
+    return comparison->base || collection_add_staleness(comparison->shown);
 }
 
 static bool session_run(struct session *session)
@@ -92,7 +111,11 @@ static bool session_run(struct session *session)
     if (!comparison_open(comparison, &how))
         return false;
     struct profile *shown = comparison->shown, *base = comparison->base;
-    int type = comparison_type(comparison, options->sample_type);
+    session->book = collection_book_of(comparison->fresh);
+    const char *type_name = options->sample_type;
+    if (options->collected && !choose_collected(session, &type_name))
+        return false;
+    int type = comparison_type(comparison, type_name);
     if (type == PROFILE_NONE)
         return false;
     symbolize(shown);
@@ -109,6 +132,7 @@ static bool session_run(struct session *session)
                                       .type = type,
                                       .filter = session->filter,
                                       .ledger = &session->ledger,
+                                      .book = &session->book,
                                       .problem = symbol_problem(shown),
                                       .base_problem = base ? symbol_problem(base) : NULL};
     render(session);
@@ -118,6 +142,7 @@ static bool session_run(struct session *session)
 static void session_close(struct session *session)
 {
     ledger_pair_clear(&session->ledger);
+    collection_book_free(&session->book);
     comparison_close(&session->comparison);
     filter_free(session->filter);
 }

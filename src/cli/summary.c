@@ -93,6 +93,7 @@ size_t summary_losses(const struct profile *base, const struct profile *profile,
         {PPROF_FACT_LOST_UNWIND, "outer frames of stacks whose unwind information ends early"},
         {PPROF_FACT_UNWIND_DIFFER, "stacks that differ from libunwind's (unwind=check)"},
         {PPROF_FACT_LOST_SNAPSHOTS, "snapshots that could not be written"},
+        {PPROF_FACT_LOST_HISTORIES, "marks without room for the figures of some sites"},
         {PPROF_FACT_UNCLEAN_CUTS, "moments at which a busy thread could not be waited for"},
         {PPROF_FACT_SPILLED, "parts of the tables that found no room in the black box"},
     };

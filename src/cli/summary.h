@@ -33,7 +33,7 @@ struct summary_loss {
     const char *key, *text;
     int64_t base, count;
 };
-enum { SUMMARY_LOSSES_MAX = 9 };
+enum { SUMMARY_LOSSES_MAX = 10 };
 
 /* Fills in what is not zero on both sides (`base` NULL: there is one side); returns how many. */
 size_t summary_losses(const struct profile *base, const struct profile *profile,
