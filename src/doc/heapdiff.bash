@@ -1,7 +1,7 @@
 # bash completion for heapdiff(1)
 
 _heapdiff_types="inuse_space inuse_objects alloc_space alloc_objects collected_space
-    collected_objects resident_space"
+    collected_objects since_space survived_space resident_space"
 
 # The value of an option, where it has one. False when the option takes none.
 _heapdiff_value()
@@ -21,7 +21,7 @@ _heapdiff_value()
     --interval) COMPREPLY=($(compgen -W "10s 60s 5m 1h" -- "$current")) ;;
     --O)
         compopt -o nospace
-        COMPREPLY=($(compgen -S = -W "out signal sample seed every interval keep final ledger blackbox children only
+        COMPREPLY=($(compgen -S = -W "out signal collect_signal trace sample seed every interval keep final ledger blackbox children only
             allocator unwind" -- "$current"))
         ;;
     --focus | --ignore | --skip | --nodefraction | --nodecount | --keep | --only) ;;
@@ -36,9 +36,10 @@ _heapdiff_options()
         --blackbox -O --exact --no-symbols --force --quiet --help" ;;
     snap) echo "--exact --output --help" ;;
     rss) echo "--exact --profile --vma --json --unit --color --help" ;;
+    collections) echo "--unit --help" ;;
     recover) echo "--output --all --keep --delete --help" ;;
     export) echo "--format --base --sample-index --output --help" ;;
-    *) echo "--base --diff-base --normalize --top --cum --tree --traces --json --sample-index
+    *) echo "--base --diff-base --normalize --top --cum --tree --traces --collected --json --sample-index
         --focus --ignore --functions --lines --files --addresses --skip --no-skip --unit
         --nodefraction --relative-percentages --color --help --version
         $(printf -- '--%s ' ${_heapdiff_types//_/-})" ;;
@@ -89,7 +90,7 @@ _heapdiff()
     shopt -q extglob && had_extglob=1 || shopt -s extglob
     COMPREPLY=()
     case ${COMP_WORDS[1]} in
-    run | snap | rss | recover | export) ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]} ;;
+    run | snap | rss | collections | recover | export) ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]} ;;
     esac
     [[ $command == recover && $previous == --@(keep|all|delete) ]] && previous=""
     if [[ $command == run ]]; then

@@ -57,6 +57,26 @@ class Marks(harness.Case):
         self.assertEqual((ages, peak), ({1: 50000, 2: 50000}, 100000))
         self.assertEqual(history, [150000, 0, 50000, 100000] * 2)
 
+    def test_reports(self):
+        self.run_case("leak")
+        path = self.profiles("marks.%d.*.prof" % self.pid)[-1]
+        report = self.heapdiff(path)
+        self.assertRegex(report, r"last mark .*number 10 \(api: round\); exact\n")
+        self.assertIn("as of the mark: nothing was proved unreachable", report)
+        self.assertNotIn("survived the", report)
+        suspects = report[report.index("leak suspects:"):]
+        self.assertIn("leak_site", suspects)
+        self.assertNotIn("plateau_site", suspects)
+        self.assertNotIn("sawtooth_site", suspects)
+        history = self.heapdiff("collections", path)
+        self.assertEqual(len(re.findall(r"^ +\d+ +@\d+\.\d{3}s  api .* \?? ?-> .* -> ", history, re.MULTILINE)), 10)
+        self.assertIn("1 site grew from mark to mark", history)
+        self.assertIn("stale_space: 0", self.heapdiff("--collected", path))
+        done = self.run_program([harness.helper("api"), self.path("asked.prof")])
+        self.assertEqual(done[0], 0)
+        self.assertIn("no collection had been marked",
+                      self.heapdiff("collections", self.path("asked.prof"), status=1))
+
     def test_eight_threads(self):
         self.run_case("threads")
         paths = self.profiles("busy.*.prof")

@@ -5,6 +5,7 @@
 #include "cli/profile.h"
 #include "cli/prune.h"
 #include "cli/render.h"
+#include "cli/render_collection.h"
 #include "cli/symbol.h"
 
 #include <stdint.h>
@@ -43,6 +44,9 @@ static void render_all(const struct report *report)
     render_tree(&page, report);
     render_traces(&page, report);
     render_json(nowhere, report);
+    struct number_style style = {"bytes", NULL, 1};
+    render_collection_history(&page, report->book, report->fresh, &style);
+    render_collection_suspects(&page, report->book, report->fresh, &style);
 }
 
 static void report_on(const struct options *options, struct profile *shown, struct profile *fresh,
@@ -52,6 +56,7 @@ static void report_on(const struct options *options, struct profile *shown, stru
     profile_prune(shown);
     struct filter *filter = filter_new(&options->filter, &message);
     struct ledger_pair ledger = ledger_pair_of(shown, fresh, base, &options->filter);
+    struct collection_book book = collection_book_of(fresh);
     struct report report = {.options = options,
                             .shown = shown,
                             .fresh = fresh,
@@ -60,10 +65,12 @@ static void report_on(const struct options *options, struct profile *shown, stru
                             .type = shown->default_type,
                             .filter = filter,
                             .ledger = &ledger,
+                            .book = &book,
                             .problem = shown->mapping_count ? "is not here" : NULL};
     filter_mark(filter, shown);
     render_all(&report);
     ledger_pair_clear(&ledger);
+    collection_book_free(&book);
     filter_free(filter);
 }
 
