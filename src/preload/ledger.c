@@ -60,7 +60,8 @@ static void range_copy(const struct range_piece *piece, void *context)
     if (start >= end)
         return;
     if (run->range_count < run->range_room)
-        run->ranges[run->range_count] = (struct range_piece){start, end, piece->site, piece->first};
+        run->ranges[run->range_count] = (struct range_piece){
+            .start = start, .end = end, .site = piece->site, .first = piece->first};
     run->range_count++;
 }
 

@@ -30,6 +30,7 @@ enum {
     PRIVATE = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
     OPEN_OWN = O_RDWR | O_NOFOLLOW | O_CLOEXEC,
     OPEN_NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+    OPEN_TRACE = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC,
     MOVE = MREMAP_MAYMOVE | MREMAP_FIXED,
     HOW_INVALID = 0x7fff,     /* as sys_readable() has it */
     MEMBARRIER_EXPEDITED = 8, /* linux/membarrier.h, linux/futex.h: as gate.c has them */
@@ -88,6 +89,7 @@ static const struct {
     {PERMIT_FILES, SYS_faccessat2, {HERE, SOME, X_OK, AT_EACCESS}},
     {PERMIT_FILES, SYS_shmctl, {SOME, IPC_STAT, SOME}},
     {PERMIT_LINES, SYS_fstat, {2, SOME}},
+    {PERMIT_LINES, SYS_openat, {HERE, SOME, OPEN_TRACE, 0644}},
     {PERMIT_LINES, SYS_ppoll, {SOME, 1, SOME}},
     {PERMIT_LINES, SYS_rt_sigpending, {SOME, 8}},
     {PERMIT_LINES, SYS_rt_sigtimedwait, {SOME, 0, SOME, 8}},

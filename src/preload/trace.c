@@ -106,7 +106,7 @@ static void append(const char *line, size_t length)
 void trace_collection(const struct box_collection *collection)
 {
     char line[TRACE_LINE_BYTES];
-    if (options.trace[0] == '\0')
+    if (options.trace[0] == '\0' || !permit_has(PERMIT_LINES))
         return;
     struct text text = text_on(line, sizeof(line) - 1);
     put_line(&text, collection);
