@@ -13,7 +13,7 @@ enum {
 
 static bool make_room(struct cut *cut, size_t room_bytes)
 {
-    cut->room = sys_pages(room_bytes);
+    cut->room = sys_pages_present(room_bytes);
     cut->room_bytes = room_bytes;
     return cut->room != NULL;
 }

@@ -1,58 +1,47 @@
 #include "index.h"
 
+#include "permit.h"
 #include "sys.h"
 
-struct index_slots {
-    uint32_t bits; /* log2 of the number of slots */
-    uint32_t padding;
-    uint64_t slot[]; /* {upper 32 bits of the hash, item}; 0: free */
+#include <sys/mman.h>
+
+enum {
+    INDEX_BITS_FIRST = 9,
+    INDEX_BITS_MAX = 31,
+    INDEX_HEAD_BYTES = 4096 /* of slots that were replaced: what says how many there are stays */
 };
-
-enum { INDEX_BITS_FIRST = 9, INDEX_BITS_MAX = 31 };
-
-/* Slots are chosen by the hash's top bits, which the slot keeps: growing needs no keys. */
-static uint32_t slot_of(uint32_t tag, uint32_t bits)
-{
-    return tag >> (32 - bits);
-}
 
 static size_t slots_bytes(uint32_t bits)
 {
     return sizeof(struct index_slots) + (sizeof(uint64_t) << bits);
 }
 
-uint32_t index_find(const struct index *index, uint64_t hash, index_equal_fn equal, const void *key)
-{
-    /* pairs: index_grow() */
-    const struct index_slots *slots = __atomic_load_n(&index->slots, __ATOMIC_ACQUIRE);
-    if (!slots)
-        return 0;
-    uint32_t tag = (uint32_t)(hash >> 32), mask = (uint32_t)((1ull << slots->bits) - 1);
-    for (uint32_t at = slot_of(tag, slots->bits);; at = (at + 1) & mask) {
-        /* pairs: slots_put() */
-        uint64_t slot = __atomic_load_n(&slots->slot[at], __ATOMIC_ACQUIRE);
-        if (slot == 0)
-            return 0;
-        if ((uint32_t)(slot >> 32) == tag && equal((uint32_t)slot, key))
-            return (uint32_t)slot;
-    }
-}
-
 static void slots_put(struct index_slots *slots, uint64_t slot)
 {
     uint32_t mask = (uint32_t)((1ull << slots->bits) - 1);
-    uint32_t at = slot_of((uint32_t)(slot >> 32), slots->bits);
+    uint32_t at = index_slot((uint32_t)(slot >> 32), slots->bits);
     while (slots->slot[at] != 0)
         at = (at + 1) & mask;
     /* pairs: index_find() */
     __atomic_store_n(&slots->slot[at], slot, __ATOMIC_RELEASE);
 }
 
+/* Readers may be in them: they find nothing, and see then that there are others. */
+static void slots_empty(struct index *index, struct index_slots *slots)
+{
+    size_t bytes = slots_bytes(slots->bits);
+    if (bytes <= 2 * INDEX_HEAD_BYTES || !permit_has(PERMIT_ADVICE))
+        return;
+    sys_advise((char *)slots + INDEX_HEAD_BYTES, bytes - INDEX_HEAD_BYTES, MADV_DONTNEED);
+    __atomic_fetch_sub(&index->own_bytes, bytes - INDEX_HEAD_BYTES, __ATOMIC_RELAXED);
+}
+
 static bool index_grow(struct index *index)
 {
     struct index_slots *old = index->slots;
     uint32_t bits = old ? old->bits + 1 : INDEX_BITS_FIRST;
-    struct index_slots *fresh = bits <= INDEX_BITS_MAX ? sys_pages(slots_bytes(bits)) : NULL;
+    struct index_slots *fresh =
+        bits <= INDEX_BITS_MAX ? sys_pages_present(slots_bytes(bits)) : NULL;
     if (!fresh)
         return false;
     fresh->bits = bits;
@@ -63,6 +52,8 @@ static bool index_grow(struct index *index)
     __atomic_fetch_add(&index->own_bytes, slots_bytes(bits), __ATOMIC_RELAXED);
     /* pairs: index_find() */
     __atomic_store_n(&index->slots, fresh, __ATOMIC_RELEASE);
+    if (old)
+        slots_empty(index, old);
     return true;
 }
 

@@ -99,7 +99,7 @@ static bool copy_own(struct ledger_run *run)
 static bool make_sites(struct ledger_run *run, const struct box_view *view)
 {
     run->site_count = view->tables[BOX_SITES].count;
-    run->sites = sys_pages((run->site_count + 1) * sizeof(*run->sites));
+    run->sites = sys_pages_present((run->site_count + 1) * sizeof(*run->sites));
     return run->sites != NULL;
 }
 

@@ -156,9 +156,11 @@ static void branches_use(struct memo_branches *branches, struct memo_branch *tab
 
 static struct memo_branch *branches_map(uint32_t bits)
 {
-    struct memo_branch *table = sys_pages(sizeof(*table) << bits);
+    size_t bytes = sizeof(struct memo_branch) << bits;
+    struct memo_branch *table =
+        bits > BRANCH_BITS_FIRST ? sys_pages_present(bytes) : sys_pages(bytes);
     if (table)
-        __atomic_fetch_add(&own_bytes, sizeof(*table) << bits, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&own_bytes, bytes, __ATOMIC_RELAXED);
     return table;
 }
 

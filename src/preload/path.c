@@ -32,9 +32,11 @@ static struct path_entry *path_slot(const struct path_cache *cache, uint32_t bas
 
 static struct path_entry *path_map(uint32_t bits)
 {
-    struct path_entry *entries = sys_pages(path_bytes(bits));
+    size_t bytes = path_bytes(bits);
+    struct path_entry *entries =
+        bits > PATH_BITS_FIRST ? sys_pages_present(bytes) : sys_pages(bytes);
     if (entries)
-        __atomic_fetch_add(&own_bytes, path_bytes(bits), __ATOMIC_RELAXED);
+        __atomic_fetch_add(&own_bytes, bytes, __ATOMIC_RELAXED);
     return entries;
 }
 

@@ -1,15 +1,10 @@
 #include "plate.h"
 
-#include "permit.h"
 #include "sys.h"
 
 #include <assert.h>
 #include <stdbool.h>
 #include <sys/mman.h>
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 
 enum {
     /* The pool grows by a share, so that what is not yet used is little ... */
@@ -32,13 +27,6 @@ static void own_more(uint64_t bytes)
     __atomic_fetch_add(&pool.own_bytes, bytes, __ATOMIC_RELAXED);
 }
 
-/* Best effort: an older kernel, or a program's own filter, may have none of it. */
-static void advise(const void *pages, uint64_t bytes, int advice)
-{
-    if (permit_has(PERMIT_ADVICE))
-        sys_call3(SYS_madvise, (long)pages, (long)bytes, advice);
-}
-
 /* Pages of the next chunk. */
 static uint64_t chunk_pages(void)
 {
@@ -54,7 +42,7 @@ static uintptr_t chunk_map(uint64_t pages)
     void *chunk = sys_pages(bytes);
     if (chunk)
         /* All of it is about to be used: one call is cheaper than a fault a page. */
-        advise(chunk, bytes, MADV_POPULATE_WRITE);
+        sys_advise(chunk, bytes, SYS_ADVICE_POPULATE);
     return (uintptr_t)chunk;
 }
 
@@ -117,7 +105,7 @@ static struct plate_shelf *shelf_get(const struct plate *plate, uint64_t at)
     if (!fresh)
         return NULL;
     /* One pointer would otherwise cost 2 MiB where huge pages are always on. */
-    advise(fresh, sizeof(*fresh), MADV_NOHUGEPAGE);
+    sys_advise(fresh, sizeof(*fresh), MADV_NOHUGEPAGE);
     plate_mark(plate->marks, at);
     shelf = plate_adopt(holder, fresh);
     if (shelf != fresh)

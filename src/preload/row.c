@@ -154,7 +154,7 @@ static void table_clear(struct row_table *table)
 static struct row_table *table_create(uint64_t slots)
 {
     size_t size_bytes = sizeof(struct row_table) + (slots + ROW_PROBES) * sizeof(uint64_t);
-    struct row_table *table = sys_pages(size_bytes);
+    struct row_table *table = sys_pages_present(size_bytes);
     if (table == NULL)
         return NULL;
     table->mask = slots - 1;

@@ -53,7 +53,7 @@ static const struct {
     {PERMIT_PAGES, SYS_munmap, {SOME, SOME}},
     {PERMIT_ADVICE, SYS_madvise, {SOME, SOME, MADV_NOHUGEPAGE}},
     {PERMIT_ADVICE, SYS_madvise, {SOME, SOME, MADV_DONTNEED}},
-    {PERMIT_ADVICE, SYS_madvise, {SOME, SOME, 23 /* MADV_POPULATE_WRITE */}},
+    {PERMIT_ADVICE, SYS_madvise, {SOME, SOME, SYS_ADVICE_POPULATE}},
     {PERMIT_WAITING, SYS_sched_yield, {0}},
     {PERMIT_WAITING, SYS_nanosleep, {SOME, 0}},
     {PERMIT_WAITING, SYS_membarrier, {MEMBARRIER_EXPEDITED, 0}},

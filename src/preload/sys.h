@@ -10,6 +10,8 @@
 #ifndef HEAPDIFF_PRELOAD_SYS_H
 #define HEAPDIFF_PRELOAD_SYS_H
 
+#include "permit.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +55,24 @@ static inline long sys_call4(long number, long a, long b, long c, long d)
 /* Zeroed private memory of `size_bytes` (rounded up to pages), or NULL. Never recorded. */
 void *sys_pages(size_t size_bytes);
 void sys_pages_free(void *pages, size_t size_bytes);
+
+enum { SYS_ADVICE_POPULATE = 23 }; /* MADV_POPULATE_WRITE, which older headers do not have */
+
+/* Best effort: an older kernel, or a program's own filter, may have none of it. */
+static inline void sys_advise(const void *pages, size_t size_bytes, int advice)
+{
+    if (permit_has(PERMIT_ADVICE))
+        sys_call3(SYS_madvise, (long)pages, (long)size_bytes, advice);
+}
+
+/* sys_pages(), for who is about to touch all of them: one call is cheaper than a fault a page. */
+static inline void *sys_pages_present(size_t size_bytes)
+{
+    void *pages = sys_pages(size_bytes);
+    if (pages)
+        sys_advise(pages, size_bytes, SYS_ADVICE_POPULATE);
+    return pages;
+}
 
 /* Whether the aligned word around `address` can be read: asked of the kernel, now. */
 bool sys_readable(uintptr_t address);

@@ -137,6 +137,30 @@ static void test_growth_that_fails(void **state)
         assert_int_equal(find(&index, index_mix(i), i), i);
 }
 
+/* Who still reads the old ones finds nothing there, and looks again. */
+static void test_replaced_slots_are_empty(void **state)
+{
+    (void)state;
+    enum { HALF = 8 * FIRST_SLOTS, PAGE_SLOTS = 4096 / sizeof(uint64_t) };
+    struct index index = {0};
+    for (uint32_t i = 1; i <= HALF; i++) {
+        keys[i] = i;
+        index_add(&index, index_mix(i), i);
+    }
+    const struct index_slots *old = index.slots;
+    uint32_t bits = old->bits;
+    assert_int_equal(1 << bits, 2 * HALF);
+    keys[HALF + 1] = HALF + 1;
+    index_add(&index, index_mix(HALF + 1), HALF + 1);
+    assert_ptr_not_equal(index.slots, old);
+    assert_int_equal(old->bits, bits);
+    for (uint32_t i = PAGE_SLOTS; i < 2 * HALF; i++)
+        assert_int_equal(old->slot[i], 0);
+    for (uint32_t i = 1; i <= HALF + 1; i++)
+        assert_int_equal(find(&index, index_mix(i), i), i);
+    assert_true(index.own_bytes < 6 * HALF * sizeof(uint64_t));
+}
+
 static void test_no_memory_at_all(void **state)
 {
     (void)state;
@@ -192,6 +216,7 @@ int main(void)
         cmocka_unit_test_setup(test_dead_entries_are_passed_over, before_each),
         cmocka_unit_test_setup(test_a_million_items, before_each),
         cmocka_unit_test_setup(test_growth_that_fails, before_each),
+        cmocka_unit_test_setup(test_replaced_slots_are_empty, before_each),
         cmocka_unit_test_setup(test_no_memory_at_all, before_each),
         cmocka_unit_test_setup(test_readers_during_growth, before_each),
     };
