@@ -123,9 +123,13 @@ uint32_t arena_append(enum box_table_id id, uint32_t entries)
     if (__builtin_add_overflow(first, entries - 1, &last) || last >= UINT32_MAX - 1)
         return 0;
     unsigned chunk = box_chunk_of(last, table->shift);
-    if (chunk != box_chunk_of(first, table->shift)) /* neighbours share a chunk: skip the rest */
+    if (entries > 1 && chunk != box_chunk_of(first, table->shift)) {
+        /* Neighbours share a chunk: skip the rest. */
         first = (uint32_t)(box_chunk_entries(table->shift, chunk) - (1ull << table->shift));
-    if (chunk >= BOX_CHUNKS_MAX || box_chunk_of(first + entries - 1, table->shift) != chunk)
+        if (box_chunk_of(first + entries - 1, table->shift) != chunk)
+            return 0;
+    }
+    if (chunk >= BOX_CHUNKS_MAX)
         return 0;
     if (!table->chunks[chunk] && !arena_add_chunk(id, chunk))
         return 0;

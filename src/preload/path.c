@@ -79,31 +79,38 @@ static void path_grow(struct path_cache *cache)
     path_unmap(old, old_bits);
 }
 
-/* Its nodes from the base to the leaf, by `step`; false when there is one that it does not have. */
-static bool path_climb(struct path_entry *entry, uint32_t (*step)(uint32_t parent, uint64_t pc))
+/* On the way from an entry's base to its leaf. */
+struct path_climb {
+    struct path_entry *entry;
+    uint32_t left; /* frames to go */
+    uint32_t node; /* that it is at */
+};
+
+/* Sets the entry's nodes, by `step`; stays in front of one that it does not have, which is false. */
+static bool path_climb(struct path_climb *climb, uint32_t (*step)(uint32_t parent, uint64_t pc))
 {
-    uint32_t node = entry->base;
-    for (uint32_t i = PATH_PCS; i-- > 0;) {
-        if (entry->pcs[i] == 0)
-            continue;
-        node = step(node, entry->pcs[i]);
-        if (node == 0)
+    struct path_entry *entry = climb->entry;
+    for (; climb->left > 0; climb->left--) {
+        uint64_t pc = entry->pcs[climb->left - 1];
+        uint32_t node = pc != 0 ? step(climb->node, pc) : climb->node;
+        if (pc != 0 && node == 0)
             return false;
-        if (i > 0)
-            entry->nodes[i - 1] = node;
+        climb->node = node;
+        if (climb->left > 1)
+            entry->nodes[climb->left - 2] = node;
     }
-    entry->leaf = (struct memo_leaf){.node = node};
+    entry->leaf.node = climb->node;
     return true;
 }
 
 /* The entry to be, complete but for its place. */
 static void path_resolve(struct path_entry *entry)
 {
-    if (path_climb(entry, stack_find))
+    struct path_climb climb = {entry, PATH_PCS, entry->base};
+    if (path_climb(&climb, stack_find))
         return;
     site_lock();
-    if (!path_climb(entry, stack_add))
-        entry->leaf = (struct memo_leaf){0};
+    path_climb(&climb, stack_add);
     site_unlock();
 }
 

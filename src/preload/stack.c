@@ -8,7 +8,7 @@
 
 static struct {
     struct index pcs;    /* by captured address */
-    struct index nodes;  /* by parent and pc */
+    struct index nodes;  /* by parent and pc; not those of node_follows() */
     struct index leaves; /* by all addresses of the stack */
 } state;
 
@@ -74,9 +74,25 @@ static uint64_t node_hash(uint32_t parent, uint32_t pc)
     return index_mix((uint64_t)parent << 32 | pc);
 }
 
+/*
+ * A node made right after its parent stands next to it, and is in no index: most of a new stack are such, and
+ * an index costs a cache miss a node.
+ */
+static bool node_follows(uint32_t parent, uint32_t pc)
+{
+    /* pairs: arena_publish() */
+    uint64_t count = __atomic_load_n(&arena.header->tables[BOX_NODES].count, __ATOMIC_ACQUIRE);
+    if (parent + 1ull >= count)
+        return false;
+    const struct box_node *node = node_at(parent + 1);
+    return node->pc == pc && node->parent == parent;
+}
+
 static uint32_t node_find(uint32_t parent, uint32_t pc)
 {
     struct box_node wanted = {.parent = parent, .pc = pc};
+    if (node_follows(parent, pc))
+        return parent + 1;
     return index_find(&state.nodes, node_hash(parent, pc), node_equal, &wanted);
 }
 
@@ -86,12 +102,18 @@ uint32_t stack_find(uint32_t parent, uint64_t captured)
     return pc != BOX_NONE ? node_find(parent, pc) : BOX_NONE;
 }
 
+/* The node made last has no children, as those would have been made later. */
+static bool node_is_last(uint32_t node)
+{
+    return node + 1 == arena.tables[BOX_NODES].count;
+}
+
 uint32_t stack_add(uint32_t parent, uint64_t captured)
 {
     uint32_t pc = pc_intern(captured);
     if (pc == BOX_NONE)
         return BOX_NONE;
-    uint32_t index = node_find(parent, pc);
+    uint32_t index = node_is_last(parent) ? BOX_NONE : node_find(parent, pc);
     if (index != BOX_NONE)
         return index;
     index = arena_append(BOX_NODES, 1);
@@ -99,7 +121,8 @@ uint32_t stack_add(uint32_t parent, uint64_t captured)
         return BOX_NONE;
     *node_at(index) = (struct box_node){.parent = parent, .pc = pc};
     arena_publish(BOX_NODES);
-    index_add(&state.nodes, node_hash(parent, pc), index);
+    if (index != parent + 1)
+        index_add(&state.nodes, node_hash(parent, pc), index);
     return index;
 }
 
@@ -194,16 +217,16 @@ bool stack_find_path(const struct stack_path *path)
 
 bool stack_add_path(const struct stack_path *path)
 {
-    if (stack_find_path(path)) /* another thread may have been first */
-        return true;
-    uint32_t node = path->base;
+    uint32_t node = path->base, count = arena.tables[BOX_NODES].count;
     for (uint32_t i = path->count; i-- > 0;) {
         node = stack_add(node, path->pcs[i]);
         if (node == BOX_NONE)
             return false;
         path->nodes[i] = node;
     }
-    index_add(&state.leaves, path_hash(path), node);
+    /* Another thread may have been first. */
+    if (node >= count || !stack_find_path(path))
+        index_add(&state.leaves, path_hash(path), node);
     return true;
 }
 
