@@ -101,6 +101,16 @@ static inline bool put_whole(struct heap_walk *walk, struct share *share, uint64
     return true;
 }
 
+/* A ghost that ends on the page. Where somebody lives, ghosts do not matter. False: not here. */
+static inline bool put_ghost(struct share *share, uint64_t start, const struct box_lot *lot)
+{
+    if (start + lot->size_bytes > share->end)
+        return false;
+    if (share->live_count == 0)
+        share_put_ghost(share, lot->site, lot->size_bytes);
+    return true;
+}
+
 static struct share_block small_block(const struct heap_walk *walk, uint64_t page,
                                       const struct block_small *small)
 {
@@ -128,13 +138,12 @@ static void put_small(struct heap_walk *walk, struct share *share)
         unsigned count = block_page(part, walk->small);
         for (unsigned i = 0; i < count; i++) {
             const struct block_small *small = &walk->small[i];
-            if (small->live &&
-                put_whole(walk, share, part + small->at, lot_at(small->lot), small->lot))
+            const struct box_lot *lot = lot_at(small->lot);
+            if (small->live ? put_whole(walk, share, part + small->at, lot, small->lot)
+                            : put_ghost(share, part + small->at, lot))
                 continue;
             struct share_block block = small_block(walk, part, small);
-            /* Where somebody lives ghosts do not matter, but on the next page they may. */
-            if (small->live || share->live_count == 0 || block.end > share->end)
-                put(walk, share, &block);
+            put(walk, share, &block);
         }
     }
 }

@@ -35,11 +35,7 @@ void share_put(struct share *share, const struct share_block *block)
         return;
     uint32_t bytes = overlap(share, block->start, block->end);
     if (!block->live) {
-        if (share->ghost_count < SHARE_PARTS_MAX) {
-            share->ghosts[share->ghost_count++] =
-                (struct share_part){.site = block->site, .live_bytes = bytes};
-            share->ghost_bytes += bytes;
-        }
+        share_put_ghost(share, block->site, bytes);
         return;
     }
     if (share->live_count == SHARE_PARTS_MAX)

@@ -38,7 +38,7 @@ struct share {
         covered_bytes;    /* of live_bytes and slack_bytes of all parts: never more than the page */
     uint32_t ghost_bytes; /* ghosts may overlap: as it is */
     struct share_part live[SHARE_PARTS_MAX];
-    struct share_part ghosts[SHARE_PARTS_MAX]; /* their bytes are live_bytes */
+    struct share_part ghosts[SHARE_PARTS_MAX]; /* their bytes are live_bytes; nothing else is set */
 };
 
 /* A block, or the ghost of one. Its requested bytes end at `end`, what the allocator gave at `usable_end`. */
@@ -65,6 +65,17 @@ static inline bool share_put_whole(struct share *share, uint32_t site, uint32_t 
     share->live[share->live_count++] =
         (struct share_part){site, live_bytes, slack_bytes, SHARE_WEIGHT_ONE};
     return true;
+}
+
+/* A ghost, with what it has on the page. */
+static inline void share_put_ghost(struct share *share, uint32_t site, uint32_t bytes)
+{
+    if (share->ghost_count == SHARE_PARTS_MAX)
+        return;
+    struct share_part *part = &share->ghosts[share->ghost_count++];
+    part->site = site;
+    part->live_bytes = bytes;
+    share->ghost_bytes += bytes;
 }
 
 static inline bool share_is_live(const struct share *share)
