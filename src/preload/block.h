@@ -181,12 +181,14 @@ static inline struct block_place block_place(uintptr_t address)
     return block_place_of(block_granule(address));
 }
 
-/* The same for glibc's malloc. */
+/* The same for glibc's malloc. What is asked is whether there is such a shelf, as that is at hand. */
 static inline struct block_place block_place_plain(uintptr_t address)
 {
-    if (__builtin_expect(address >> BLOCK_ADDRESS_BITS != 0, 0))
+    uint64_t granule = address >> BLOCK_GRANULE_BITS_GLIBC;
+    if (__builtin_expect(granule / BLOCK_PAGE_CELLS * 2 >> PLATE_SHELF_BITS >= BLOCK_SMALL_SHELVES,
+                         0))
         return (struct block_place){NULL, NULL};
-    return block_place_of(address >> BLOCK_GRANULE_BITS_GLIBC);
+    return block_place_of(granule);
 }
 
 /* What the cell has; 0: nothing. */
@@ -233,7 +235,7 @@ static inline void block_clear(struct block_place place, uint32_t content)
 }
 
 /* block_put_lot() for glibc's malloc, which aligns, in the epoch that it is. */
-static inline bool block_put_plain(uintptr_t address, uint32_t lot)
+static inline __attribute__((always_inline)) bool block_put_plain(uintptr_t address, uint32_t lot)
 {
     struct block_place place = block_place_plain(address);
     if (__builtin_expect(!place.cell, 0) || __builtin_expect(block_content(place) & BLOCK_LIVE, 0))

@@ -44,15 +44,17 @@ static inline void plain_leave(struct guard_thread *own, uint64_t word)
         guard_serve(own);
 }
 
-/* The slot of `lot` in the thread's counters, if it stands there and has room for one more. */
+/* The slot of `lot` in the thread's counters, if it stands there. */
 static inline struct box_delta *plain_slot(struct thread *thread, uint32_t lot)
 {
     return &thread->delta.slots[lot & thread->delta.mask];
 }
 
+/* Whether it does, and has room for `count`: one more. Nobody else changes it until that is written: what a handler
+   allocates or frees meanwhile is counted elsewhere. */
 static inline bool plain_counts(const struct box_delta *slot, uint32_t lot, uint32_t count)
 {
-    return __builtin_expect(slot->lot == lot && (int32_t)(count + 1) >= 0, 1);
+    return __builtin_expect(slot->lot == lot && (int32_t)count >= 0, 1);
 }
 
 /*
@@ -71,9 +73,10 @@ static inline __attribute__((always_inline)) bool plain_alloc(struct guard_threa
         leaf = tracker_leaf(own, start.pc, start.sp, start.fp);
     uint32_t lot = leaf->lot;
     struct box_delta *slot = plain_slot(thread, lot);
+    uint32_t allocs = slot->allocs + 1;
     if (__builtin_expect(leaf->size_bytes == size_bytes && lot != BOX_NONE, 1) &&
-        plain_counts(slot, lot, slot->allocs) && block_put_plain((uintptr_t)address, lot))
-        __atomic_store_n(&slot->allocs, slot->allocs + 1, __ATOMIC_RELAXED);
+        plain_counts(slot, lot, allocs) && block_put_plain((uintptr_t)address, lot))
+        __atomic_store_n(&slot->allocs, allocs, __ATOMIC_RELAXED);
     else
         tracker_block(own, leaf, address, size_bytes);
     plain_leave(own, word);
@@ -105,12 +108,13 @@ static inline enum plain_outcome plain_free(struct guard_thread *own, void *addr
     struct block_place place = block_place_plain((uintptr_t)address);
     uint32_t content = block_content(place), lot = plain_lot(place, content, address);
     struct box_delta *slot = plain_slot(thread, lot);
-    if (__builtin_expect(lot == BOX_NONE, 0) || !plain_counts(slot, lot, slot->frees)) {
+    uint32_t frees = slot->frees + 1;
+    if (__builtin_expect(lot == BOX_NONE, 0) || !plain_counts(slot, lot, frees)) {
         guard_set_of(own, word);
         return PLAIN_NOT;
     }
     block_clear(place, content);
-    __atomic_store_n(&slot->frees, slot->frees + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->frees, frees, __ATOMIC_RELAXED);
     guard_set_of(own, word);
     return __builtin_expect(own->wanted != 0, 0) ? PLAIN_WANTED : PLAIN_DONE;
 }
