@@ -144,7 +144,7 @@ struct sum {
 
 static const struct box_lot *lot_of(const struct box_view *view, const struct box_delta *delta)
 {
-    /* pairs: drain() in preload/delta.c */
+    /* pairs: drain() in preload/tables/delta.c */
     const struct box_lot *lot =
         box_view_entry(view, BOX_LOTS, __atomic_load_n(&delta->lot, __ATOMIC_ACQUIRE));
     return lot && lot->site < view->tables[BOX_SITES].count ? lot : NULL;

@@ -6,7 +6,7 @@
  *   made to wait: both at once, site by site.
  * Owns: nothing; the caller gives the memory.
  * Context: any; no allocation. Of a live process the copy is one moment's only when nobody counts
- *   meanwhile (preload/gate.h). box_cut_read() has each site as of a moment of its own.
+ *   meanwhile (preload/views/gate.h). box_cut_read() has each site as of a moment of its own.
  * Not here: writing it (box_profile.h).
  */
 #ifndef HEAPDIFF_FORMAT_BOX_CUT_H

@@ -4,7 +4,7 @@
  * What it is: one stack at a time, leaf first. Sites that were met one after the other mostly share
  *   their callers; what the last stack has in common with the next is neither walked nor encoded again.
  * Owns: nothing. Context: any; no allocation, under 3 KiB.
- * Not here: locations themselves (box_profile.h), capturing stacks (preload/stack.h).
+ * Not here: locations themselves (box_profile.h), capturing stacks (preload/tables/stack.h).
  */
 #ifndef HEAPDIFF_FORMAT_BOX_STACK_H
 #define HEAPDIFF_FORMAT_BOX_STACK_H

@@ -3,7 +3,7 @@
  *
  * What it is: field numbers (github.com/google/pprof/proto/profile.proto), the fixed list of sample
  *   types of every profile heapdiff writes, and the keys of its comments.
- * Owns: nothing. Context: any. Not here: encoding (pprof_out.h), decoding (cli/profile.h).
+ * Owns: nothing. Context: any. Not here: encoding (pprof_out.h), decoding (cli/profile/profile.h).
  */
 #ifndef HEAPDIFF_FORMAT_PPROF_H
 #define HEAPDIFF_FORMAT_PPROF_H

@@ -5,7 +5,7 @@
  *   from bytes nobody vouches for.
  * Owns: nothing; both structs point into the caller's memory.
  * Context: any; no allocation, no libc beyond memcpy.
- * Not here: which fields there are (pprof.h), whole messages (pprof_out.h, cli/profile.h).
+ * Not here: which fields there are (pprof.h), whole messages (pprof_out.h, cli/profile/profile.h).
  */
 #ifndef HEAPDIFF_FORMAT_WIRE_H
 #define HEAPDIFF_FORMAT_WIRE_H

@@ -1,6 +1,6 @@
 /* What a live block's record costs: ns to put and take it, by the number of live blocks and by how
    they are visited, and bytes, for blocks of glibc's malloc: `block [LIVE]`. */
-#include "preload/block.h"
+#include "preload/tables/block.h"
 
 #include "measure.h"
 

@@ -3,10 +3,10 @@
  * another call of the same leaf frame; about three new frames; beside a full walk of the same stack.
  * What the calls themselves cost is measured with an empty capture and taken off.
  */
-#include "preload/arena.h"
-#include "preload/mapping.h"
-#include "preload/memo.h"
-#include "preload/unwind.h"
+#include "preload/ground/arena.h"
+#include "preload/tables/mapping.h"
+#include "preload/tables/memo.h"
+#include "preload/unwind/unwind.h"
 
 #include <stdio.h>
 #include <stdlib.h>

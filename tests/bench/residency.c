@@ -1,7 +1,7 @@
 /* What it costs to learn which pages are resident: ms of CPU time per GiB of 4 KiB pages to scan, to have the
    kernel add up, to prepare; and bytes of scratch memory. By each source, of dense memory, of every second
    page, of lone pages, and of many mappings: `residency [MIB]`. */
-#include "preload/residency.h"
+#include "preload/ledger/residency.h"
 
 #include "measure.h"
 

@@ -1,5 +1,5 @@
 /* ns for unwind_capture() by depth: warm, and with every rule forgotten before. */
-#include "preload/unwind.h"
+#include "preload/unwind/unwind.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 """Checks that includes follow the arrows that src/README.md draws.
 
 format/ includes nothing of ours but itself, and of libc only what needs no library. preload/ includes
-format/ and itself, and there only its own layer or lower ones: the layers and who is in them are read from
-the table of folders in src/README.md. cli/ includes format/ and itself. A .c file includes its own header
+format/ and itself, and there only its own folder or lower ones, in the order of the table of folders in
+src/README.md; what is in each folder, there and in cli/, is what the table says. cli/ includes format/ and itself. A .c file includes its own header
 first, and headers do not include each other in a circle.
 
 Usage: arrows.py SOURCE_ROOT. Prints one line for each breach and exits 1.
@@ -26,27 +26,27 @@ PRELOAD_FORBIDDEN_HEADERS = {"stdio.h", "libunwind.h", "uthash.h", "zlib.h", "th
 PRELOAD_EXCEPTIONS = {("unwind_reference.c", "libunwind.h")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
-LAYER_ROW = re.compile(r"^\| `preload/` (\w+) \|(.*)\|\s*$", re.MULTILINE)
+FOLDER_ROW = re.compile(r"^\| `(preload|cli)/(\w+)/` \|(.*)\|\s*$", re.MULTILINE)
 
 
-def read_layers(text):
-    """[(layer name, [module patterns])], lowest first."""
-    return [(name, re.findall(r"`([\w*]+)`", modules)) for name, modules in LAYER_ROW.findall(text)]
+def read_rows(text):
+    """{area: [(folder, [module patterns])]}: those of preload are its layers, lowest first."""
+    rows = {"preload": [], "cli": []}
+    for area, folder, modules in FOLDER_ROW.findall(text):
+        rows[area].append((folder, re.findall(r"`([\w*]+)`", modules)))
+    return rows
 
 
-def layer_of(module, layers):
-    """(index, name) of the layer a module is in; the longest pattern that fits decides. None: in none."""
+def folder_of(module, rows):
+    """The folder that the table has a module in; the longest pattern that fits decides. None: it has not."""
     module = re.sub(r"_(x86_64|aarch64)$", "", module)
     fits = [
-        (len(pattern.rstrip("*")), "*" not in pattern, index)
-        for index, (_, patterns) in enumerate(layers)
+        (len(pattern.rstrip("*")), "*" not in pattern, folder)
+        for folder, patterns in rows
         for pattern in patterns
         if fnmatch.fnmatch(module, pattern)
     ]
-    if not fits:
-        return None
-    index = max(fits)[2]
-    return index, layers[index][0]
+    return max(fits)[2] if fits else None
 
 
 class Tree:
@@ -55,7 +55,8 @@ class Tree:
     def __init__(self, root):
         self.root = root
         self.source = root / "src"
-        self.layers = read_layers((self.source / "README.md").read_text())
+        self.rows = read_rows((self.source / "README.md").read_text())
+        self.layers = [folder for folder, _ in self.rows["preload"]]
         self.breaches = []
         self.headers = {}
 
@@ -105,9 +106,9 @@ class Tree:
             self.headers.setdefault(path, []).append(target)
 
     def check_layers(self, path, target):
-        own, other = layer_of(path.stem, self.layers), layer_of(target.stem, self.layers)
-        if own and other and other[0] > own[0]:
-            self.breach(path, f"{path.stem} ({own[1]}) may not include {target.name} ({other[1]})")
+        own, other = path.parent.name, target.parent.name
+        if own in self.layers and other in self.layers and self.layers.index(other) > self.layers.index(own):
+            self.breach(path, f"{path.stem} ({own}) may not include {target.name} ({other})")
 
     def check_first(self, path, names):
         own = path.with_suffix(".h")
@@ -115,8 +116,9 @@ class Tree:
             self.breach(path, f'"{own.name}" must be its first include')
 
     def check_mapped(self, path):
-        if self.folder(path) == "preload" and layer_of(path.stem, self.layers) is None:
-            self.breach(path, "is in no layer of the table in src/README.md")
+        rows = self.rows.get(self.folder(path))
+        if rows and folder_of(path.stem, rows) != path.parent.name:
+            self.breach(path, "is not where the table in src/README.md has it")
 
     def check_circles(self):
         done = set()
@@ -136,8 +138,8 @@ class Tree:
 
 def main():
     tree = Tree(pathlib.Path(sys.argv[1]).resolve())
-    if len(tree.layers) < 2:
-        sys.exit("src/README.md: no table of preload layers found")
+    if not all(tree.rows.values()):
+        sys.exit("src/README.md: no table of folders found")
     files = sorted(path for path in tree.source.rglob("*.[ch]"))
     for path in files:
         tree.check_mapped(path)

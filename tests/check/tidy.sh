@@ -5,6 +5,6 @@ set -u
 command -v clang-tidy >/dev/null || exit 77
 test -f "$2/compile_commands.json" || exit 77
 # The commands are gcc's; clang's own warnings are the business of a build with clang.
-printf '%s\n' "$1"/src/*/*.c |
+find "$1/src" -name '*.c' | sort |
     xargs -P "$(nproc)" -n 8 clang-tidy -p "$2" --quiet --extra-arg=-Wno-unknown-warning-option \
         --extra-arg=-Wno-string-concatenation 2>/dev/null

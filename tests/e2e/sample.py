@@ -117,7 +117,10 @@ class Estimates(Case):
             report = json.loads(self.heapdiff("--json", path))
             for site in report["sites"]:
                 names = {report["frames"][at]["function"] for at in site["stack"]} & set(truth)
-                for name, interval in site.get("intervals", {}).items() if names else ():
+                intervals = site.get("intervals", {}) if names else {}
+                for name, interval in intervals.items():
+                    if name not in TYPES:
+                        continue
                     want = truth_of(truth[min(names)])[TYPES.index(name)]
                     yield name, site["values"][name], interval, want
 

@@ -1,6 +1,6 @@
 /* What truth_musl.h declares, and the sites that only musl has. */
 #include "truth.h"
-#include "../../src/preload/sys.h"
+#include "preload/ground/sys.h"
 
 #include <errno.h>
 #include <malloc.h>

@@ -5,12 +5,12 @@
  * code address lies that is asked for, and the bytes. 0 for the first: entries without an index, as
  * generated code has them. Stands in for the loader and for memory.
  */
-#include "preload/cfi.h"
-#include "preload/cfi_expression.h"
-#include "preload/row.h"
-#include "preload/unwind_memory.h"
-#include "preload/unwind_object.h"
-#include "preload/unwind_registry.h"
+#include "preload/unwind/cfi.h"
+#include "preload/unwind/cfi_expression.h"
+#include "preload/unwind/row.h"
+#include "preload/unwind/unwind_memory.h"
+#include "preload/unwind/unwind_object.h"
+#include "preload/unwind/unwind_registry.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -2,11 +2,11 @@
  * Fuzz target: a profile's bytes, decoded, and then everything that a report does with it. Symbols
  * are left out: they are read from files that a profile names, not from the profile.
  */
-#include "cli/profile.h"
-#include "cli/prune.h"
-#include "cli/render.h"
-#include "cli/render_collection.h"
-#include "cli/symbol.h"
+#include "cli/profile/profile.h"
+#include "cli/profile/prune.h"
+#include "cli/report/render.h"
+#include "cli/report/render_collection.h"
+#include "cli/symbol/symbol.h"
 
 #include <stdint.h>
 #include <stdlib.h>

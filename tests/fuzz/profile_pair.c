@@ -2,8 +2,8 @@
  * Fuzz target: two profiles compared. The input is the length of the first (four bytes,
  * little-endian) and then both, one after the other.
  */
-#include "cli/diff.h"
-#include "cli/symbol.h"
+#include "cli/profile/diff.h"
+#include "cli/symbol/symbol.h"
 
 #include <stdint.h>
 #include <stdlib.h>

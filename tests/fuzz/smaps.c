@@ -1,5 +1,5 @@
 /* Fuzz target: bytes read as /proc/PID/smaps. */
-#include "cli/smaps.h"
+#include "cli/process/smaps.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "self_profile.h"
 
-#include "cli/pool.h"
+#include "cli/ground/pool.h"
 
 #include <elf.h>
 #include <limits.h>

@@ -6,7 +6,7 @@
 #ifndef HEAPDIFF_TESTS_SELF_PROFILE_H
 #define HEAPDIFF_TESTS_SELF_PROFILE_H
 
-#include "cli/profile.h"
+#include "cli/profile/profile.h"
 
 /*
  * A profile with a sample of one location a return address. The mapping carries the program's build

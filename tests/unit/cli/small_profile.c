@@ -1,6 +1,6 @@
 #include "small_profile.h"
 
-#include "cli/pool.h"
+#include "cli/ground/pool.h"
 
 #include <stdlib.h>
 

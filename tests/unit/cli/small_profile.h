@@ -6,7 +6,7 @@
 #ifndef HEAPDIFF_TESTS_SMALL_PROFILE_H
 #define HEAPDIFF_TESTS_SMALL_PROFILE_H
 
-#include "cli/profile.h"
+#include "cli/profile/profile.h"
 
 /*
  * main > outer > inner (inlined) with inuse_space 100 and main > "a;b" with 20; types inuse_objects

@@ -6,7 +6,7 @@
 #ifndef HEAPDIFF_TESTS_TEXT_PROFILE_H
 #define HEAPDIFF_TESTS_TEXT_PROFILE_H
 
-#include "cli/profile.h"
+#include "cli/profile/profile.h"
 
 struct text_profile {
     const char *file, *build_id; /* of the one mapping; NULL: "/bin/app", "ab" */

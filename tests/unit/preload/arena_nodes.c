@@ -1,6 +1,6 @@
 #include "arena_nodes.h"
 
-#include "preload/arena.h"
+#include "preload/ground/arena.h"
 
 #include "scratch.h"
 

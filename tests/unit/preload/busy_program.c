@@ -1,7 +1,7 @@
 #include "busy_program.h"
 
-#include "preload/guard.h"
-#include "preload/tracker.h"
+#include "preload/ground/guard.h"
+#include "preload/views/tracker.h"
 
 #include <stddef.h>
 

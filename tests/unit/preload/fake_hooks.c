@@ -1,9 +1,9 @@
 #include "fake_hooks.h"
 
-#include "preload/arena.h"
-#include "preload/guard.h"
-#include "preload/mapping.h"
-#include "preload/thread.h"
+#include "preload/ground/arena.h"
+#include "preload/ground/guard.h"
+#include "preload/tables/mapping.h"
+#include "preload/tables/thread.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,7 +8,7 @@
 #ifndef HEAPDIFF_TEST_FAKE_HOOKS_H
 #define HEAPDIFF_TEST_FAKE_HOOKS_H
 
-#include "preload/tracker.h"
+#include "preload/views/tracker.h"
 
 #include "format/box.h"
 

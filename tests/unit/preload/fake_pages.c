@@ -1,6 +1,6 @@
 #include "fake_pages.h"
 
-#include "preload/sys.h"
+#include "preload/ground/sys.h"
 
 #include <sys/mman.h>
 

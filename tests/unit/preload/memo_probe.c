@@ -1,9 +1,9 @@
 #include "memo_probe.h"
 
-#include "preload/arena.h"
-#include "preload/mapping.h"
-#include "preload/site.h"
-#include "preload/stack.h"
+#include "preload/ground/arena.h"
+#include "preload/tables/mapping.h"
+#include "preload/tables/site.h"
+#include "preload/tables/stack.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
 #ifndef HEAPDIFF_TEST_MEMO_PROBE_H
 #define HEAPDIFF_TEST_MEMO_PROBE_H
 
-#include "preload/memo.h"
+#include "preload/tables/memo.h"
 
 struct memo_probes {
     _Atomic unsigned taken;

@@ -1,10 +1,10 @@
 #include "recorder.h"
 
-#include "preload/arena.h"
-#include "preload/delta.h"
-#include "preload/gate.h"
-#include "preload/guard.h"
-#include "preload/thread.h"
+#include "preload/ground/arena.h"
+#include "preload/tables/delta.h"
+#include "preload/views/gate.h"
+#include "preload/ground/guard.h"
+#include "preload/tables/thread.h"
 
 static void forked(void)
 {

@@ -6,7 +6,7 @@
 #ifndef HEAPDIFF_TEST_SMAPS_CHECK_H
 #define HEAPDIFF_TEST_SMAPS_CHECK_H
 
-#include "preload/residency.h"
+#include "preload/ledger/residency.h"
 
 #include <stdbool.h>
 

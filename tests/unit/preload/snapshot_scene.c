@@ -1,11 +1,11 @@
 #include "snapshot_scene.h"
 
-#include "preload/arena.h"
-#include "preload/guard.h"
-#include "preload/mapping.h"
-#include "preload/options.h"
-#include "preload/site.h"
-#include "preload/snapshot.h"
+#include "preload/ground/arena.h"
+#include "preload/ground/guard.h"
+#include "preload/tables/mapping.h"
+#include "preload/ground/options.h"
+#include "preload/tables/site.h"
+#include "preload/views/snapshot.h"
 
 #include "profile_file.h"
 #include "scratch.h"

@@ -10,7 +10,7 @@
 #ifndef HEAPDIFF_TEST_STACK_PROBE_H
 #define HEAPDIFF_TEST_STACK_PROBE_H
 
-#include "preload/unwind.h"
+#include "preload/unwind/unwind.h"
 
 #include <stdbool.h>
 #include <stddef.h>

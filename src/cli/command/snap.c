@@ -1,0 +1,302 @@
+#include "snap.h"
+
+#include "cli/process/box_search.h"
+#include "cli/ground/memory.h"
+#include "cli/ground/message.h"
+#include "cli/ground/moment.h"
+#include "cli/process/name_pattern.h"
+#include "cli/process/standby.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    ANSWER_WAIT_MS = 3000, /* a large heap's snapshot takes well below a second */
+    ANSWER_POLL_MS = 2,
+    COPY_BYTES = 1 << 16
+};
+
+/* A snapshot being asked for. */
+struct snap {
+    struct process process;
+    struct box_file box;
+    const char *wanted_path; /* NULL: by the usual names */
+    struct output output;    /* with a wanted path: opened before the process is disturbed */
+    uint64_t asked_ns;
+    bool exact;             /* with its threads stopped, if that can be */
+    struct standby standby; /* open while it is asked so */
+};
+
+static void wait_a_little(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = ANSWER_POLL_MS * 1000000L}, NULL);
+}
+
+/* Why it will not answer a signal now; NULL: it will. */
+static const char *why_deaf(const struct snap *snap)
+{
+    const struct box_header *header = snap->box.view.header;
+    if (!(header->flags & BOX_FLAG_LISTENS) || header->signal < 1)
+        return "it does not listen for a signal";
+    if (header->flags & BOX_FLAG_APP_HANDLER)
+        return "the program uses the signal itself";
+    if (snap->process.stopped)
+        return "it is stopped";
+    if (!process_takes_signal(&snap->process, header->signal))
+        return "it blocks the signal";
+    return NULL;
+}
+
+/* Sends the signal and waits until the process has written its snapshot. NULL, or why it has not. */
+static const char *ask(struct snap *snap)
+{
+    const struct box_header *header = snap->box.view.header;
+    uint32_t before = __atomic_load_n(&header->snapshots, __ATOMIC_ACQUIRE);
+    uint64_t lost_before = __atomic_load_n(&header->lost.snapshots, __ATOMIC_ACQUIRE);
+    snap->asked_ns = moment_now(CLOCK_REALTIME);
+    if (kill(snap->process.pid, header->signal) != 0)
+        return strerror(errno);
+    for (int waited = 0; waited < ANSWER_WAIT_MS; waited += ANSWER_POLL_MS) {
+        if (snap->standby.header)
+            standby_serve(&snap->standby);
+        if (__atomic_load_n(&header->snapshots, __ATOMIC_ACQUIRE) != before)
+            return NULL;
+        if (__atomic_load_n(&header->lost.snapshots, __ATOMIC_ACQUIRE) != lost_before)
+            return "it could not write its snapshot";
+        wait_a_little();
+    }
+    return "it did not answer in 3 s";
+}
+
+/* The same while we stand by; says so when its threads were not stopped. */
+static const char *ask_exactly(struct snap *snap)
+{
+    struct standby *standby = &snap->standby;
+    const char *refusal = standby_open(standby, &snap->box, &snap->process);
+    const char *reason = ask(snap);
+    if (!refusal && standby->stops == 0)
+        refusal = standby->reason ? standby->reason : "it did not ask for it (ledger=off?)";
+    if (refusal && !reason)
+        message_note("%s (pid %d): the other threads were not stopped: %s", snap->box.program,
+                     snap->process.pid, refusal);
+    standby_close(standby);
+    return reason;
+}
+
+/* The newest file that the process can have written since it was asked; malloc'd, or NULL. */
+static char *find_written(const struct snap *snap)
+{
+    const struct box_header *header = snap->box.view.header;
+    char *pattern = memory_text(header->pattern, strnlen(header->pattern, sizeof(header->pattern)));
+    char *root = memory_format("/proc/%d/root", snap->process.pid);
+    struct name_values values = {.program = snap->box.program, .pid = header->pid};
+    struct path_list list = {0};
+    char *newest = NULL;
+    uint64_t newest_ns = snap->asked_ns - 1000000000u; /* file clocks lag by a tick or more */
+    name_pattern_search(&list, root, pattern, &values);
+    for (size_t i = 0; i < list.count; i++) {
+        struct stat status;
+        if (lstat(list.paths[i], &status) != 0 || !S_ISREG(status.st_mode) ||
+            status.st_uid != snap->process.user || moment_of(status.st_mtim) <= newest_ns)
+            continue;
+        newest_ns = moment_of(status.st_mtim);
+        newest = list.paths[i];
+    }
+    newest = newest ? memory_format("%s", newest) : NULL;
+    path_list_free(&list);
+    free(root);
+    free(pattern);
+    return newest;
+}
+
+/* Opens what the process wrote, if it is its own file; -1: it is not, or may not be read. */
+static int open_written(const struct snap *snap, const char *path)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 ||
+        (fstat(fd, &status) == 0 && status.st_uid == snap->process.user && S_ISREG(status.st_mode)))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static bool copy_bytes(int fd, struct sink *sink)
+{
+    unsigned char *bytes = memory_zeroed(1, COPY_BYTES);
+    ssize_t got;
+    while ((got = read(fd, bytes, COPY_BYTES)) > 0)
+        if (!sink->write(sink, bytes, (size_t)got))
+            break;
+    free(bytes);
+    return got >= 0; /* what cannot be written is the output's to tell */
+}
+
+/* Moves the bytes of `fd`, which are those of `from`, to where they are wanted. Another user's files
+   are only copied: their names may lead anywhere by the time we would delete them. */
+static bool move_written(struct snap *snap, int fd, const char *from)
+{
+    if (!copy_bytes(fd, &snap->output.sink)) {
+        int error = errno;
+        output_abandon(&snap->output);
+        return message_error(from, "cannot be read: %s", strerror(error));
+    }
+    if (!output_commit(&snap->output, OUTPUT_REPLACE))
+        return message_error(snap->wanted_path, "cannot be written: %s", strerror(errno));
+    if (snap->process.user == geteuid())
+        unlink(from);
+    return true;
+}
+
+/* The path without the "/proc/PID/root" of a process that sees the same files as we do. */
+static const char *shown_path(const struct snap *snap, const char *path)
+{
+    char root[64];
+    int length = snprintf(root, sizeof(root), "/proc/%d/root", snap->process.pid);
+    struct stat inside, here;
+    if (strncmp(path, root, (size_t)length) == 0 && stat(path, &inside) == 0 &&
+        stat(path + length, &here) == 0 && inside.st_dev == here.st_dev &&
+        inside.st_ino == here.st_ino)
+        return path + length;
+    return path;
+}
+
+enum snap_result {
+    SNAP_DONE,
+    SNAP_FAILED, /* one line has been said */
+    SNAP_REFUSED /* nothing is written: its black box may do */
+};
+
+/* Puts what the process wrote where it is wanted, and says so. */
+static enum snap_result take_written(struct snap *snap, const char *written, const char **reason)
+{
+    int fd = snap->wanted_path ? open_written(snap, written) : -1;
+    if (snap->wanted_path && fd < 0) {
+        *reason = "it answered, but its file cannot be read";
+        return SNAP_REFUSED;
+    }
+    bool done = !snap->wanted_path || move_written(snap, fd, written);
+    if (fd >= 0)
+        close(fd);
+    if (done)
+        message_note("%s: written by %s (pid %d), asked by signal %d (%s)",
+                     snap->wanted_path ? snap->wanted_path : shown_path(snap, written),
+                     snap->box.program, snap->process.pid, snap->box.view.header->signal,
+                     strsignal(snap->box.view.header->signal));
+    return done ? SNAP_DONE : SNAP_FAILED;
+}
+
+/* *reason: why it was refused. */
+static enum snap_result snap_by_signal(struct snap *snap, const char **reason)
+{
+    *reason = why_deaf(snap);
+    if (!*reason)
+        *reason = snap->exact ? ask_exactly(snap) : ask(snap);
+    if (*reason)
+        return SNAP_REFUSED;
+    char *written = find_written(snap);
+    enum snap_result result = SNAP_REFUSED;
+    if (written)
+        result = take_written(snap, written, reason);
+    else
+        *reason = "it answered, but its file cannot be found from here";
+    free(written);
+    return result;
+}
+
+static bool snap_by_box(struct snap *snap, const char *why)
+{
+    struct box_profile_facts facts = box_file_facts(&snap->box, &snap->process);
+    char *path = NULL;
+    if (!snap->wanted_path)
+        path = box_file_save(&snap->box, &facts, NULL);
+    else if (box_file_write(&snap->box, &facts, &snap->output, OUTPUT_REPLACE))
+        path = memory_format("%s", snap->wanted_path);
+    else
+        message_error(snap->wanted_path, "cannot be written: %s", strerror(errno));
+    if (!path)
+        return false;
+    message_note("%s: read from the black box of %s (pid %d)%s: %s", path, snap->box.program,
+                 snap->process.pid, snap->exact ? ", which has no ledger" : "", why);
+    free(path);
+    return true;
+}
+
+/* Finds the process and its box. NULL, or why there is nothing to take. */
+static const char *find_process(struct snap *snap, int pid)
+{
+    if (!process_read(&snap->process, pid))
+        return "no such process";
+    return box_search_process(&snap->box, &snap->process);
+}
+
+static bool snap_process(int pid, const char *wanted_path, bool exact)
+{
+    struct snap snap = {.wanted_path = wanted_path, .exact = exact};
+    char what[32];
+    snprintf(what, sizeof(what), "%d", pid);
+    if (wanted_path && !output_open(&snap.output, wanted_path))
+        return message_error(wanted_path, "cannot be written: %s", strerror(errno));
+    const char *reason = find_process(&snap, pid);
+    if (reason) {
+        if (wanted_path)
+            output_abandon(&snap.output);
+        return message_error(what, "%s", reason);
+    }
+    enum snap_result result = snap_by_signal(&snap, &reason);
+    bool done = result == SNAP_DONE || (result == SNAP_REFUSED && snap_by_box(&snap, reason));
+    box_file_close(&snap.box);
+    return done;
+}
+
+static int print_help(void)
+{
+    puts("usage: heapdiff snap PID [--exact] [-o FILE]\n"
+         "Takes a snapshot of a running process that was started under heapdiff: by its signal "
+         "when\n"
+         "it listens to it, else from its black box.\n"
+         "  -o, --output FILE   write FILE (default: the process's own pattern, or from the black\n"
+         "                      box NAME.PID.N.prof here)\n"
+         "      --exact         stop its other threads (ptrace) until its resident pages are "
+         "listed:\n"
+         "                      the ledger then adds up to RSS even if they are busy");
+    return output_finish_stdout() ? 0 : 1;
+}
+
+int command_snap(int argc, char **argv)
+{
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                            {"exact", no_argument, NULL, 'e'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    const char *wanted_path = NULL;
+    bool exact = false;
+    int option;
+    optind = 0;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
+        if (option == 'h')
+            return print_help();
+        if (option == ':')
+            return message_usage("snap", "a value is missing after %s", argv[optind - 1]);
+        if (option == '?')
+            return message_usage("snap", "unknown or ambiguous option %s", argv[optind - 1]);
+        if (option == 'e')
+            exact = true;
+        else
+            wanted_path = optarg;
+    }
+    if (argc - optind != 1)
+        return message_usage("snap", "one PID is wanted");
+    int pid = process_parse_pid(argv[optind]);
+    if (pid == 0)
+        return message_usage("snap", "not a PID: %s", argv[optind]);
+    return snap_process(pid, wanted_path, exact) ? 0 : 1;
+}

@@ -1,0 +1,280 @@
+#include "collection.h"
+
+#include "cli/ground/memory.h"
+#include "value.h"
+
+#include "format/pprof.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INTERVALS = BOX_HISTORY_MARKS - 1, INTERVALS_GROWN_MIN = 5 };
+
+/* What a site has been through. */
+struct past {
+    int64_t ages[AGE_COHORTS];
+    int64_t marks[BOX_HISTORY_MARKS];
+    unsigned count; /* of marks */
+};
+
+/* The text of a fact whose key is `key` and a number; NULL: another one. */
+static const char *numbered_fact(const char *comment, const char *key, uint64_t *number)
+{
+    size_t prefix = strlen(PPROF_FACT_PREFIX), length = strlen(key);
+    if (strncmp(comment, PPROF_FACT_PREFIX, prefix) != 0 ||
+        strncmp(comment + prefix, key, length) != 0)
+        return NULL;
+    const char *digits = comment + prefix + length;
+    char *end;
+    if (*digits < '0' || *digits > '9')
+        return NULL;
+    *number = strtoull(digits, &end, 10);
+    return strncmp(end, ": ", 2) == 0 ? end + 2 : NULL;
+}
+
+/* One number of KEY=VALUE words. */
+static int64_t word_number(const char *text, const char *key)
+{
+    char wanted[24];
+    snprintf(wanted, sizeof wanted, "%s=", key);
+    const char *end = strstr(text, "reason=");
+    for (const char *at = text; (at = strstr(at, wanted)) && (!end || at < end); at++)
+        if (at == text || at[-1] == ' ')
+            return strtoll(at + strlen(wanted), NULL, 10);
+    return 0;
+}
+
+static void word_text(char *to, size_t room_bytes, const char *text, const char *key)
+{
+    char wanted[24];
+    snprintf(wanted, sizeof wanted, "%s=", key);
+    const char *at = strstr(text, wanted);
+    to[0] = '\0';
+    if (!at)
+        return;
+    at += strlen(wanted);
+    size_t length = strcmp(key, "reason") == 0 ? strlen(at) : strcspn(at, " ");
+    snprintf(to, room_bytes, "%.*s", (int)(length < room_bytes ? length : room_bytes), at);
+}
+
+static struct collection read_collection(uint64_t number, const char *text)
+{
+    char kind[8];
+    struct collection item = {.number = (int64_t)number,
+                              .time_ns = word_number(text, "time_ns"),
+                              .mark = word_number(text, "mark"),
+                              .before_bytes = word_number(text, "before"),
+                              .after_bytes = word_number(text, "after"),
+                              .rss_before_bytes = word_number(text, "rss_before"),
+                              .rss_bytes = word_number(text, "rss"),
+                              .goal_bytes = word_number(text, "goal"),
+                              .pause_ns = word_number(text, "pause_ns")};
+    word_text(item.source, sizeof item.source, text, "source");
+    word_text(item.truth, sizeof item.truth, text, "truth");
+    word_text(item.reason, sizeof item.reason, text, "reason");
+    word_text(kind, sizeof kind, text, "kind");
+    item.is_full = strcmp(kind, "minor") != 0;
+    item.has_after = item.is_full || item.after_bytes != 0;
+    return item;
+}
+
+/* BYTES or BYTESxN, separated by commas. False: there are too many. */
+static bool read_marks(struct past *past, const char *text)
+{
+    for (;;) {
+        char *end;
+        int64_t bytes = strtoll(text, &end, 10);
+        unsigned long times = *end == 'x' ? strtoul(end + 1, &end, 10) : 1;
+        if (end == text || times > BOX_HISTORY_MARKS - past->count)
+            return false;
+        while (times-- > 0)
+            past->marks[past->count++] = bytes;
+        if (*end != ',')
+            return true;
+        text = end + 1;
+    }
+}
+
+static bool read_past(struct past *past, const char *text)
+{
+    *past = (struct past){.count = 0};
+    for (const char *at = text; at && *at; at = strchr(at, ' ')) {
+        at += *at == ' ';
+        if (at[0] >= '0' && at[0] < '0' + AGE_COHORTS && at[1] == '=')
+            past->ages[at[0] - '0'] = strtoll(at + 2, NULL, 10);
+        else if (strncmp(at, "h=", 2) == 0 && !read_marks(past, at + 2))
+            return false;
+    }
+    return true;
+}
+
+/* The sample types that this is about. */
+struct types {
+    int live, then, since, survived;
+};
+
+static bool has_types(const struct profile *profile, struct types *types)
+{
+    types->live = profile_type(profile, "inuse_space");
+    types->then = profile_type(profile, "collected_space");
+    types->since = profile_type(profile, "since_space");
+    types->survived = profile_type(profile, "survived_space");
+    return types->live != PROFILE_NONE && types->then != PROFILE_NONE &&
+           types->since != PROFILE_NONE && types->survived != PROFILE_NONE;
+}
+
+/* Some tool may have sorted the samples since. */
+static bool is_past_of(const struct past *past, const struct sample *sample,
+                       const struct types *types)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < AGE_COHORTS; i++)
+        sum = value_sum(sum, past->ages[i]);
+    int64_t last = past->count > 0 ? past->marks[past->count - 1] : 0;
+    return sum == sample->values[types->live] && last == sample->values[types->then];
+}
+
+static bool is_suspect(const struct past *past, struct collection_suspect *suspect)
+{
+    if (past->count < BOX_HISTORY_MARKS || past->ages[AGE_OLD] <= 0)
+        return false;
+    suspect->intervals = 0;
+    for (int i = 0; i < INTERVALS; i++)
+        suspect->intervals += past->marks[i + 1] > past->marks[i];
+    suspect->old_bytes = past->ages[AGE_OLD];
+    suspect->grown_bytes = value_difference(past->marks[INTERVALS], past->marks[0]);
+    return suspect->intervals >= INTERVALS_GROWN_MIN && suspect->grown_bytes > 0;
+}
+
+static void add_site(struct collection_book *book, const struct profile *profile,
+                     const struct types *types, uint64_t index, const char *text)
+{
+    struct past past;
+    struct collection_suspect suspect = {.sample = index};
+    if (index >= profile->sample_count || !read_past(&past, text) ||
+        !is_past_of(&past, &profile->samples[index], types) || !is_suspect(&past, &suspect))
+        return;
+    suspect.live_bytes = profile->samples[index].values[types->live];
+    book->suspects =
+        memory_resized(book->suspects, book->suspect_count + 1, sizeof *book->suspects);
+    book->suspects[book->suspect_count++] = suspect;
+}
+
+static void add_collection(struct collection_book *book, const struct collection *item)
+{
+    book->items = memory_resized(book->items, book->count + 1, sizeof *book->items);
+    book->items[book->count++] = *item;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct collection *left = a, *right = b;
+    return (left->number > right->number) - (left->number < right->number);
+}
+
+static int by_old_bytes(const void *a, const void *b)
+{
+    const struct collection_suspect *left = a, *right = b;
+    return (left->old_bytes < right->old_bytes) - (left->old_bytes > right->old_bytes);
+}
+
+static void add_sums(struct collection_book *book, const struct profile *profile,
+                     const struct types *types)
+{
+    for (size_t i = 0; i < profile->sample_count; i++) {
+        const int64_t *values = profile->samples[i].values;
+        book->live_bytes = value_sum(book->live_bytes, values[types->live]);
+        book->then_bytes = value_sum(book->then_bytes, values[types->then]);
+        book->since_bytes = value_sum(book->since_bytes, values[types->since]);
+        book->survived_bytes = value_sum(book->survived_bytes, values[types->survived]);
+    }
+    book->freed_bytes =
+        value_difference(value_sum(book->then_bytes, book->since_bytes), book->live_bytes);
+}
+
+/* What is no runtime's collection. */
+static bool is_plain(const struct collection *item)
+{
+    static const char *const sources[] = {"api",  "signal",      "handler",
+                                          "fork", "malloc_trim", "jemalloc"};
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++)
+        if (item && strcmp(item->source, sources[i]) == 0)
+            return true;
+    return !item;
+}
+
+static void sort(void *items, size_t count, size_t each_bytes,
+                 int (*compare)(const void *, const void *))
+{
+    if (count > 1)
+        qsort(items, count, each_bytes, compare);
+}
+
+struct collection_book collection_book_of(const struct profile *profile)
+{
+    struct types types;
+    struct collection_book book = {.marks =
+                                       profile_fact_number(profile, PPROF_FACT_COLLECTIONS, 0)};
+    if (!has_types(profile, &types)) {
+        book.marks = 0;
+        return book;
+    }
+    book.aged = profile_fact(profile, PPROF_FACT_AGES) != NULL;
+    for (size_t i = 0; i < profile->comment_count; i++) {
+        uint64_t number;
+        const char *text = numbered_fact(profile->comments[i], PPROF_FACT_COLLECTION, &number);
+        if (text) {
+            struct collection item = read_collection(number, text);
+            add_collection(&book, &item);
+        } else if ((text = numbered_fact(profile->comments[i], PPROF_FACT_SITE, &number))) {
+            add_site(&book, profile, &types, number, text);
+        }
+    }
+    sort(book.items, book.count, sizeof *book.items, by_number);
+    sort(book.suspects, book.suspect_count, sizeof *book.suspects, by_old_bytes);
+    add_sums(&book, profile, &types);
+    book.plain = is_plain(collection_last(&book));
+    int64_t then_ns = profile_fact_number(profile, PPROF_FACT_COLLECTION_TIME, 0);
+    int64_t now_ns = profile_fact_number(profile, PPROF_FACT_SNAPSHOT_TIME, 0);
+    if (then_ns > 0 && now_ns > then_ns)
+        book.age_ns = now_ns - then_ns;
+    return book;
+}
+
+void collection_book_free(struct collection_book *book)
+{
+    free(book->items);
+    free(book->suspects);
+    *book = (struct collection_book){0};
+}
+
+const struct collection *collection_last(const struct collection_book *book)
+{
+    for (size_t i = book->count; i > 0; i--)
+        if (book->items[i - 1].is_full)
+            return &book->items[i - 1];
+    return NULL;
+}
+
+bool collection_add_staleness(struct profile *profile)
+{
+    int live = profile_type(profile, "inuse_space"),
+        then = profile_type(profile, "collected_space");
+    size_t count = profile->type_count;
+    if (live == PROFILE_NONE || then == PROFILE_NONE)
+        return false;
+    struct value_type *types = profile_alloc(profile, count + 1, sizeof *types);
+    memcpy(types, profile->types, count * sizeof *types);
+    types[count] = (struct value_type){"stale_space", profile->types[live].unit};
+    for (size_t i = 0; i < profile->sample_count; i++) {
+        struct sample *sample = &profile->samples[i];
+        int64_t *values = profile_alloc(profile, count + 1, sizeof *values);
+        memcpy(values, sample->values, count * sizeof *values);
+        values[count] = value_difference(values[live], values[then]);
+        sample->values = values;
+    }
+    profile->types = types;
+    profile->type_count = count + 1;
+    return true;
+}

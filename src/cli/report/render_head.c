@@ -1,0 +1,356 @@
+#include "render.h"
+
+#include "cli/ground/character.h"
+#include "estimate.h"
+#include "cli/ground/memory.h"
+#include "name_text.h"
+#include "render_collection.h"
+#include "render_ledger.h"
+#include "summary.h"
+#include "value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LABEL_COLUMNS = 16, FIGURE_COLUMNS = 15, SOURCE_COLUMNS = 30 };
+
+const struct value_type *report_type(const struct report *report)
+{
+    return &report->shown->types[report->type];
+}
+
+struct number_style report_style(const struct report *report)
+{
+    struct number_style style;
+    number_style_choose(&style, report_type(report)->unit, report->options->unit);
+    return style;
+}
+
+struct interval_text report_interval(const struct report *report, int64_t value, double variance)
+{
+    struct number_style style = report_style(report);
+    struct interval_text interval = {""};
+    if (variance > 0)
+        snprintf(interval.text, sizeof interval.text, " +- %s%s",
+                 number_text(estimate_interval(variance), &style).text,
+                 report->base && estimate_is_noise(value, variance) ? " (within noise)" : "");
+    return interval;
+}
+
+static struct number_style bytes_style(const struct report *report)
+{
+    struct number_style style;
+    number_style_choose(&style, "bytes", report->options->unit);
+    return style;
+}
+
+/* Who. */
+
+static void put_command_line(const struct page *page, const struct summary *summary)
+{
+    if (!summary->command_line || !summary->command_line[0])
+        return;
+    struct name_text line = name_plain_fitted(summary->command_line, page->columns - 2);
+    page_format(page, PAINT_DIM, "  %s\n", line.text);
+}
+
+/* What follows the program's name; malloc'd. */
+static char *process_text(const struct summary *summary)
+{
+    char *text = NULL;
+    size_t size_bytes;
+    FILE *out = open_memstream(&text, &size_bytes);
+    if (!out)
+        return memory_format("%s", "");
+    if (summary->pid)
+        fprintf(out, "  pid %lld", (long long)summary->pid);
+    if (summary->parent_pid)
+        fprintf(out, " (forked from %lld)", (long long)summary->parent_pid);
+    if (summary->host)
+        fprintf(out, " on %s", summary->host);
+    if (summary->allocator)
+        fprintf(out, ", allocator %s", summary->allocator);
+    if (summary->threads)
+        fprintf(out, ", %lld thread%s", (long long)summary->threads,
+                summary->threads == 1 ? "" : "s");
+    fclose(out);
+    return text;
+}
+
+static void put_process(const struct page *page, const struct summary *summary)
+{
+    const char *name = summary->program[0] ? summary->program : "unknown program";
+    struct name_text program = name_plain_fitted(name, page->columns / 2);
+    char *rest = process_text(summary);
+    size_t room = page->columns - character_text_columns(program.text);
+    page_put(page, PAINT_BOLD, program.text);
+    page_format(page, PAINT_PLAIN, "%s\n", name_plain_fitted(rest, room).text);
+    put_command_line(page, summary);
+    free(rest);
+}
+
+/* When. */
+
+static void put_moment(const struct page *page, const char *label, const struct summary *summary)
+{
+    if (!summary->time_ns)
+        return;
+    page_format(page, PAINT_PLAIN, "  %s %s", label, number_time(summary->time_ns).text);
+    if (summary->start_time_ns && summary->start_time_ns < summary->time_ns)
+        page_format(page, PAINT_PLAIN, ", %s after the start",
+                    number_duration(summary->time_ns - summary->start_time_ns).text);
+    if (summary->source)
+        page_format(page, PAINT_PLAIN, " (%s)",
+                    name_plain_fitted(summary->source, SOURCE_COLUMNS).text);
+    page_put(page, PAINT_PLAIN, "\n");
+}
+
+static const char *match_text(enum diff_match match)
+{
+    static const char *const texts[] = {
+        [DIFF_MATCH_ADDRESS] = "sites matched by address in their file",
+        [DIFF_MATCH_FUNCTION] = "sites matched by function, as the program was rebuilt",
+        [DIFF_MATCH_MIXED] =
+            ("sites matched by address in their file, by function where that was rebuilt"),
+    };
+    return texts[match];
+}
+
+static void put_moments(const struct page *page, const struct summary *base,
+                        const struct summary *fresh, enum diff_match match)
+{
+    put_moment(page, "old", base);
+    put_moment(page, "new", fresh);
+    if (base->pid && fresh->pid &&
+        (base->pid != fresh->pid || base->start_time_ns != fresh->start_time_ns))
+        page_format(page, PAINT_PLAIN, "  two processes: old is pid %lld, new is pid %lld\n",
+                    (long long)base->pid, (long long)fresh->pid);
+    page_put(page, PAINT_PLAIN, "  ");
+    if (base->time_ns && fresh->time_ns)
+        page_format(page, PAINT_PLAIN, "%s apart%s; ",
+                    number_duration(value_difference(fresh->time_ns, base->time_ns)).text,
+                    fresh->time_ns < base->time_ns ? ", and old is the later one" : "");
+    page_format(page, PAINT_DIM, "%s\n", match_text(match));
+}
+
+/* How exact. */
+
+/* "512 KiB": periods are round numbers more often than not. */
+static struct number_text period_text(int64_t period_bytes)
+{
+    struct number_style style;
+    number_style_choose(&style, "bytes", "auto");
+    struct number_text number = number_text(period_bytes, &style);
+    char *zero = strstr(number.text, ".0 ");
+    if (zero)
+        memmove(zero, zero + 2, strlen(zero + 2) + 1);
+    return number;
+}
+
+static void put_side_period(const struct page *page, const char *side,
+                            const struct summary *summary)
+{
+    if (summary->period_bytes)
+        page_format(page, PAINT_PLAIN, "%ssampled every %s", side,
+                    period_text(summary->period_bytes).text);
+    else
+        page_format(page, PAINT_PLAIN, "%sexact", side);
+}
+
+/* Nothing is said where everything was recorded. */
+static void put_periods(const struct page *page, const struct report *report,
+                        const struct summary *base, const struct summary *fresh)
+{
+    if (fresh->period_bytes == 0 && base->period_bytes == 0)
+        return;
+    page_put(page, PAINT_PLAIN, "  ");
+    if (report->base && base->period_bytes != fresh->period_bytes) {
+        put_side_period(page, "old ", base);
+        put_side_period(page, ", new ", fresh);
+    } else {
+        put_side_period(page, "", fresh);
+    }
+    page_put(page, PAINT_PLAIN, ": estimates, +- is their 95 % interval\n");
+}
+
+/* How much. */
+
+struct figure {
+    const char *label;
+    bool known; /* on both sides, when there are two */
+    int64_t base, fresh;
+    char note[2 * NUMBER_TEXT_BYTES];
+};
+
+/* Of the change of the live bytes, which are not scaled as sites may be. */
+static double change_variance(const struct report *report, const struct summary *base,
+                              const struct summary *fresh)
+{
+    if (report->options->normalize)
+        return base->live_variance + fresh->live_variance;
+    return estimate_profile_variance(report->shown, profile_type(report->shown, "inuse_space"));
+}
+
+/* Under the live bytes: how far they may be off. */
+static void put_intervals(const struct page *page, const struct report *report,
+                          const struct summary *base, const struct summary *fresh)
+{
+    struct number_style style = bytes_style(report);
+    double variances[] = {fresh->live_variance, 0, 0};
+    if (report->base) {
+        variances[0] = base->live_variance;
+        variances[1] = fresh->live_variance;
+        variances[2] = change_variance(report, base, fresh);
+    }
+    page_put(page, PAINT_PLAIN, "  ");
+    page_left(page, PAINT_DIM, "  +-", LABEL_COLUMNS);
+    for (int i = 0; i < (report->base ? 3 : 1); i++)
+        page_right(page, PAINT_DIM, number_text(estimate_interval(variances[i]), &style).text,
+                   FIGURE_COLUMNS);
+    page_put(page, PAINT_PLAIN, "\n");
+}
+
+static void put_figure(const struct page *page, const struct report *report,
+                       const struct figure *figure)
+{
+    struct number_style style = bytes_style(report);
+    if (!figure->known)
+        return;
+    page_put(page, PAINT_PLAIN, "  ");
+    page_left(page, PAINT_PLAIN, figure->label, LABEL_COLUMNS);
+    if (report->base)
+        page_right(page, PAINT_PLAIN, number_text(figure->base, &style).text, FIGURE_COLUMNS);
+    page_right(page, PAINT_PLAIN, number_text(figure->fresh, &style).text, FIGURE_COLUMNS);
+    if (report->base) {
+        int64_t change = value_difference(figure->fresh, figure->base);
+        enum paint paint = change > 0 ? PAINT_GROWN : change < 0 ? PAINT_SHRUNK : PAINT_PLAIN;
+        page_right(page, paint, number_text_signed(change, &style).text, FIGURE_COLUMNS);
+    }
+    if (figure->note[0])
+        page_format(page, PAINT_DIM, "   %s", figure->note);
+    page_put(page, PAINT_PLAIN, "\n");
+}
+
+static void put_columns(const struct page *page)
+{
+    page_spaces(page, 2 + LABEL_COLUMNS);
+    page_right(page, PAINT_DIM, "old", FIGURE_COLUMNS);
+    page_right(page, PAINT_DIM, "new", FIGURE_COLUMNS);
+    page_right(page, PAINT_DIM, "change", FIGURE_COLUMNS);
+    page_put(page, PAINT_PLAIN, "\n");
+}
+
+static void note_objects(struct figure *figure, const struct summary *base,
+                         const struct summary *fresh, bool compared)
+{
+    const char *noun = fresh->live_objects == 1 ? "object" : "objects";
+    if (fresh->live_objects < 0)
+        return;
+    struct number_text now = number_count(fresh->live_objects, false), change = {""};
+    if (compared && base->live_objects >= 0)
+        change = number_count(value_difference(fresh->live_objects, base->live_objects), true);
+    if (change.text[0])
+        snprintf(figure->note, sizeof figure->note, "%.30s %s (%.30s)", now.text, noun,
+                 change.text); /* 30: the longest number there is, and more */
+    else
+        snprintf(figure->note, sizeof figure->note, "%.30s %s", now.text, noun);
+}
+
+static void note_memory(const struct report *report, struct figure *rss, struct figure *gap,
+                        const struct summary *fresh)
+{
+    struct number_style style = bytes_style(report);
+    if (fresh->rss_peak_bytes)
+        snprintf(rss->note, sizeof rss->note, "peak %s",
+                 number_text(fresh->rss_peak_bytes, &style).text);
+    if (fresh->rss_bytes && fresh->rss_bytes < fresh->live_bytes)
+        snprintf(gap->note, sizeof gap->note, "some live memory was never written");
+}
+
+static void put_figures(const struct page *page, const struct report *report,
+                        const struct summary *base, const struct summary *fresh)
+{
+    bool two = report->base != NULL;
+    bool live = fresh->has_live && (!two || base->has_live);
+    bool kinds = live && fresh->has_kinds && (!two || base->has_kinds);
+    bool told = ledger_pair_known(report->ledger); /* of RSS all has been said */
+    bool rss = !told && fresh->rss_bytes && (!two || base->rss_bytes);
+    bool own = rss && fresh->own_bytes && (!two || base->own_bytes);
+    struct figure figures[] = {
+        {"live", live, base->live_bytes, fresh->live_bytes, ""},
+        {"  malloc", kinds, base->malloc_bytes, fresh->malloc_bytes, ""},
+        {"  mmap", kinds, base->mmap_bytes, fresh->mmap_bytes, ""},
+        {"RSS", rss, base->rss_bytes, fresh->rss_bytes, ""},
+        {"gap: RSS - live", rss && live, value_difference(base->rss_bytes, base->live_bytes),
+         value_difference(fresh->rss_bytes, fresh->live_bytes), ""},
+        {"  heapdiff's own", own, base->own_bytes, fresh->own_bytes, ""},
+    };
+    note_objects(&figures[0], base, fresh, two);
+    note_memory(report, &figures[3], &figures[4], fresh);
+    if (!live && !rss)
+        return;
+    page_put(page, PAINT_PLAIN, "\n");
+    if (two)
+        put_columns(page);
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        put_figure(page, report, &figures[i]);
+        if (i == 0 && live && base->live_variance + fresh->live_variance > 0)
+            put_intervals(page, report, base, fresh);
+    }
+}
+
+/* What is missing. */
+
+static void put_losses(const struct page *page, const struct report *report)
+{
+    struct summary_loss losses[SUMMARY_LOSSES_MAX];
+    size_t count = summary_losses(report->base, report->fresh, losses);
+    for (size_t i = 0; i < count; i++) {
+        page_format(page, PAINT_WARNING, "  lost: %s: %s", losses[i].text,
+                    number_count(losses[i].count, false).text);
+        if (report->base)
+            page_format(page, PAINT_WARNING, " (old: %s)",
+                        number_count(losses[i].base, false).text);
+        page_put(page, PAINT_PLAIN, "\n");
+    }
+}
+
+/* The file that a profile was made of must be there when names are wanted, or names be put in. */
+static void put_nameless(const struct page *page, const char *side, const struct profile *profile,
+                         const char *problem)
+{
+    enum { LEAD_COLUMNS = 40 }; /* what else is in the line */
+    if (problem)
+        page_format(
+            page, PAINT_WARNING, "  no names%s: %s %s\n", side,
+            name_plain_fitted(profile->mappings[0].filename, page->columns - LEAD_COLUMNS).text,
+            problem);
+}
+
+void render_head(const struct page *page, const struct report *report)
+{
+    struct summary fresh = summary_of(report->fresh), base = {0};
+    put_process(page, &fresh);
+    if (report->base) {
+        base = summary_of(report->base);
+        put_moments(page, &base, &fresh, report->match);
+        if (report->options->normalize)
+            page_put(page, PAINT_DIM,
+                     "  sites of the new profile scaled to the old one's totals\n");
+    } else {
+        put_moment(page, "at", &fresh);
+    }
+    put_periods(page, report, &base, &fresh);
+    render_ledger_pair(page, report->ledger, bytes_style(report),
+                       report->options->view == VIEW_SITES);
+    put_figures(page, report, &base, &fresh);
+    struct number_style style = bytes_style(report);
+    if (!report->base)
+        render_collection_head(page, report->book, &style);
+    if (fresh.unwind_checked)
+        page_format(page, PAINT_PLAIN, "  stacks compared with libunwind's: %s\n",
+                    number_count(fresh.unwind_checked, false).text);
+    put_losses(page, report);
+    put_nameless(page, " (old)", report->base, report->base_problem);
+    put_nameless(page, report->base ? " (new)" : "", report->shown, report->problem);
+}

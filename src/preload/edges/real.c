@@ -1,0 +1,128 @@
+#include "real.h"
+
+#include "preload/ground/module.h"
+#include "preload/ground/sample.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+enum { BOOT_BYTES = 16 << 10 }; /* glibc's dlsym asks for at most a few hundred */
+
+static void boot_free(void *address);
+
+struct real real = {.free = boot_free}; /* a free that comes before anything is recorded */
+
+static struct {
+    bool resolving;
+    bool resolved;
+    size_t boot_used_bytes;
+    _Alignas(16) unsigned char boot[BOOT_BYTES];
+} state;
+
+/* Each block is preceded by its size, in a cell of 16. */
+void *boot_alloc(size_t size_bytes)
+{
+    size_t need = 16 + ((size_bytes + 15) & ~(size_t)15);
+    if (size_bytes > BOOT_BYTES || need > BOOT_BYTES - state.boot_used_bytes)
+        return NULL;
+    unsigned char *cell = state.boot + state.boot_used_bytes;
+    state.boot_used_bytes += need;
+    memcpy(cell, &size_bytes, sizeof(size_bytes));
+    return cell + 16;
+}
+
+bool boot_owns(const void *address)
+{
+    return (uintptr_t)address - (uintptr_t)state.boot < BOOT_BYTES;
+}
+
+void boot_watch(void (*watch)(uintptr_t address))
+{
+    for (uintptr_t at = 0; at < BOOT_BYTES + 4095; at += 4096)
+        watch((uintptr_t)state.boot + at);
+}
+
+size_t boot_size(const void *address)
+{
+    size_t size_bytes;
+    memcpy(&size_bytes, (const unsigned char *)address - 16, sizeof(size_bytes));
+    return size_bytes;
+}
+
+void *real_next(const char *name)
+{
+    return dlsym(RTLD_NEXT, name);
+}
+
+void real_found_all(void)
+{
+    real_next("malloc");
+}
+
+static bool same_object(const void *a, const void *b)
+{
+    struct module of_a, of_b;
+    return module_find((uint64_t)a, &of_a) && module_find((uint64_t)b, &of_b) &&
+           of_a.start == of_b.start;
+}
+
+static void boot_free(void *address)
+{
+    if (!boot_owns(address) && real_resolve())
+        real.free(address);
+}
+
+/* Whether what the program's calls of `name` find lies in another object than ours. In programs that are not
+   position independent that may be the stub through which they call ours. */
+static bool is_before_us(const char *name, const void *found)
+{
+    struct module module;
+    return found && module_find((uint64_t)found, &module) &&
+           !same_object(found, (const void *)&real) &&
+           (module.name[0] != '\0' || module_defines(&module, name));
+}
+
+bool real_resolve(void)
+{
+    if (__builtin_expect(state.resolved, true))
+        return true;
+    if (state.resolving)
+        return false;
+    state.resolving = true;
+    sample_init(); /* free() is to know boot memory from the allocator's */
+#define REAL_RESOLVE(result, name, parameters) *(void **)&real.name = real_next(#name);
+    REAL_FUNCTIONS(REAL_RESOLVE)
+#undef REAL_RESOLVE
+    const void *array = real_next("reallocarray");
+    real.array_own = array && same_object(array, *(void **)&real.malloc);
+    real.cxx_new = real_next("_Znwm");
+    real.cxx_own = real.cxx_new && same_object(real.cxx_new, *(void **)&real.malloc);
+    void *first = dlsym(RTLD_DEFAULT, "realloc");
+    if (is_before_us("realloc", first))
+        *(void **)&real.realloc_before = first;
+    state.resolved = true;
+    return true;
+}
+
+const char *real_before(void)
+{
+    struct module module;
+    const void *first = *(void **)&real.realloc_before;
+    return first && module_find((uint64_t)first, &module) ? module.name : NULL;
+}
+
+const char *real_allocator(void)
+{
+    static const char *const names[] = {"jemalloc", "tcmalloc", "mimalloc", "musl", NULL};
+    const void *code =
+        real.realloc_before ? *(void **)&real.realloc_before : *(void **)&real.malloc;
+    struct module module;
+    if (!module_find((uint64_t)code, &module))
+        return "other";
+    if (module.name[0] == '\0')
+        return "the program's own";
+    for (int i = 0; names[i]; i++)
+        if (strstr(module.name, names[i]))
+            return names[i];
+    return strstr(module.name, "/libc.so") || strstr(module.name, "/libc-") ? "glibc" : "other";
+}

@@ -1,0 +1,56 @@
+/*
+ * heap_walk.h - resident pages of heaps, in order, each with the blocks that reach into it.
+ *
+ * What it is: the walk over small and large blocks merged with the walk over pages: what has begun on earlier
+ *   pages is carried along. Pages without any, and pages inside one large block, come as runs.
+ * Owns: nothing but its own state. Context: anywhere; other threads may go on.
+ * Not here: sharing out (share.h), labels (label.h).
+ */
+#ifndef HEAPDIFF_PRELOAD_HEAP_WALK_H
+#define HEAPDIFF_PRELOAD_HEAP_WALK_H
+
+#include "preload/tables/block.h"
+#include "share.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { HEAP_CARRIED_MAX = 16 /* blocks lie apart; ghosts overlap: of these no more are kept */ };
+
+struct heap_walk {
+    uint64_t page_bytes;
+    bool mapped; /* the pages are in no heap that the allocator grows by itself */
+
+    uint64_t page; /* the first that has not been walked over */
+    bool last;     /* the one before it was looked at: what reaches over from there is carried */
+    uintptr_t small_from, small_next; /* no page of [from, next) may have small blocks */
+    struct block_seen large;          /* the next large one */
+    uintptr_t large_from;
+    bool large_known, large_over; /* `large` is filled in; there are no more */
+    uint32_t carried_count;
+    struct share_block carried[HEAP_CARRIED_MAX];
+    uint64_t first_start,
+        last_end; /* of live blocks on the page: the first one's, and where the last one's
+                                       usable bytes end; UINT64_MAX and 0: none */
+    struct block_small small[BLOCK_PAGE_SMALL_MAX];
+};
+
+/* A run of pages of one kind. */
+enum heap_kind {
+    HEAP_NONE,  /* no block has ever been there */
+    HEAP_PAGE,  /* one page: in the struct share */
+    HEAP_INSIDE /* all of them inside one live block */
+};
+
+struct heap_run {
+    enum heap_kind kind;
+    uint64_t end;
+    struct share_block inside;
+};
+
+struct heap_walk heap_walk(uint64_t page_bytes);
+
+/* What is at `page`; the run ends at `end` at most. `page` never goes down. */
+struct heap_run heap_next(struct heap_walk *walk, uint64_t page, uint64_t end, struct share *share);
+
+#endif

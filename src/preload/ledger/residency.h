@@ -1,0 +1,100 @@
+/*
+ * residency.h - which pages of the process are resident, by the kernel's own count of RSS.
+ *
+ * What it is: a pass over the page tables (the PAGEMAP_SCAN ioctl, else /proc/self/pagemap and smaps, else smaps alone)
+ *   that gives resident memory as regions in address order, and the kernel's own sum beside it.
+ *   Zero pages, guard pages, pages of hugetlbfs and swapped-out pages are not resident; pages made free
+ *   lazily (MADV_FREE) and those of a mapping that forbids all access are.
+ * Owns: its scratch memory, about 2 bytes for each region and 160 KiB: 0.01 to 0.5 MiB per GiB resident.
+ * Context: open, enlarge and close where sys_pages() may be called; scan and measure with the gate closed: they allocate
+ *   nothing and change no resident page. All signals blocked, or the same program's handlers count too.
+ * Not here: whose pages they are (the ledger).
+ *
+ *     struct residency residency;
+ *     residency_open(&residency);                       may allocate; makes a dry pass
+ *     while (gate_close(), residency_scan(&residency) == RESIDENCY_FULL) {
+ *         gate_open();
+ *         if (!residency_enlarge(&residency)) ...       memory is out: residency.source is not measured
+ *     }
+ *     residency_measure(&residency);                    the kernel's sum; where the caller can afford it
+ *     gate_open();
+ *     for (struct residency_cursor at = {0}; residency_next(&residency, &at, &region);) ...
+ *     residency_close(&residency);
+ */
+#ifndef HEAPDIFF_PRELOAD_RESIDENCY_H
+#define HEAPDIFF_PRELOAD_RESIDENCY_H
+
+#include "format/ledger.h"
+#include "residency_figures.h"
+#include "preload/ground/vma.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    RESIDENCY_HUGE = 1, /* mapped by a huge page */
+    RESIDENCY_FILE =
+        2, /* pages of a file or of shared memory; else anonymous, private copies too */
+    RESIDENCY_SWAPPED =
+        4,              /* on its way to another place in memory (a migration entry): it is RSS */
+    RESIDENCY_GUESS = 8 /* so many pages of the mapping are resident; which ones is not known */
+};
+
+struct residency_region {
+    uint64_t start, end; /* whole pages; two regions do not overlap, but may touch */
+    uint32_t flags;      /* RESIDENCY_* */
+};
+
+/* Of a finished scan; zeroed: before the first region. */
+struct residency_cursor {
+    size_t at;     /* bytes of the scan consumed */
+    uint64_t page; /* end of the region before */
+};
+
+enum residency_result {
+    RESIDENCY_DONE,
+    RESIDENCY_FULL,   /* scratch memory is too small: enlarge it and scan again */
+    RESIDENCY_UNKNOWN /* /proc cannot be read: no regions, no mappings */
+};
+
+struct residency_scratch;
+
+struct residency {
+    enum ledger_source source; /* of the last scan; what the next one tries first */
+    uint64_t resident_bytes;   /* sum of all regions */
+    uint64_t guessed_bytes;    /* of these in regions that are RESIDENCY_GUESS */
+    uint64_t region_count;
+    uint64_t
+        counter_bytes; /* statm's RSS right after the scan, for nothing: exact since Linux 6.16 */
+    struct vma_list vmas; /* as of the scan, flags and all */
+    struct residency_figures figures;
+    struct residency_scratch *scratch;
+};
+
+/* False: out of memory; what was taken has been given back. Where nothing can be read it is true, and a scan
+   says so. */
+bool residency_open(struct residency *residency);
+
+/* For tests and benchmarks: no better source than `best`. */
+bool residency_open_at(struct residency *residency, enum ledger_source best);
+
+enum residency_result residency_scan(struct residency *residency);
+
+/* After RESIDENCY_FULL, with the gate open. */
+bool residency_enlarge(struct residency *residency);
+
+/* Fills in `figures`: the kernel walks all pages again, three to six times as long as PAGEMAP_SCAN did. */
+void residency_measure(struct residency *residency);
+
+/* The next region of the last scan; false after the last one. Regions are runs of the page table: the
+   ledger cuts them at its own bounds. */
+bool residency_next(const struct residency *residency, struct residency_cursor *cursor,
+                    struct residency_region *region);
+
+/* Bytes of scratch memory. */
+uint64_t residency_own_bytes(const struct residency *residency);
+
+void residency_close(struct residency *residency);
+
+#endif

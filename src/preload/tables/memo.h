@@ -1,0 +1,178 @@
+/*
+ * memo.h - a thread's last stack, so that the next one need be walked only where it differs.
+ *
+ * What it is: the cells that the last walk read, with what stood in them. A capture walks by rules
+ *   (unwind.h) from the leaf until it meets a frame of the memo in the same state, then looks whether
+ *   all cells farther out still hold the same: if so, the rest of the stack is the same, by
+ *   induction, and its trie node is taken over. New leaf frames are looked up in a cache of paths.
+ * Owns: nothing shared; each memo is its thread's.
+ * Context: hooks, in the recording part, on the thread that the memo belongs to. A jump out of it leaves
+ *   a memo that knows less, but nothing wrong.
+ * Not here: the walk (memo_walk.h), stacks that differ little (memo_near.h) and in the same way as before
+ *   (memo_branch.h), the trie (stack.h), paths (path.h), sites (site.h).
+ *
+ * A step is from a frame to its caller. It is a function of the frame's state (pc, sp, fp, and whether
+ * a guess came before) and of the cells it reads. fp counts only where it is live: where the rule of the
+ * frame, or of one farther out before fp is loaded anew, uses it; a cell that fp is loaded from
+ * counts only when fp is live outside. Cells are looked at from the leaf to the root and no farther
+ * than the first that differs: the walk itself would have read them.
+ */
+#ifndef HEAPDIFF_PRELOAD_MEMO_H
+#define HEAPDIFF_PRELOAD_MEMO_H
+
+#include "path.h"
+#include "preload/unwind/unwind.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    MEMO_GUARDS = 4, /* cells that never differ, so that cells can be looked at by fours */
+    MEMO_CELLS = MEMO_GUARDS + 2 * BOX_DEPTH_MAX,
+    MEMO_STEP_CELLS = 3,   /* a step reads no more */
+    MEMO_BRANCH_CELLS = 10 /* with the rest of a branch they fill three cache lines */
+};
+
+struct memo_cell {
+    const uintptr_t *at;
+    uintptr_t value;
+};
+
+/* A frame, and the state of the walk on arrival. */
+struct memo_frame {
+    uint64_t pc; /* as captured */
+    uintptr_t sp;
+    uintptr_t fp;  /* 0 unless it is live */
+    uint32_t node; /* of the stack up to here */
+    uint32_t rule; /* the payload of the row's word, and MEMO_* */
+};
+
+enum {
+    MEMO_CAREFUL = 1 << 25, /* the step was not one of plain loads */
+    MEMO_GUESSED = 1 << 26, /* a step before this frame was by a guess */
+    MEMO_FP_LIVE = 1 << 27
+};
+
+/* A stack, root first. frames[0] is none: sp is larger than any, node is 0. */
+struct memo_stack {
+    uint32_t depth;
+    uintptr_t stack_top;              /* as the walk was told: what it may guess depends on it */
+    uint16_t ends[BOX_DEPTH_MAX + 1]; /* cells of the frames up to each */
+    struct memo_frame frames[BOX_DEPTH_MAX + 1];
+    struct memo_cell cells[MEMO_CELLS + MEMO_STEP_CELLS];
+};
+
+/* A frame of the walk that is going on. */
+struct memo_step {
+    uintptr_t sp;
+    uintptr_t fp;
+    uint32_t rule;
+};
+
+/*
+ * A stack that leaves the memo's at frame `join`: the state at its leaf, and the cells between. Of the
+ * frame that is now in the join's place, all is compared that the rest of the walk depends on.
+ */
+struct memo_branch {
+    uintptr_t pc; /* 0: a free entry */
+    uintptr_t sp;
+    uintptr_t fp;
+    uintptr_t fp_mask; /* all ones where fp is live, else 0 */
+    uintptr_t join_sp;
+    uintptr_t join_fp;
+    uint32_t join_node;
+    uint32_t join_rule;
+    uintptr_t stack_top;
+    uint16_t join; /* in memo_stack.frames */
+    uint16_t count;
+    uint16_t offsets[MEMO_BRANCH_CELLS]; /* of the cells, in bytes from sp, root first */
+    struct memo_leaf leaf;
+    uintptr_t values[MEMO_BRANCH_CELLS];
+} __attribute__((aligned(64)));
+
+/* Direct-mapped (memo_branch.h). */
+struct memo_branches {
+    struct memo_branch *entries; /* NULL: there is none, or they are no use at present */
+    uint32_t shift;              /* 64 - log2 of the number of entries */
+    uint32_t hits;               /* since they were judged */
+    uint32_t misses;             /* the same; while they are no use: since then */
+    uint32_t evictions;          /* wanted, since the table grew */
+    uint32_t turn;               /* which of them are had */
+    struct memo_branch *table;   /* the entries, whether they are in use or not */
+};
+
+/* Valid when zeroed. */
+struct memo {
+    /* The leaf of the last stack; pc 0: there is none. */
+    uintptr_t pc;
+    uintptr_t sp;
+    uintptr_t fp;
+    uintptr_t fp_mask; /* all ones where fp is live, else 0 */
+    uintptr_t stack_top;
+    const struct memo_cell *cells_start; /* after the guards */
+    const struct memo_cell *cells_end;
+    struct memo_leaf *leaf;
+    struct path_cache paths;
+    struct memo_branches branches;
+    uintptr_t near_pc; /* the first frame beyond the memo, the last time (memo_near.c) ... */
+    uintptr_t near_sp;
+    uint32_t near_repeats;                  /* ... and how often in a row */
+    uint64_t pcs[BOX_DEPTH_MAX + PATH_PCS]; /* of the walk that is going on, leaf first; then 0 */
+    struct memo_step steps[BOX_DEPTH_MAX + 1]; /* beside them */
+    struct memo_stack stack;
+};
+
+/*
+ * From the cell before `end` to the one at `start`: the first that holds something else by now, or
+ * NULL. May look at MEMO_GUARDS - 1 cells before `start`.
+ */
+static inline const struct memo_cell *memo_differs(const struct memo_cell *end,
+                                                   const struct memo_cell *start)
+{
+    for (const struct memo_cell *cell = end; cell > start; cell -= 4) {
+        if (__builtin_expect(*cell[-1].at != cell[-1].value, 0))
+            return &cell[-1];
+        if (__builtin_expect(*cell[-2].at != cell[-2].value, 0))
+            return &cell[-2];
+        if (__builtin_expect(*cell[-3].at != cell[-3].value, 0))
+            return &cell[-3];
+        if (__builtin_expect(*cell[-4].at != cell[-4].value, 0))
+            return &cell[-4];
+    }
+    return 0;
+}
+
+/* Whether the stack is the last one. What the walk was told of the stack's top follows from sp. */
+static inline bool memo_is_last(const struct memo *memo, const struct unwind_start *start)
+{
+    return __builtin_expect(start->sp == memo->sp && start->pc == memo->pc &&
+                                ((start->fp ^ memo->fp) & memo->fp_mask) == 0,
+                            1) &&
+           __builtin_expect(!memo_differs(memo->cells_end, memo->cells_start), 1);
+}
+
+/* The slow half of memo_capture(), and of that, when no branch leads there (memo_branch.h). */
+struct memo_leaf *memo_capture_new(struct memo *memo, const struct unwind_start *start,
+                                   uintptr_t stack_top);
+struct memo_leaf *memo_capture_stepped(struct memo *memo, const struct unwind_start *start,
+                                       uintptr_t stack_top);
+
+/*
+ * The leaf of the calling thread's stack: the same record for the same stack as long as nothing has
+ * pushed it out. Valid until the next capture by this memo. Counts cut and ended stacks (box_lost).
+ */
+static inline struct memo_leaf *memo_capture(struct memo *memo, const struct unwind_start *start,
+                                             uintptr_t stack_top)
+{
+    if (stack_top == memo->stack_top && memo_is_last(memo, start))
+        return memo->leaf;
+    return memo_capture_new(memo, start, stack_top);
+}
+
+/* Forgets everything: libraries were unloaded. */
+void memo_clear(struct memo *memo);
+
+/* Forgets the last stack: another thread takes the memo over. Paths are anybody's. */
+void memo_leave(struct memo *memo);
+
+#endif

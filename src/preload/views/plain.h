@@ -1,0 +1,177 @@
+/*
+ * plain.h - the shortest way through malloc and free.
+ *
+ * What it is: what tracker_alloc() and tracker_free() do, inline, for the events that are like nearly all
+ *   others: on an allocator that calls none of our hooks, nothing paused, sampled or checked. Whatever
+ *   turns out to be unusual goes the long way, from where it is.
+ * Owns: nothing; guard_plain says which threads may come here.
+ * Context: hooks, outside: the guard is taken and left in here.
+ * Not here: everything unusual (tracker.c).
+ */
+#ifndef HEAPDIFF_PRELOAD_PLAIN_H
+#define HEAPDIFF_PRELOAD_PLAIN_H
+
+#include "preload/ground/arena.h"
+#include "preload/tables/block.h"
+#include "preload/ground/guard.h"
+#include "preload/tables/thread.h"
+#include "tracker.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * From outside straight to GUARD_RECORDING; *word is the guard's before. False: the thread was inside,
+ * or has something to see first; nothing has changed.
+ */
+static inline bool plain_enter(struct guard_thread *own, uint64_t *word)
+{
+    *word = own->word;
+    /* Inside, this is no state, but still inside for whom a handler or the gate looks. */
+    guard_set_of(own, *word | GUARD_RECORDING);
+    /* pairs: gate_close(), as in guard_record() */
+    if (__builtin_expect(*word == __atomic_load_n(guard_process.generation, __ATOMIC_RELAXED), 1))
+        return true;
+    guard_set_of(own, *word);
+    return false;
+}
+
+static inline void plain_leave(struct guard_thread *own, uint64_t word)
+{
+    guard_set_of(own, word);
+    if (__builtin_expect(own->wanted != 0, 0))
+        guard_serve(own);
+}
+
+/* The slot of `lot` in the thread's counters, if it stands there. */
+static inline struct box_delta *plain_slot(struct thread *thread, uint32_t lot)
+{
+    return &thread->delta.slots[lot & thread->delta.mask];
+}
+
+/* Whether it does, and has room for `count`: one more. Nobody else changes it until that is written: what a handler
+   allocates or frees meanwhile is counted elsewhere. */
+static inline bool plain_counts(const struct box_delta *slot, uint32_t lot, uint32_t count)
+{
+    return __builtin_expect(slot->lot == lot && (int32_t)count >= 0, 1);
+}
+
+/*
+ * tracker_alloc() for the hook that this expands in; false: not here, and nothing was done.
+ */
+static inline __attribute__((always_inline)) bool plain_alloc(struct guard_thread *own,
+                                                              void *address, size_t size_bytes,
+                                                              const struct unwind_start start)
+{
+    struct thread *thread = thread_of(own);
+    uint64_t word;
+    if (!plain_enter(own, &word))
+        return false;
+    struct memo_leaf *leaf = thread->memo.leaf;
+    if (!memo_is_last(&thread->memo, &start))
+        leaf = tracker_leaf(own, start.pc, start.sp, start.fp);
+    uint32_t lot = leaf->lot;
+    struct box_delta *slot = plain_slot(thread, lot);
+    uint32_t allocs = slot->allocs + 1;
+    if (__builtin_expect(leaf->size_bytes == size_bytes && lot != BOX_NONE, 1) &&
+        plain_counts(slot, lot, allocs) && block_put_plain((uintptr_t)address, lot))
+        __atomic_store_n(&slot->allocs, allocs, __ATOMIC_RELAXED);
+    else
+        tracker_block(own, leaf, address, size_bytes);
+    plain_leave(own, word);
+    return true;
+}
+
+/* The lot of the live block that starts at `address`, which this place is for; 0: none does. */
+static inline uint32_t plain_lot(struct block_place place, uint32_t content, const void *address)
+{
+    if (__builtin_expect(!block_is_at(content, (uintptr_t)address), 0))
+        return BOX_NONE;
+    return block_what(content, place) & LOT_MAX;
+}
+
+/* What plain_free() has found out. */
+enum plain_outcome {
+    PLAIN_NOT,   /* not here, and nothing was done */
+    PLAIN_DONE,  /* the guard is left */
+    PLAIN_WANTED /* the same; and the thread has something to serve */
+};
+
+/* tracker_free(), without a call, so that the hook needs no frame. */
+static inline enum plain_outcome plain_free(struct guard_thread *own, void *address)
+{
+    struct thread *thread = thread_of(own);
+    uint64_t word;
+    if (!plain_enter(own, &word))
+        return PLAIN_NOT;
+    struct block_place place = block_place_plain((uintptr_t)address);
+    uint32_t content = block_content(place), lot = plain_lot(place, content, address);
+    struct box_delta *slot = plain_slot(thread, lot);
+    uint32_t frees = slot->frees + 1;
+    if (__builtin_expect(lot == BOX_NONE, 0) || !plain_counts(slot, lot, frees)) {
+        guard_set_of(own, word);
+        return PLAIN_NOT;
+    }
+    block_clear(place, content);
+    __atomic_store_n(&slot->frees, frees, __ATOMIC_RELAXED);
+    guard_set_of(own, word);
+    return __builtin_expect(own->wanted != 0, 0) ? PLAIN_WANTED : PLAIN_DONE;
+}
+
+/*
+ * tracker_take() of a small block: its lot, for one of the three below. 0: not here, and nothing was
+ * done.
+ */
+static inline uint32_t plain_take(struct guard_thread *own, void *address)
+{
+    uint64_t word;
+    if (!plain_enter(own, &word))
+        return BOX_NONE;
+    struct block_place place = block_place_plain((uintptr_t)address);
+    uint32_t content = block_content(place), lot = plain_lot(place, content, address);
+    if (__builtin_expect(lot != BOX_NONE, 1))
+        block_clear(place, content);
+    plain_leave(own, word);
+    return lot;
+}
+
+/* The block is still there: nobody else can have had its address, and its ghost is whole. */
+static inline void plain_restore(void *address)
+{
+    struct block_place place = block_place_plain((uintptr_t)address);
+    __atomic_store_n(place.cell, *place.cell | BLOCK_LIVE, __ATOMIC_RELEASE);
+}
+
+/* tracker_adopt(). */
+static __attribute__((noinline, unused)) void plain_adopt(uint32_t inherited, uint32_t lot)
+{
+    struct block block = {.site = lot_at(lot)->site, .size_bytes = lot_at(lot)->size_bytes};
+    tracker_adopt(NULL, inherited, &block);
+}
+
+/* There is something to see first: perhaps that this is a forked child, whose counters begin now. */
+static __attribute__((noinline, unused)) void plain_freed_slowly(uint32_t lot)
+{
+    struct block block = {.site = lot_at(lot)->site, .size_bytes = lot_at(lot)->size_bytes};
+    uint32_t inherited = guard_process.inherited;
+    struct guard_thread *own = guard_enter();
+    tracker_adopt(own, inherited, &block);
+    tracker_freed(own, &block);
+    if (own)
+        guard_leave(own);
+}
+
+/* tracker_freed(). */
+static inline void plain_freed(struct guard_thread *own, uint32_t lot)
+{
+    uint64_t word;
+    if (__builtin_expect(plain_enter(own, &word), 1)) {
+        delta_free(&thread_of(own)->delta, lot);
+        plain_leave(own, word);
+        return;
+    }
+    plain_freed_slowly(lot);
+}
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * tracker.h - one event of the program, recorded.
+ *
+ * What it is: what a hook calls after an allocation exists, or before a release is asked for:
+ *   captures the stack, interns the site, counts, and notes the block or range.
+ * Owns: nothing; it ties unwind, site, block and range together.
+ * Context: hooks between guard_enter() and guard_leave(); the _nested calls also outside of that.
+ * Not here: calling the real functions (hooks_*.c), deciding whether to record (guard.h).
+ */
+#ifndef HEAPDIFF_PRELOAD_TRACKER_H
+#define HEAPDIFF_PRELOAD_TRACKER_H
+
+#include "preload/tables/block.h"
+#include "preload/ground/guard.h"
+#include "preload/tables/memo.h"
+#include "preload/unwind/unwind.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Finds the top of the main thread's stack. Once, at start-up. */
+void tracker_init(void);
+
+/*
+ * The top of the stack that `sp` is in, or 0. A thread's control block lies on top of its stack,
+ * and the main thread's lies below the main stack.
+ */
+uintptr_t tracker_stack_top(uintptr_t sp);
+
+/*
+ * The allocator returned `address` for a request of `size_bytes`; NULL is legal: nothing happened.
+ * Here and below, `own` is what guard_enter() gave.
+ */
+void tracker_alloc(struct guard_thread *own, void *address, size_t size_bytes,
+                   const struct unwind_start *start);
+
+/* The part of it that finds the stack, when it is not the last one: the guard is held for recording. */
+struct memo_leaf *tracker_leaf(struct guard_thread *own, uintptr_t pc, uintptr_t sp, uintptr_t fp);
+
+/* The last part: the guard is held for recording, the stack is known. */
+void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *address,
+                   size_t size_bytes);
+
+/* `address` is about to be freed. */
+void tracker_free(struct guard_thread *own, void *address);
+
+/*
+ * The same for a thread that is inside already, or not recorded any more: the record goes, as the
+ * address may soon be somebody else's. Takes no lock.
+ */
+void tracker_free_nested(void *address);
+
+/*
+ * A realloc of `address` is about to be tried: its record is taken out, but not counted. Afterwards
+ * either tracker_freed(), it is gone, or tracker_restore(), it is still there. `own` may be NULL: nested.
+ */
+bool tracker_take(struct guard_thread *own, void *address, struct block *block);
+void tracker_freed(struct guard_thread *own, const struct block *block);
+void tracker_restore(void *address, const struct block *block);
+
+/*
+ * After the call, before one of these two: a handler in between may have forked, and this may be the
+ * child, whose counters began without the record. `inherited` is guard_process's from before
+ * tracker_take(). `own` as above; or NULL: outside.
+ */
+void tracker_adopt(struct guard_thread *own, uint32_t inherited, const struct block *block);
+
+/* An allocation or a mapping, for `caller`, that could not be recorded as the thread was inside heapdiff
+   or inside a call that is being recorded. */
+void tracker_missed(const void *caller);
+
+/* True, and noted as the allocator's own: [start, start + bytes) was mapped by code of the allocator. */
+bool tracker_claim(void *start, size_t bytes, const void *caller);
+
+/* [start, start + bytes) was mapped; the caller has rounded as the kernel does, here and below. */
+void tracker_map(struct guard_thread *own, void *start, size_t bytes,
+                 const struct unwind_start *from);
+
+/*
+ * True: tracker_release() must follow. Between hold and release the map of ranges stands still: the
+ * system call and its record are one step, so that no other thread's mapping comes in between at the
+ * same addresses. The thread is GUARD_CALLING: a snapshot does not wait for the system call.
+ */
+bool tracker_hold(struct guard_thread *own);
+void tracker_release(void);
+
+/* Held: [start, start + bytes) is gone. */
+void tracker_unmap(void *start, size_t bytes);
+
+struct tracker_move {
+    void *from;
+    size_t from_bytes;
+    void *to;
+    size_t to_bytes;
+    bool keep; /* MREMAP_DONTUNMAP */
+};
+/* Held: false when nothing was recorded at `from` (it was mapped before we were there). */
+bool tracker_remap(const struct tracker_move *move);
+
+/*
+ * In a forked child, whose event a handler has interrupted: arena_detach(). What threads have counted is the
+ * parent's as of now, perhaps of lots made since the fork; it goes, and tracker_inherit() follows.
+ */
+bool tracker_detach(void);
+
+/* In a forked child: counters start from what is live in its copy of the tables. */
+void tracker_inherit(void);
+
+#endif

@@ -1,0 +1,128 @@
+#include "preload/ground/spin.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <time.h>
+#include <cmocka.h>
+
+enum { THREADS = 8, TURNS = 20000 };
+
+static struct {
+    struct spin lock;
+    uint64_t count; /* kept by `lock` */
+} shared;
+
+static void *count(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < TURNS; i++) {
+        spin_lock(&shared.lock);
+        shared.count++;
+        spin_unlock(&shared.lock);
+    }
+    return NULL;
+}
+
+static void test_excludes(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, count, NULL), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(shared.count, THREADS * TURNS);
+}
+
+static void test_try(void **state)
+{
+    (void)state;
+    struct spin spin = {0};
+    assert_true(spin_try(&spin));
+    assert_false(spin_try(&spin));
+    spin_unlock(&spin);
+    assert_true(spin_try(&spin));
+    assert_true(spin_reset(&spin));
+    assert_false(spin_reset(&spin));
+    assert_true(spin_try(&spin));
+}
+
+static void *wait_for_release(void *unused)
+{
+    (void)unused;
+    spin_lock(&shared.lock);
+    shared.count = 1;
+    spin_unlock(&shared.lock);
+    return NULL;
+}
+
+/* Long enough for the waiter to come to its sleeps. */
+static void test_waits_for_a_slow_holder(void **state)
+{
+    (void)state;
+    pthread_t waiter;
+    spin_lock(&shared.lock);
+    shared.count = 0;
+    assert_int_equal(pthread_create(&waiter, NULL, wait_for_release, NULL), 0);
+    nanosleep(&(struct timespec){0, 30000000}, NULL);
+    assert_int_equal(__atomic_load_n(&shared.count, __ATOMIC_RELAXED), 0);
+    spin_unlock(&shared.lock);
+    assert_int_equal(pthread_join(waiter, NULL), 0);
+    assert_int_equal(shared.count, 1);
+}
+
+static void *take_and_end(void *number)
+{
+    spin_lock(&shared.lock);
+    *(uint32_t *)number = spin_self();
+    return NULL;
+}
+
+static uint32_t ended; /* what spin_self() was in the thread that has ended */
+
+static bool lives(uint32_t holder)
+{
+    return holder != ended;
+}
+
+static bool all_live(uint32_t holder)
+{
+    (void)holder;
+    return true;
+}
+
+static void test_takes_over_from_the_dead(void **state)
+{
+    (void)state;
+    pthread_t holder;
+    assert_int_equal(pthread_create(&holder, NULL, take_and_end, &ended), 0);
+    pthread_join(holder, NULL);
+    spin_holder_lives = lives;
+    assert_false(spin_lock(&shared.lock));
+    assert_true(spin_is_mine(&shared.lock));
+    spin_unlock(&shared.lock);
+    assert_true(spin_lock(&shared.lock));
+    spin_unlock(&shared.lock);
+}
+
+/* As above, but nobody is robbed who lives. */
+static void test_asks_before_it_takes_over(void **state)
+{
+    spin_holder_lives = all_live;
+    test_waits_for_a_slow_holder(state);
+    spin_holder_lives = NULL;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_excludes),
+        cmocka_unit_test(test_try),
+        cmocka_unit_test(test_waits_for_a_slow_holder),
+        cmocka_unit_test(test_takes_over_from_the_dead),
+        cmocka_unit_test(test_asks_before_it_takes_over),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,161 @@
+#include "preload/tables/memo_branch.h"
+
+#include "memo_probe.h"
+#include "memo_tree.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+enum { CAPTURES = 60000, DEPTH = 14 };
+
+static uint32_t by_branch; /* captures */
+static jmp_buf jump_place;
+
+static void visit(void *tree)
+{
+    (void)tree;
+    memo_probe();
+    const struct memo_branches *branches = &memo_probe_memo.branches;
+    uintptr_t at = (uintptr_t)memo_probe_leaf - (uintptr_t)branches->table;
+    by_branch += branches->table && at < sizeof(*branches->table) << (64 - branches->shift);
+}
+
+static void visit_and_jump(void *tree)
+{
+    visit(tree);
+    if (tree_random(tree, 61) == 0)
+        longjmp(jump_place, 1);
+}
+
+/* What grows from here on has grown elsewhere. */
+static void visit_and_repeat(void *context)
+{
+    struct tree *tree = context;
+    visit(tree);
+    if (tree_random(tree, 4) == 0)
+        tree->random = tree_random(tree, 7);
+}
+
+static void visit_and_clear(void *tree)
+{
+    if (tree_random(tree, 301) == 0)
+        memo_clear(&memo_probe_memo);
+    visit(tree);
+}
+
+/* So many trees take turns, each always the same; the part of the captures, in percent, that took a branch. */
+static uint32_t grow(struct tree *tree, uint32_t trees)
+{
+    by_branch = 0;
+    for (volatile uint32_t turn = 0; memo_probes.taken < CAPTURES; turn++) {
+        tree->random = 1 + turn % trees;
+        if (setjmp(jump_place) == 0)
+            tree_grow(tree, DEPTH);
+    }
+    return by_branch * 100 / memo_probes.taken;
+}
+
+static void test_trees_that_come_back(void **state)
+{
+    (void)state;
+    struct tree tree = {.visit = visit, .context = &tree};
+    assert_in_range(grow(&tree, 3), 30, 100);
+    assert_int_equal(memo_probes.different, 0);
+}
+
+static void test_trees_with_equal_ends(void **state)
+{
+    (void)state;
+    struct tree tree = {.visit = visit_and_repeat, .context = &tree};
+    grow(&tree, CAPTURES);
+    assert_int_equal(memo_probes.different, 0);
+}
+
+#define CALL_IS_NO_JUMP() __asm__ volatile("")
+
+static __attribute__((noinline)) void tail_0(void)
+{
+    visit(NULL);
+    CALL_IS_NO_JUMP();
+}
+
+static __attribute__((noinline)) void tail_1(void)
+{
+    visit(NULL);
+    __asm__ volatile("nop");
+}
+
+static void (*volatile const tails[])(void) = {tail_0, tail_1};
+
+/* From one place: the frame is the same whichever it calls. */
+static __attribute__((noinline)) void base(void)
+{
+    for (uint32_t i = 0; i < 6; i++) {
+        tails[i % 2]();
+        CALL_IS_NO_JUMP();
+    }
+}
+
+/* From two places, at the same depth of the stack. */
+static __attribute__((noinline)) void call_base(bool here)
+{
+    if (here) {
+        base();
+        CALL_IS_NO_JUMP();
+    } else {
+        base();
+        __asm__ volatile("nop");
+    }
+}
+
+static void test_changes_beyond_the_join(void **state)
+{
+    (void)state;
+    by_branch = 0;
+    for (volatile uint32_t turn = 0; turn < 1000; turn++)
+        call_base(turn / 3 % 2 == 0);
+    assert_in_range(by_branch, 1000, UINT32_MAX);
+    assert_int_equal(memo_probes.different, 0);
+}
+
+static void test_more_trees_than_branches(void **state)
+{
+    (void)state;
+    struct tree tree = {.visit = visit, .context = &tree};
+    assert_in_range(grow(&tree, 60), 0, 30);
+    assert_int_equal(memo_probes.different, 0);
+}
+
+static void test_jumps(void **state)
+{
+    (void)state;
+    struct tree tree = {.visit = visit_and_jump, .context = &tree};
+    assert_in_range(grow(&tree, 5), 10, 100);
+    assert_int_equal(memo_probes.different, 0);
+}
+
+static void test_clearing(void **state)
+{
+    (void)state;
+    struct tree tree = {.visit = visit_and_clear, .context = &tree};
+    assert_in_range(grow(&tree, 3), 30, 100);
+    assert_int_equal(memo_probes.different, 0);
+}
+
+#define TEST(function) cmocka_unit_test_setup(function, memo_probe_reset)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_trees_that_come_back),
+        TEST(test_trees_with_equal_ends),
+        TEST(test_changes_beyond_the_join),
+        TEST(test_more_trees_than_branches),
+        TEST(test_jumps),
+        TEST(test_clearing),
+    };
+    return cmocka_run_group_tests(tests, memo_probe_open, NULL);
+}
