@@ -70,11 +70,21 @@ static void put_free(struct thread *thread)
     struct thread **list = thread->cold ? &pool.cold : &pool.warm;
     thread->free = *list;
     *list = thread;
-    __atomic_fetch_add(&pool.warm_count, !thread->cold, __ATOMIC_RELAXED);
+}
+
+/* Takes a place among the free structs that keep their memory, before the lock: many end at once. */
+static bool stay_warm(void)
+{
+    uint32_t count = __atomic_load_n(&pool.warm_count, __ATOMIC_RELAXED);
+    while (count < THREAD_WARM_MAX)
+        if (__atomic_compare_exchange_n(&pool.warm_count, &count, count + 1, true, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            return true;
+    return false;
 }
 
 /* All but the head becomes zero, which is valid. The struct is nobody's but ours. */
-static void cool(struct thread *thread)
+static bool cool(struct thread *thread)
 {
     size_t bytes = struct_bytes() - THREAD_HEAD_BYTES;
     path_clear(&thread->memo.paths);
@@ -82,9 +92,10 @@ static void cool(struct thread *thread)
     if (!permit_has(PERMIT_ADVICE) ||
         sys_failed(
             sys_call3(SYS_madvise, (long)thread + THREAD_HEAD_BYTES, (long)bytes, MADV_DONTNEED)))
-        return;
+        return false;
     thread->cold = true;
     __atomic_fetch_sub(&pool.own_bytes, bytes, __ATOMIC_RELAXED);
+    return true;
 }
 
 static void release(struct guard_thread *own)
@@ -94,8 +105,8 @@ static void release(struct guard_thread *own)
     guard_spare.paused = own->paused;
     guard_own = NULL;
     guard_choose();
-    if (__atomic_load_n(&pool.warm_count, __ATOMIC_RELAXED) >= THREAD_WARM_MAX)
-        cool(thread);
+    if (!stay_warm() && !cool(thread))
+        __atomic_fetch_add(&pool.warm_count, 1, __ATOMIC_RELAXED);
     spin_lock(&pool.lock);
     put_free(thread);
     __atomic_store_n(&thread->tid, 0, __ATOMIC_RELAXED);
@@ -234,6 +245,7 @@ void thread_fork(void)
             continue;
         thread->spinner = 0;
         thread->guard.word = 0;
+        pool.warm_count += !thread->cold;
         put_free(thread);
     }
 }

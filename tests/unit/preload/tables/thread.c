@@ -23,6 +23,7 @@
 enum {
     ALIVE = SANITIZER_THREAD ? 100 : 1000,
     SEQUENCE = SANITIZER_THREAD ? 500 : 20000,
+    WARM = 32,    /* THREAD_WARM_MAX */
     UNSEEN = 300, /* that end without a destructor */
     MANY_LOTS = 4096,
     FIRST_SLOTS = 64, /* of a thread's first table of counters */
@@ -229,19 +230,26 @@ static void *record_together(void *unused)
     return unused;
 }
 
-static void test_many_at_once(void **state)
+/* So many threads, each with a struct, that end at the same time. */
+static void run_together(unsigned count)
 {
-    (void)state;
     static pthread_t threads[ALIVE];
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 64 << 10);
-    uint64_t before = counted();
-    pthread_barrier_init(&barrier, NULL, ALIVE);
-    for (int i = 0; i < ALIVE; i++)
+    pthread_barrier_init(&barrier, NULL, count);
+    for (unsigned i = 0; i < count; i++)
         assert_int_equal(pthread_create(&threads[i], &attributes, record_together, NULL), 0);
-    for (int i = 0; i < ALIVE; i++)
+    for (unsigned i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&barrier);
+}
+
+static void test_many_at_once(void **state)
+{
+    (void)state;
+    uint64_t before = counted();
+    run_together(ALIVE);
     assert_int_equal(counted(), before + ALIVE);
     unsigned made = recorder_threads();
     assert_in_range(made, ALIVE, ALIVE + 10);
@@ -249,7 +257,24 @@ static void test_many_at_once(void **state)
                 60 << 10); /* of which pages that are not touched cost nothing */
     run(record);
     assert_int_equal(recorder_threads(), made);
-    pthread_barrier_destroy(&barrier);
+}
+
+static unsigned warm_structs(void)
+{
+    unsigned count = 0;
+    for (struct thread *thread = thread_first(); thread; thread = thread->next)
+        count += thread->tid == 0 && !thread->cold;
+    return count;
+}
+
+/* However many end together, so many structs keep their memory and no more. */
+static void test_few_stay_warm(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        run_together(ALIVE / 10);
+        assert_in_range(warm_structs(), 1, WARM);
+    }
 }
 
 /* What so many have left is a page each, but for some; whoever comes next has it all. */
@@ -259,6 +284,7 @@ static void test_after_many_memory_goes_back(void **state)
     test_many_at_once(state);
     unsigned made = recorder_threads();
     uint64_t bytes = thread_own_bytes(), before = counted();
+    assert_int_equal(warm_structs(), WARM);
     assert_in_range(bytes, made * 4096ull, made * 4096ull + (4 << 20));
     for (int i = 0; i < 100; i++)
         run(record);
@@ -384,9 +410,19 @@ static bool count_in_child(void)
     return good && child_expect(recorder_threads() <= before + 1);
 }
 
+static void *record_and_stay(void *unused)
+{
+    record(NULL);
+    pthread_barrier_wait(
+        &barrier); /* before any fork: a sanitizer's locks stay locked in the child */
+    pthread_barrier_wait(&barrier);
+    return unused;
+}
+
 static void *fork_here(void *result)
 {
     recorder_alloc(lot);
+    pthread_barrier_wait(&barrier);
     *(bool *)result = child_run(count_in_child);
     return NULL;
 }
@@ -400,7 +436,7 @@ static void test_a_child_has_one_thread(void **state)
     pthread_t thread, idle;
     bool good = false;
     pthread_barrier_init(&barrier, NULL, 2);
-    assert_int_equal(pthread_create(&idle, NULL, record_together, NULL), 0);
+    assert_int_equal(pthread_create(&idle, NULL, record_and_stay, NULL), 0);
     assert_int_equal(pthread_create(&thread, NULL, fork_here, &good), 0);
     pthread_join(thread, NULL);
     pthread_barrier_wait(&barrier);
@@ -452,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_forks_before_the_first_event),
         cmocka_unit_test(test_large_tables_are_handed_on),
         cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_few_stay_warm),
         cmocka_unit_test(test_after_many_memory_goes_back),
     };
     if (!recorder_start())
