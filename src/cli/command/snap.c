@@ -20,6 +20,7 @@
 enum {
     ANSWER_WAIT_MS = 3000, /* a large heap's snapshot takes well below a second */
     ANSWER_POLL_MS = 2,
+    LOOK_MS = 50, /* between two looks at whether the process lives */
     COPY_BYTES = 1 << 16
 };
 
@@ -54,6 +55,13 @@ static const char *why_deaf(const struct snap *snap)
     return NULL;
 }
 
+/* Also when another has its number by now. */
+static bool has_ended(const struct process *process)
+{
+    struct process now;
+    return !process_read(&now, process->pid) || now.start_ticks != process->start_ticks;
+}
+
 /* Sends the signal and waits until the process has written its snapshot. NULL, or why it has not. */
 static const char *ask(struct snap *snap)
 {
@@ -70,6 +78,8 @@ static const char *ask(struct snap *snap)
             return NULL;
         if (__atomic_load_n(&header->lost.snapshots, __ATOMIC_ACQUIRE) != lost_before)
             return "it could not write its snapshot";
+        if (waited % LOOK_MS == 0 && has_ended(&snap->process))
+            return "it has ended";
         wait_a_little();
     }
     return "it did not answer in 3 s";

@@ -21,7 +21,8 @@
 enum {
     QUIET_PASSES =
         2, /* a thread that ends meanwhile can hide another from one pass over the list */
-    POLL_NS = 50000
+    POLL_NS = 50000,
+    LOOK_POLLS = 100 /* between two looks at whether a thread lives */
 };
 
 struct traced {
@@ -189,12 +190,13 @@ static bool is_restless(const struct stop_tracer *tracer, int id)
 
 /*
  * Waits until the thread stands. What it stopped for is looked at and left where it is: a signal in
- * there is delivered even if we are killed. False: it has ended.
+ * there is delivered even if we are killed. False: it has ended; which of a leader nobody is told while its other
+ * threads, though dead, are traced.
  */
 static bool wait_for(struct stop_tracer *tracer, struct traced *thread)
 {
     enum { LOOK = WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD };
-    for (;;) {
+    for (unsigned polls = 1;; polls++) {
         siginfo_t found = {0};
         if (waitid(P_PID, (id_t)thread->id, &found, LOOK) != 0)
             return errno == EINTR;
@@ -205,6 +207,8 @@ static bool wait_for(struct stop_tracer *tracer, struct traced *thread)
             thread->signal = found.si_status >> 8 == 0 ? found.si_status : 0;
             return true;
         }
+        if (polls % LOOK_POLLS == 0 && thread_has_ended(tracer->pid, thread->id))
+            return false;
         if (is_restless(tracer, thread->id))
             return true;
         nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);

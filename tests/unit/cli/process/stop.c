@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COUNTERS = 1024, MANY = 1000, QUEUED = 20 };
+enum { COUNTERS = 1024, MANY = 1000, QUEUED = 20, CHILD_MS = 1500 };
 
 /* What the stopped process writes, seen from here. */
 struct scene {
@@ -311,6 +311,53 @@ static void test_refused(void **state)
     assert_refused(pid, "has ended");
 }
 
+/* A leader that waits in the kernel (for vfork's child), beside a thread. */
+static int start_waiting(void)
+{
+    *scene = (struct scene){.pause_ns = 1000000};
+    int pid = fork();
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    start_thread(count, 1);
+    wait_until_ready(1);
+    if (vfork() == 0) {
+        nap(CHILD_MS);
+        _exit(0);
+    }
+    _exit(0);
+}
+
+static void *kill_soon(void *pid)
+{
+    nap(200);
+    kill((int)(intptr_t)pid, SIGKILL);
+    return NULL;
+}
+
+static long now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Killed while its leader is waited for, whose end the kernel does not tell: that is seen all the same. */
+static void test_killed_meanwhile(void **state)
+{
+    (void)state;
+    int status, pid = start_waiting();
+    pthread_t killer;
+    wait_until_ready(1);
+    nap(50);
+    long before = now_ms();
+    assert_int_equal(pthread_create(&killer, NULL, kill_soon, (void *)(intptr_t)pid), 0);
+    assert_refused(pid, "has ended");
+    assert_in_range(now_ms() - before, 0, STOP_SCHEDULE_MS / 2);
+    pthread_join(killer, NULL);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
 int main(void)
 {
     scene = mmap(NULL, sizeof(*scene), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -318,7 +365,7 @@ int main(void)
         cmocka_unit_test(test_many_threads), cmocka_unit_test(test_newborn),
         cmocka_unit_test(test_signals),      cmocka_unit_test(test_killed),
         cmocka_unit_test(test_spare),        cmocka_unit_test(test_stopped_before),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_killed_meanwhile),
     };
     if (SANITIZER_THREAD)
         return 77; /* its own thread is in each child, which may then start none */
