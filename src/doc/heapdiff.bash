@@ -36,6 +36,7 @@ _heapdiff_options()
         --blackbox -O --exact --no-symbols --force --quiet --help" ;;
     snap) echo "--exact --output --help" ;;
     rss) echo "--exact --profile --vma --json --unit --color --help" ;;
+    attach) echo "--output --exact --quiet --unit --help" ;;
     collections) echo "--unit --help" ;;
     recover) echo "--output --all --keep --delete --help" ;;
     export) echo "--format --base --sample-index --output --help" ;;

@@ -176,7 +176,7 @@ enum pprof_heap_value {
  *
  * is about the fourth sample. AGE=BYTES are live bytes that have lived through so many collections, 8 or more
  * the last; they add up to inuse_space. `h` are the bytes live at the last 8 marks or as many as there
- * were, the oldest first, BYTESxN for N equal ones; the last one is collected_space. `p` is what was live at the
+ * were (of Go's only the last one or two are known), the oldest first, BYTESxN for N equal ones; the last one is collected_space. `p` is what was live at the
  * mark of peak_time_ns. A reader that finds other sums has found another sample: some tool has sorted them.
  * Sites without anything live, then or now, have none. Without ages (the black box of a process
  * that is dead has none) survived_space is 0 throughout, and the fact `ages` is not there.
@@ -184,6 +184,22 @@ enum pprof_heap_value {
 #define PPROF_FACT_COLLECTION      "collection."
 #define PPROF_FACT_SITE            "site."
 #define PPROF_FACT_AGES            "ages" /* "1": they are known */
+/* Of Go's runtime (cli/go). `published` is what its own heap profile says is live, as of which collection. */
+#define PPROF_FACT_GO_VERSION      "go_version"
+#define PPROF_FACT_GO_RATE         "go_rate_bytes"
+#define PPROF_FACT_GO_PUBLISHED    "go_published_bytes"
+#define PPROF_FACT_GO_AS_OF        "go_published_collection"
+#define PPROF_FACT_GO_AS_OF_TIME   "go_published_time_ns"
+#define PPROF_FACT_GO_FORCED       "go_forced_collections" /* of them, by runtime.GC() */
+#define PPROF_FACT_GO_MARKED       "go_marked_bytes"
+#define PPROF_FACT_GO_ALLOCATED    "go_allocated_bytes"
+#define PPROF_FACT_GO_IN_USE       "go_in_use_bytes"
+#define PPROF_FACT_GO_IDLE         "go_idle_bytes"
+#define PPROF_FACT_GO_RELEASED     "go_released_bytes"
+#define PPROF_FACT_GO_GOAL         "go_goal_bytes"
+#define PPROF_FACT_GO_SWEEPING \
+    "go_sweeping" /* "1": what the last collection freed is not all counted */
+
 #define PPROF_TRUTHS                 \
     {                                \
         "exact", "sampled", "totals" \

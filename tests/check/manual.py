@@ -29,7 +29,7 @@ class Manual(unittest.TestCase):
         completion = text_of("src/doc/heapdiff.bash")
         known = set(re.findall(r"\bFl -([a-z-]+)|, -([a-z][a-z-]+)", page))
         known = {name for pair in known for name in pair if name} | {"help"}
-        for command in ([], ["run"], ["snap"], ["rss"], ["collections"], ["recover"], ["export"]):
+        for command in ([], ["run"], ["snap"], ["rss"], ["attach"], ["collections"], ["recover"], ["export"]):
             options = options_of(*command)
             self.assertTrue(options)
             self.assertEqual(options - known, set(), "not in heapdiff(1): " + " ".join(command))

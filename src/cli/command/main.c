@@ -1,4 +1,5 @@
 /* heapdiff: which command is meant. A profile named like a command is written ./run. */
+#include "attach.h"
 #include "collections.h"
 #include "export_command.h"
 #include "cli/ground/message.h"
@@ -17,13 +18,10 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", command_run},
-    {"snap", command_snap},
-    {"recover", command_recover},
-    {"export", command_export},
-    {"report", command_report},
-    {"rss", command_rss},
-    {"collections", command_collections},
+    {"run", command_run},         {"snap", command_snap},
+    {"recover", command_recover}, {"export", command_export},
+    {"report", command_report},   {"rss", command_rss},
+    {"attach", command_attach},   {"collections", command_collections},
 };
 
 static int version(void)

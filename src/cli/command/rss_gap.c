@@ -63,7 +63,9 @@ const char *rss_gap_of(struct rss_gap *gap, const struct rss_look *look,
     *gap = (struct rss_gap){.age_ns = -1};
     if (type == PROFILE_NONE)
         return "it has no inuse_space: it is no heap profile";
-    gap->is_go = look->scene.go_heap != 0 && !profile_fact(profile, "pid");
+    gap->go = go_facts_of(profile);
+    gap->go.version = NULL; /* the profile's, which does not live as long */
+    gap->is_go = look->scene.go_heap != 0 && (gap->go.known || !profile_fact(profile, "pid"));
     gap->named_bytes = sum_of(profile, type);
     if (gap->named_bytes < 0)
         return "its inuse_space is below zero: it is a difference of two profiles";

@@ -5,6 +5,7 @@
  */
 #include "profile.h"
 
+#include "cli/go/go_text.h"
 #include "format/pprof.h"
 #include "format/wire.h"
 #include "id_map.h"
@@ -450,6 +451,8 @@ static bool decode_all(struct decoder *decoder)
 
 static struct profile *decode_raw(const void *bytes, size_t size_bytes, const char **reason)
 {
+    if (go_text_is(bytes, size_bytes))
+        return go_text_decode(bytes, size_bytes, reason);
     *reason = size_bytes ? input_wrong_kind(bytes, size_bytes) : "empty profile";
     if (*reason)
         return NULL;

@@ -75,7 +75,8 @@ static struct collection read_collection(uint64_t number, const char *text)
     word_text(item.reason, sizeof item.reason, text, "reason");
     word_text(kind, sizeof kind, text, "kind");
     item.is_full = strcmp(kind, "minor") != 0;
-    item.has_after = item.is_full || item.after_bytes != 0;
+    /* Where sites are known 0 is what was left, else it is not known. */
+    item.has_after = (item.is_full && strcmp(item.truth, "totals") != 0) || item.after_bytes != 0;
     return item;
 }
 
@@ -216,10 +217,9 @@ struct collection_book collection_book_of(const struct profile *profile)
     struct types types;
     struct collection_book book = {.marks =
                                        profile_fact_number(profile, PPROF_FACT_COLLECTIONS, 0)};
-    if (!has_types(profile, &types)) {
-        book.marks = 0;
-        return book;
-    }
+    bool typed = has_types(profile, &types);
+    if (!typed)
+        book.marks = 0; /* there is a history at most */
     book.aged = profile_fact(profile, PPROF_FACT_AGES) != NULL;
     for (size_t i = 0; i < profile->comment_count; i++) {
         uint64_t number;
@@ -227,13 +227,15 @@ struct collection_book collection_book_of(const struct profile *profile)
         if (text) {
             struct collection item = read_collection(number, text);
             add_collection(&book, &item);
-        } else if ((text = numbered_fact(profile->comments[i], PPROF_FACT_SITE, &number))) {
+        } else if (typed &&
+                   (text = numbered_fact(profile->comments[i], PPROF_FACT_SITE, &number))) {
             add_site(&book, profile, &types, number, text);
         }
     }
     sort(book.items, book.count, sizeof *book.items, by_number);
     sort(book.suspects, book.suspect_count, sizeof *book.suspects, by_old_bytes);
-    add_sums(&book, profile, &types);
+    if (typed)
+        add_sums(&book, profile, &types);
     book.plain = is_plain(collection_last(&book));
     int64_t then_ns = profile_fact_number(profile, PPROF_FACT_COLLECTION_TIME, 0);
     int64_t now_ns = profile_fact_number(profile, PPROF_FACT_SNAPSHOT_TIME, 0);

@@ -218,14 +218,18 @@ static const char *frame_name(const struct profile *profile, uint32_t location)
     return at->line_count > 0 ? profile->functions[at->lines[0].function].name : "";
 }
 
-/* The category that a frame names, or LEDGER_CATEGORIES. */
+/* The kind that a frame names, or LEDGER_KINDS. */
 static int category_of_frame(const char *name)
 {
     int category = 0;
+    if (strcmp(name, LEDGER_FRAME_HEAP) == 0)
+        return LEDGER_HEAP;
+    if (strcmp(name, LEDGER_FRAME_ANONYMOUS) == 0)
+        return LEDGER_ANONYMOUS;
     while (category < LEDGER_CATEGORIES &&
            (!frames[category][0] || strcmp(frames[category], name) != 0))
         category++;
-    return category;
+    return category < LEDGER_CATEGORIES ? category : LEDGER_KINDS;
 }
 
 static bool is_leaf_category(int category)
@@ -254,7 +258,7 @@ int ledger_kind_of(const struct profile *profile, const struct sample *sample, c
         *name = leaf;
     if (category == LEDGER_METADATA && strcmp(*name, LEDGER_NOT_TOLD_APART) == 0)
         return LEDGER_HEAP; /* blocks may well lie there */
-    return category == LEDGER_CATEGORIES || is_leaf_category(category) ? LEDGER_OTHER : category;
+    return category == LEDGER_KINDS || is_leaf_category(category) ? LEDGER_OTHER : category;
 }
 
 static void add_samples(struct ledger_book *book, const struct profile *profile, int type)
@@ -305,6 +309,8 @@ struct ledger_book ledger_of_profile(const struct profile *profile)
     if (!book.known)
         return book;
     book.stopped = profile_fact_number(profile, PPROF_FACT_LEDGER_STOPPED, 0) != 0;
+    const char *asker = profile_fact(profile, PPROF_FACT_SOURCE);
+    book.outside = asker && strcmp(asker, "attach") == 0;
     book.sampled = estimate_period(profile) != 0;
     for (int i = 0; i < LEDGER_BESIDES; i++)
         book.beside[i] = profile_fact_number(profile, beside_facts[i], 0);

@@ -28,6 +28,10 @@ enum {
     LEDGER_KINDS
 };
 
+/* The root frames of these two in a profile that was made from outside. */
+#define LEDGER_FRAME_HEAP      "[heap]"
+#define LEDGER_FRAME_ANONYMOUS "[anonymous]"
+
 /* Figures that are no part of the sum; 0: none, or not known. */
 enum ledger_beside {
     LEDGER_RSS_PEAK,
@@ -57,6 +61,7 @@ struct ledger_book {
     bool altered;                /* its lines are not those that it was written with */
     enum ledger_source source;   /* LEDGER_NOT_MEASURED: residency could not be read */
     bool stopped;                /* all threads stood still */
+    bool outside;                /* from outside: which pages are a site's is not known */
     bool sampled;                /* what sites have are estimates */
     int64_t rss_bytes;           /* the kernel's figure */
     int64_t sum_bytes;           /* of all kinds */

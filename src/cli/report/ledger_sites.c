@@ -213,7 +213,7 @@ struct ledger_pair ledger_pair_of(const struct profile *shown, const struct prof
     struct ledger_pair pair = {.fresh = ledger_of_profile(fresh), .compared = base != NULL};
     if (base)
         pair.base = ledger_of_profile(base);
-    if (ledger_pair_known(&pair))
+    if (ledger_pair_known(&pair) && !pair.fresh.outside && !pair.base.outside)
         pair.sites = ledger_sites_of(shown, options);
     return pair;
 }

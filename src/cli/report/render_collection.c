@@ -100,17 +100,18 @@ void render_collection_suspects(const struct page *page, const struct collection
         page_format(page, PAINT_DIM, "  ... and %zu more\n", book->suspect_count - SUSPECTS_SHOWN);
 }
 
-/* "12.0 -> 4.5 -> 6.1 MiB": what is not known is "?". */
+/* "12.0 -> 4.5 -> 6.1 MiB": what is not known, now below zero, is "?". */
 static void heap_cell(char cell[CELL_BYTES], const struct collection *item, int64_t now_bytes,
                       const struct number_style *style)
 {
-    struct number_text before = {"?"}, after = {"?"};
+    struct number_text before = {"?"}, after = {"?"}, now = {"?"};
     if (item->before_bytes > 0)
         before = number_text(item->before_bytes, style);
     if (item->has_after)
         after = number_text(item->after_bytes, style);
-    snprintf(cell, CELL_BYTES, "%s -> %s -> %s", before.text, after.text,
-             number_text(now_bytes, style).text);
+    if (now_bytes >= 0)
+        now = number_text(now_bytes, style);
+    snprintf(cell, CELL_BYTES, "%s -> %s -> %s", before.text, after.text, now.text);
 }
 
 static void put_pause(const struct page *page, int64_t pause_ns)
@@ -189,8 +190,9 @@ void render_collection_history(const struct page *page, const struct collection_
     page_right(page, PAINT_DIM, "RSS", FIGURE_COLUMNS - 3);
     page_right(page, PAINT_DIM, "goal", FIGURE_COLUMNS - 3);
     page_put(page, PAINT_DIM, "  reason\n");
+    int64_t now_bytes = book->marks > 0 ? book->live_bytes : -1;
     for (size_t i = 0; i < book->count; i++)
-        put_collection(page, &book->items[i], start_ns, book->live_bytes, style);
+        put_collection(page, &book->items[i], start_ns, now_bytes, style);
     render_collection_head(page, book, style);
     render_collection_suspects(page, book, profile, style);
     put_verdict(page, book, style);

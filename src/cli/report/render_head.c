@@ -1,6 +1,7 @@
 #include "render.h"
 
 #include "cli/ground/character.h"
+#include "cli/go/render_go.h"
 #include "estimate.h"
 #include "cli/ground/memory.h"
 #include "name_text.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 
 enum { LABEL_COLUMNS = 16, FIGURE_COLUMNS = 15, SOURCE_COLUMNS = 30 };
+enum { START_SLACK_NS = 1000000000 }; /* from outside it is counted from boot, in ticks */
 
 const struct value_type *report_type(const struct report *report)
 {
@@ -122,7 +124,9 @@ static void put_moments(const struct page *page, const struct summary *base,
     put_moment(page, "old", base);
     put_moment(page, "new", fresh);
     if (base->pid && fresh->pid &&
-        (base->pid != fresh->pid || base->start_time_ns != fresh->start_time_ns))
+        (base->pid != fresh->pid ||
+         value_magnitude(value_difference(base->start_time_ns, fresh->start_time_ns)) >
+             START_SLACK_NS))
         page_format(page, PAINT_PLAIN, "  two processes: old is pid %lld, new is pid %lld\n",
                     (long long)base->pid, (long long)fresh->pid);
     page_put(page, PAINT_PLAIN, "  ");
@@ -345,8 +349,10 @@ void render_head(const struct page *page, const struct report *report)
                        report->options->view == VIEW_SITES);
     put_figures(page, report, &base, &fresh);
     struct number_style style = bytes_style(report);
-    if (!report->base)
+    if (!report->base) {
+        render_go_head(page, report->fresh, &style);
         render_collection_head(page, report->book, &style);
+    }
     if (fresh.unwind_checked)
         page_format(page, PAINT_PLAIN, "  stacks compared with libunwind's: %s\n",
                     number_count(fresh.unwind_checked, false).text);

@@ -1,5 +1,6 @@
 #include "render_rss.h"
 
+#include "cli/go/render_go.h"
 #include "ledger_json.h"
 #include "cli/ground/memory.h"
 #include "name_text.h"
@@ -168,6 +169,10 @@ static char *gap_sentence(const struct rss_report *report)
                 bytes_text(report, gap->absent_bytes).text);
     if (gap->age_ns >= 0)
         fprintf(out, "; it is %s old", number_duration(gap->age_ns).text);
+    else if (gap->go.published_ns > 0 && gap->go.published_ns < report->look->time_ns)
+        fprintf(out, "; what it names is as of collection %" PRId64 ", %s ago",
+                gap->go.published_collection,
+                number_duration(report->look->time_ns - gap->go.published_ns).text);
     else
         fputs("; it does not say when it was taken", out);
     const char *before = "; the rest: ";
@@ -204,6 +209,7 @@ static void put_gap(const struct page *page, const struct rss_report *report)
     if (report->look->book.drift_bytes != 0)
         put_gap_row(page, report, "drift", report->look->book.drift_bytes, "");
     put_gap_row(page, report, "RSS", report->look->book.rss_bytes, "");
+    render_go_facts(page, &gap->go, report->look->time_ns, &report->style);
     if (gap->is_go)
         page_wrapped(page, PAINT_DIM,
                      "a heap profile of Go's is of the collection before the last one: what was "
@@ -268,6 +274,14 @@ static void put_json_gap(struct json *json, const struct rss_report *report)
     json_number(json, "covered_bytes", gap->covered_bytes);
     json_number(json, "unnamed_bytes", gap->unnamed_bytes);
     json_number(json, "not_resident_bytes", gap->absent_bytes);
+    if (gap->go.known) {
+        json_number(json, "go_collections", gap->go.collections);
+        json_number(json, "go_profile_collection", gap->go.published_collection);
+        json_number(json, "go_heap_alloc_bytes", gap->go.allocated_bytes);
+        json_number(json, "go_heap_in_use_bytes", gap->go.in_use_bytes);
+        json_number(json, "go_heap_idle_bytes", gap->go.idle_bytes);
+        json_number(json, "go_heap_released_bytes", gap->go.released_bytes);
+    }
     json_open(json, "rest", '{');
     for (int kind = 0; kind < LEDGER_KINDS; kind++)
         if (gap->rest[kind] != 0)
