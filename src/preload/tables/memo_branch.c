@@ -11,8 +11,7 @@ enum {
     BRANCH_BITS_MAX = 10,  /* 192 KiB: more push out what the program has in its caches */
     BRANCH_BITS_GROWTH = 2,
     BRANCH_FRAMES = PATH_LONG, /* a near stack has no more of its own */
-    BRANCH_PROBES = 4,
-    BRANCH_STAYS = 4, /* one in so many is replaced */
+    BRANCH_STAYS = 4,          /* one in so many is replaced */
     BRANCH_TRIAL = 1024,
     BRANCH_HITS_ENOUGH = 3, /* for each miss */
     BRANCH_PAUSE = 32768
@@ -114,32 +113,14 @@ static struct memo_branch *branches_slot(const struct memo_branches *branches,
                                          const struct unwind_start *start)
 {
     uint64_t hash = memo_branch_hash(start->pc, start->sp);
-    for (int probes = BRANCH_PROBES;;) {
+    for (int probes = MEMO_BRANCH_PROBES;;) {
         struct memo_branch *branch = memo_branch_at(branches, hash);
-        uint64_t differs = memo_branch_is(branch, *start) ? memo_branch_differs(branch) : 0;
-        if (differs == 0 || --probes == 0)
+        uintptr_t value;
+        if (!memo_branch_is(branch, *start) || memo_branch_holds(branch, start->sp, &value) ||
+            --probes == 0)
             return branch;
-        hash = memo_branch_hash_next(hash, branch, differs);
+        hash = memo_branch_hash_next(hash, value);
     }
-}
-
-struct memo_leaf *memo_branch_find_next(struct memo *memo, const struct unwind_start start,
-                                        uint64_t hash)
-{
-    for (int probes = BRANCH_PROBES - 1; probes != 0; probes--) {
-        struct memo_branch *branch = memo_branch_at(&memo->branches, hash);
-        if (!memo_branch_is(branch, start))
-            return NULL;
-        uint64_t differs = memo_branch_differs(branch);
-        if (differs == 0 && !memo_branch_joins(branch, &memo->stack))
-            return NULL;
-        if (differs == 0) {
-            memo->branches.hits++;
-            return &branch->leaf;
-        }
-        hash = memo_branch_hash_next(hash, branch, differs);
-    }
-    return NULL;
 }
 
 /* A jump may leave at any point: the table is there before it is in use, and is not once it is free. */

@@ -35,9 +35,7 @@ void memo_branch_trim(struct memo_branches *branches);
 /* Bytes of all tables. Any thread. */
 uint64_t memo_branch_own_bytes(void);
 
-/* memo_branch_find() past the first branch. */
-struct memo_leaf *memo_branch_find_next(struct memo *memo, struct unwind_start start,
-                                        uint64_t hash);
+enum { MEMO_BRANCH_PROBES = 4 };
 
 static inline uint64_t memo_branch_hash(uintptr_t pc, uintptr_t sp)
 {
@@ -57,31 +55,32 @@ static inline bool memo_branch_is(const struct memo_branch *branch, const struct
             ((start.fp ^ branch->fp) & branch->fp_mask)) == 0;
 }
 
-static inline bool memo_branch_holds(const struct memo_branch *branch, uint64_t cell)
-{
-    return __builtin_expect(
-        *(const uintptr_t *)(branch->sp + branch->offsets[cell]) == branch->values[cell], 1);
-}
-
-/* One more than the index of the first cell from the leaf on that holds something else by now; 0: none. */
-static inline uint64_t memo_branch_differs(const struct memo_branch *branch)
+/*
+ * Whether all cells from `sp` on, the branch's, hold what they held. *value is set to what the first that does
+ * not, from the leaf on, holds now.
+ */
+static inline bool memo_branch_holds(const struct memo_branch *branch, uintptr_t sp,
+                                     uintptr_t *value)
 {
     uint64_t i = branch->count;
     for (; i >= 2; i -= 2) {
-        if (!memo_branch_holds(branch, i - 1))
-            return i;
-        if (!memo_branch_holds(branch, i - 2))
-            return i - 1;
+        *value = *(const uintptr_t *)(sp + branch->offsets[i - 1]);
+        if (__builtin_expect(*value != branch->values[i - 1], 0))
+            return false;
+        *value = *(const uintptr_t *)(sp + branch->offsets[i - 2]);
+        if (__builtin_expect(*value != branch->values[i - 2], 0))
+            return false;
     }
-    return i != 0 && !memo_branch_holds(branch, 0);
+    if (i == 0)
+        return true;
+    *value = *(const uintptr_t *)(sp + branch->offsets[0]);
+    return __builtin_expect(*value == branch->values[0], 1);
 }
 
-/* What leads on from a branch of that hash that differs there. */
-static inline uint64_t memo_branch_hash_next(uint64_t hash, const struct memo_branch *branch,
-                                             uint64_t differs)
+/* What leads on from a branch of that hash: the top bits, which count, by the value's low ones, which differ. */
+static inline uint64_t memo_branch_hash_next(uint64_t hash, uintptr_t value)
 {
-    uintptr_t value = *(const uintptr_t *)(branch->sp + branch->offsets[differs - 1]);
-    return hash + value * 0xa0761d6478bd642full;
+    return hash + __builtin_bswap64(value);
 }
 
 /* Whether the memo still has the branch's join, and farther out all is as it was. */
@@ -102,19 +101,23 @@ static inline bool memo_branch_joins(const struct memo_branch *branch,
 static inline __attribute__((always_inline)) struct memo_leaf *memo_branch_find(
     struct memo *memo, const struct unwind_start start)
 {
-    struct memo_branches *branches = &memo->branches;
     uint64_t hash = memo_branch_hash(start.pc, start.sp);
-    if (__builtin_expect(!branches->entries, 0))
+    struct memo_branch *branch;
+    uintptr_t value;
+    if (__builtin_expect(!memo->branches.entries, 0))
         return 0;
-    struct memo_branch *branch = memo_branch_at(branches, hash);
-    if (__builtin_expect(!memo_branch_is(branch, start), 0))
-        return 0;
-    uint64_t differs = memo_branch_differs(branch);
-    if (__builtin_expect(differs != 0, 0))
-        return memo_branch_find_next(memo, start, memo_branch_hash_next(hash, branch, differs));
+    for (int probes = MEMO_BRANCH_PROBES;; hash = memo_branch_hash_next(hash, value)) {
+        branch = memo_branch_at(&memo->branches, hash);
+        if (__builtin_expect(!memo_branch_is(branch, start), 0))
+            return 0;
+        if (memo_branch_holds(branch, start.sp, &value))
+            break;
+        if (--probes == 0)
+            return 0;
+    }
     if (!memo_branch_joins(branch, &memo->stack))
         return 0;
-    branches->hits++;
+    memo->branches.hits++;
     return &branch->leaf;
 }
 

@@ -264,7 +264,7 @@ static void put_unusual(struct guard_thread *own, struct memo_leaf *leaf, void *
     count_alloc(thread_of(own), block);
 }
 
-/* When memo_branch_find() has found nothing. */
+/* When memo_branch_find() has found nothing. Called last, so that whoever does find saves no registers. */
 static __attribute__((noinline)) struct memo_leaf *leaf_stepped(struct guard_thread *own,
                                                                 uintptr_t pc, uintptr_t sp,
                                                                 uintptr_t fp)
