@@ -116,7 +116,8 @@ static bool arena_add_chunk(enum box_table_id id, unsigned chunk)
     return offset == 0 || arena.path[0] || arena_replace(-1, at, 0, bytes);
 }
 
-uint32_t arena_append(enum box_table_id id, uint32_t entries)
+/* arena_append() where the table's chunk is full, or there is none. */
+static __attribute__((noinline)) uint32_t append_to_next(enum box_table_id id, uint32_t entries)
 {
     struct arena_table *table = &arena.tables[id];
     uint32_t first = table->count, last;
@@ -133,6 +134,20 @@ uint32_t arena_append(enum box_table_id id, uint32_t entries)
         return 0;
     if (!table->chunks[chunk] && !arena_add_chunk(id, chunk))
         return 0;
+    uint64_t end = 2 * box_chunk_entries(table->shift, chunk) - (1ull << table->shift);
+    table->count = first + entries;
+    /* A jump may leave at any point: no room in a chunk that count has not reached. */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    table->room = end < UINT32_MAX - 1 ? (uint32_t)end : UINT32_MAX - 1;
+    return first;
+}
+
+uint32_t arena_append(enum box_table_id id, uint32_t entries)
+{
+    struct arena_table *table = &arena.tables[id];
+    uint32_t first = table->count;
+    if (__builtin_expect((uint64_t)first + entries > table->room, 0))
+        return append_to_next(id, entries);
     table->count = first + entries;
     return first;
 }
