@@ -138,9 +138,6 @@ static void program_define_cfa(struct program *program, uint8_t operation)
     case CFA_DEF_CFA_REGISTER:
         program_cfa_register(program, cfi_uleb(code));
         break;
-    case CFA_DEF_CFA_OFFSET:
-        program_cfa_offset(program, (int64_t)cfi_uleb(code));
-        break;
     case CFA_DEF_CFA_OFFSET_SF:
         program_cfa_offset(program, program_factored(program, cfi_sleb(code)));
         break;
@@ -217,6 +214,9 @@ static void program_extended(struct program *program, uint8_t operation)
         break;
     case CFA_RESTORE_STATE:
         program_recall(program);
+        break;
+    case CFA_DEF_CFA_OFFSET: /* every push and pop has one */
+        program_cfa_offset(program, (int64_t)cfi_uleb(code));
         break;
     case CFA_GNU_ARGS_SIZE:
         cfi_uleb(code);

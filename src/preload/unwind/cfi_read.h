@@ -65,6 +65,8 @@ static inline int64_t cfi_signed(struct cfi_cursor *cursor, unsigned size_bytes)
 
 static inline uint64_t cfi_uleb(struct cfi_cursor *cursor)
 {
+    if (__builtin_expect(cursor->at != cursor->end && *cursor->at < 0x80, 1))
+        return *cursor->at++; /* nearly all have one byte */
     uint64_t value = 0;
     unsigned shift = 0;
     uint8_t byte;
