@@ -353,13 +353,22 @@ static void put_locations(struct pprof_out *out, const uint32_t *locations, size
     }
 }
 
+/* Most are 0. */
+static unsigned char *store_value(unsigned char *at, uint64_t value)
+{
+    if (value >= 0x80)
+        return wire_store_varint(at, value);
+    *at = (unsigned char)value;
+    return at + 1;
+}
+
 static void put_values(struct pprof_out *out, const int64_t *values, size_t count)
 {
     while (count > 0) {
         size_t part = part_of(count);
         unsigned char *at = reserve(out, part * WIRE_STORE_BYTES_MAX);
         for (size_t i = 0; i < part; i++)
-            at = wire_store_varint(at, (uint64_t)values[i]);
+            at = store_value(at, (uint64_t)values[i]);
         advance(out, at);
         values += part;
         count -= part;
