@@ -289,6 +289,7 @@ static void put_ledger_facts(struct pprof_out *out, const struct ledger *ledger)
     put_known_fact(out, PPROF_FACT_CGROUP, ledger->cgroup_bytes);
     put_known_fact(out, PPROF_FACT_CGROUP_LIMIT, ledger->cgroup_limit_bytes);
     put_known_fact(out, PPROF_FACT_TRIM, ledger->trim_bytes);
+    put_known_fact(out, PPROF_FACT_TRIM_LIMIT, ledger->trim_is_limit);
     put_known_fact(out, PPROF_FACT_PURGE, ledger->purge_bytes);
 }
 

@@ -82,8 +82,8 @@ struct ledger_site {
 /* Resident bytes of no site. Idle pages whose former owner is not known are one of these too. */
 struct ledger_line {
     enum ledger_category category;
-    const char
-        *name; /* the leaf frame: "[file: /usr/lib/libc.so.6 text]"; "": the root frame alone */
+    /* The leaf frame: "[file: /usr/lib/libc.so.6 text]"; "": the root frame alone. */
+    const char *name;
     uint64_t bytes;
 };
 
@@ -96,6 +96,7 @@ struct ledger {
     uint64_t swap_bytes, page_table_bytes, hugetlb_bytes, pss_bytes, uss_bytes, lazy_free_bytes,
         huge_page_bytes, cgroup_bytes, cgroup_limit_bytes;
     uint64_t trim_bytes;  /* forecast: what malloc_trim(0) would return (glibc) */
+    bool trim_is_limit;   /* at most: what threads keep in caches of their own is not known */
     uint64_t purge_bytes; /* forecast: what a purge would return at most (slab allocators) */
     const struct ledger_site *sites; /* by index of BOX_SITES */
     uint64_t site_count;

@@ -158,6 +158,7 @@ enum pprof_heap_value {
 #define PPROF_FACT_CGROUP          "cgroup_bytes"
 #define PPROF_FACT_CGROUP_LIMIT    "cgroup_limit_bytes"
 #define PPROF_FACT_TRIM            "trim_bytes"
+#define PPROF_FACT_TRIM_LIMIT      "trim_is_limit" /* 1: trim_bytes is what it returns at most */
 #define PPROF_FACT_PURGE           "purge_bytes"
 #define PPROF_FACT_SPILLED         "black_box_incomplete" /* "1" when so */
 #define PPROF_FACT_PARENT          "forked_from"

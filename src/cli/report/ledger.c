@@ -63,15 +63,24 @@ const char *ledger_source_key(enum ledger_source source)
     return source_keys[source];
 }
 
-const char *ledger_source_title(enum ledger_source source)
+/* Whether pages are told apart within mappings: outside of the process nobody does. */
+static bool has_blocks(const struct ledger_book *book)
+{
+    return book->kinds[LEDGER_LIVE] != 0 || book->kinds[LEDGER_PINNED] != 0 ||
+           book->kinds[LEDGER_IDLE] != 0 || book->kinds[LEDGER_MAPPED] != 0;
+}
+
+const char *ledger_source_title(const struct ledger_book *book)
 {
     static const char *const titles[LEDGER_SOURCES] = {
         "residency could not be read",
         "page by page (PAGEMAP_SCAN)",
         "page by page (pagemap)",
-        "mapping by mapping (smaps): which pages of one are resident is a guess",
+        "mapping by mapping (smaps)",
     };
-    return titles[source];
+    if (book->source == LEDGER_SMAPS && has_blocks(book))
+        return "mapping by mapping (smaps): which pages of one are resident is a guess";
+    return titles[book->source];
 }
 
 /* Lines. */
@@ -312,6 +321,7 @@ struct ledger_book ledger_of_profile(const struct profile *profile)
     const char *asker = profile_fact(profile, PPROF_FACT_SOURCE);
     book.outside = asker && strcmp(asker, "attach") == 0;
     book.sampled = estimate_period(profile) != 0;
+    book.trim_is_limit = profile_fact_number(profile, PPROF_FACT_TRIM_LIMIT, 0) != 0;
     for (int i = 0; i < LEDGER_BESIDES; i++)
         book.beside[i] = profile_fact_number(profile, beside_facts[i], 0);
     add_samples(&book, profile, type);

@@ -22,9 +22,9 @@
 
 /* Kinds of lines are the categories, and what only a look from outside has to say. */
 enum {
-    LEDGER_HEAP =
-        LEDGER_CATEGORIES, /* the allocator's: what is live of it and what is not cannot be told */
-    LEDGER_ANONYMOUS,      /* other anonymous memory, by name where it has one */
+    /* The allocator's: what is live of it and what is not cannot be told. */
+    LEDGER_HEAP = LEDGER_CATEGORIES,
+    LEDGER_ANONYMOUS, /* other anonymous memory, by name where it has one */
     LEDGER_KINDS
 };
 
@@ -63,6 +63,7 @@ struct ledger_book {
     bool stopped;                /* all threads stood still */
     bool outside;                /* from outside: which pages are a site's is not known */
     bool sampled;                /* what sites have are estimates */
+    bool trim_is_limit;          /* the forecast LEDGER_TRIM: at most that */
     int64_t rss_bytes;           /* the kernel's figure */
     int64_t sum_bytes;           /* of all kinds */
     int64_t drift_bytes;         /* rss_bytes - sum_bytes */
@@ -107,8 +108,8 @@ const char *ledger_kind_title(int kind);
 const char *ledger_kind_key(int kind);
 const char *ledger_beside_key(enum ledger_beside beside);
 
-/* "PAGEMAP_SCAN" ...: where residency came from, for a person; key: as in facts. */
-const char *ledger_source_title(enum ledger_source source);
+/* "PAGEMAP_SCAN" ...: where the book's residency came from, for a person; key: as in facts. */
+const char *ledger_source_title(const struct ledger_book *book);
 const char *ledger_source_key(enum ledger_source source);
 
 #endif

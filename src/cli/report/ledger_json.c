@@ -1,5 +1,6 @@
 #include "ledger_json.h"
 
+#include "format/pprof.h"
 #include "value.h"
 
 #include <stdlib.h>
@@ -52,6 +53,8 @@ void ledger_json_book(struct json *json, const struct ledger_book *book)
     for (int i = 0; i < LEDGER_BESIDES; i++)
         if (book->beside[i] != 0)
             json_number(json, ledger_beside_key(i), book->beside[i]);
+    if (book->trim_is_limit)
+        json_truth(json, PPROF_FACT_TRIM_LIMIT, true);
     json_close(json, '}');
     json_close(json, '}');
 }

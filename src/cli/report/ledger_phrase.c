@@ -57,13 +57,15 @@ static void put_holders(FILE *out, const struct ledger_view *view, const struct 
 static void put_idle(FILE *out, const struct ledger_view *view, const struct part *part)
 {
     int64_t trim = view->fresh->beside[LEDGER_TRIM], purge = view->fresh->beside[LEDGER_PURGE];
+    bool limit = view->fresh->trim_is_limit;
     fputs(" idle", out);
     if (view->base || (trim <= 0 && purge <= 0))
         fputs(" in the allocator", out);
-    else if (trim > 0 && trim >= part->bytes - part->bytes / PART_LEAST_INVERSE)
+    else if (trim > 0 && !limit && trim >= part->bytes - part->bytes / PART_LEAST_INVERSE)
         fputs(" that malloc_trim would return", out);
     else if (trim > 0)
-        fprintf(out, " of which malloc_trim would return %s", number_text(trim, &view->style).text);
+        fprintf(out, " of which malloc_trim would return %s%s", limit ? "at most " : "",
+                number_text(trim, &view->style).text);
     else
         fprintf(out, " of which a purge would return at most %s",
                 number_text(purge, &view->style).text);

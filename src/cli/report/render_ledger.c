@@ -268,7 +268,8 @@ static void put_sum(const struct table *table)
     struct row drift = {0, base->drift_bytes, fresh->drift_bytes};
     if (drift.base != 0 || drift.fresh != 0) {
         put_figures(table, PAINT_WARNING, "drift", &drift);
-        put_remark(table, "came or went meanwhile");
+        put_remark(table, fresh->sum_bytes == 0 ? "not one resident page could be listed"
+                                                : "came or went meanwhile");
     }
     put_figures(table, PAINT_BOLD, "RSS", &rss);
     bool compared = table->view->base != NULL;

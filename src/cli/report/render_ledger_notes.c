@@ -86,7 +86,8 @@ static void put_forecasts(const struct page *page, const struct ledger_view *vie
 {
     const int64_t *beside = view->fresh->beside;
     if (beside[LEDGER_TRIM] > 0)
-        page_format(page, PAINT_PLAIN, "  malloc_trim would return %s\n",
+        page_format(page, PAINT_PLAIN, "  malloc_trim would return %s%s\n",
+                    view->fresh->trim_is_limit ? "at most " : "",
                     number_text(beside[LEDGER_TRIM], &view->style).text);
     if (beside[LEDGER_PURGE] > 0)
         page_format(page, PAINT_PLAIN, "  a purge would return at most %s\n",
@@ -152,7 +153,7 @@ static void put_cgroup(const struct page *page, const struct ledger_view *view)
 
 static void put_measured(const struct page *page, const char *side, const struct ledger_book *book)
 {
-    char *text = memory_format("%smeasured %s%s", side, ledger_source_title(book->source),
+    char *text = memory_format("%smeasured %s%s", side, ledger_source_title(book),
                                book->stopped ? ", all threads stopped" : "");
     page_wrapped(page, PAINT_DIM, text, 2);
     free(text);

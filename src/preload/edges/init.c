@@ -23,6 +23,7 @@
 #include "preload/views/snapshot.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
+#include "preload/ledger/tcache.h"
 #include "preload/tables/thread.h"
 #include "preload/views/trace.h"
 #include "preload/views/tracker.h"
@@ -115,18 +116,6 @@ static void start_sampling(void)
     boot_watch(sample_watch);
 }
 
-/* Asked once before anything counts: tcmalloc makes an object then, by operator new. */
-static void start_usable(void)
-{
-    bool glibc = strcmp(real_allocator(), "glibc") == 0;
-    void *first = glibc ? NULL : real.malloc(1);
-    if (first) {
-        real.malloc_usable_size(first);
-        real.free(first);
-    }
-    usable_init(real.malloc_usable_size, glibc);
-}
-
 static bool start_tables(void)
 {
     if (!open_box() || !snapshot_init() || !guard_init(process_forked, serve))
@@ -136,7 +125,7 @@ static bool start_tables(void)
     gate_init();
     block_init(strcmp(real_allocator(), "glibc") == 0 ? BLOCK_GRANULE_BITS_GLIBC
                                                       : BLOCK_GRANULE_BITS_ANY);
-    start_usable();
+    usable_init(real.malloc_usable_size, strcmp(real_allocator(), "glibc") == 0);
     mapping_init(state.facts.executable, state.directory);
     tracker_init();
     escape_init();
@@ -149,6 +138,24 @@ static bool start_tables(void)
                           !HEAPDIFF_SELF_CHECK && strcmp(real_allocator(), "glibc") == 0;
     guard_process.checking = options.every_percent > 0 || options.interval_ns > 0;
     return true;
+}
+
+/*
+ * Asked once before the program does: tcmalloc makes an object then, by operator new, and the first block of all makes
+ * an allocator map its own memory, which is its claim by then.
+ */
+static void start_allocator(void)
+{
+    enum guard_state before = guard_state();
+    if (usable.formula)
+        return;
+    guard_set(GUARD_CALLING);
+    void *first = real.malloc(1);
+    if (first) {
+        real.malloc_usable_size(first);
+        real.free(first);
+    }
+    guard_set(before);
 }
 
 /* Step one: everything that needs no libc. */
@@ -169,6 +176,7 @@ static void start(void)
     if (guard_process.checking)
         growth_restart();
     guard_process.recording = true;
+    start_allocator();
 }
 
 /* Programs built with one of these have a malloc of their own, and check each access to what it gave. */
@@ -273,6 +281,8 @@ __attribute__((constructor)) static void start_up(void)
     pthread_atfork(process_before_fork, process_after_fork, process_after_fork_child);
     warn_about_other_malloc();
     listener_init();
+    if (usable.formula)
+        tcache_learn(real.malloc, real.free);
     guard_set(before);
     if (!options.children)
         environment_hide();

@@ -68,6 +68,7 @@ static const struct {
     {PERMIT_SIGNALS, SYS_rt_sigprocmask, {HOW_INVALID, SOME, 0, 8}},
     {PERMIT_SIGNALS, SYS_sigaltstack, {0, SOME}},
     {PERMIT_FILES, SYS_openat, {HERE, SOME, O_RDONLY | O_CLOEXEC, 0}},
+    {PERMIT_FILES, SYS_openat, {HERE, SOME, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0}},
     {PERMIT_FILES, SYS_openat, {HERE, SOME, OPEN_OWN, 0}},
     {PERMIT_FILES, SYS_openat, {HERE, SOME, OPEN_NEW, 0644}},
     {PERMIT_FILES, SYS_openat, {HERE, SOME, OPEN_OWN | O_CREAT | O_EXCL, 0600}},
@@ -97,6 +98,7 @@ static const struct {
     {PERMIT_PAGEMAP, SYS_pread64, {FD, SOME, SOME, SOME}},
     {PERMIT_PAGEMAP, SYS_ioctl, {FD, PAGEMAP_SCAN_OURS, SOME}},
     {PERMIT_LISTS, SYS_getdents64, {FD, SOME, SOME}},
+    {PERMIT_PEEKS, SYS_process_vm_readv, {SOME, SOME, 1, SOME, SOME, 0}},
 };
 enum { FILTER_LENGTH_MAX = 4096 }; /* BPF_MAXINSNS: the kernel takes no more */
 enum { PROBES = sizeof(probes) / sizeof(probes[0]) };

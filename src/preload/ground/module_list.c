@@ -69,6 +69,18 @@ static const struct link_map *loader_list(void)
     return debug ? debug->r_map : NULL;
 }
 
+const struct link_map *module_list_first(void)
+{
+    const struct link_map *map = loader_list();
+    return readable(map, sizeof(*map)) ? map : NULL;
+}
+
+const struct link_map *module_list_next(const struct link_map *map)
+{
+    const struct link_map *next = map->l_next;
+    return readable(next, sizeof(*next)) ? next : NULL;
+}
+
 /* What `map`, which is readable, stands for; false when its headers are not where they should be. */
 static bool describe(const struct link_map *map, bool is_first, struct module *module)
 {
@@ -133,9 +145,9 @@ static void listed_read(struct listed *to, const struct listed *from)
 
 static void copy_list(struct table *table)
 {
-    const struct link_map *first = loader_list(), *last = NULL;
+    const struct link_map *first = module_list_first(), *last = NULL;
     uint32_t count = 0;
-    for (const struct link_map *map = first; readable(map, sizeof(*map)); map = map->l_next) {
+    for (const struct link_map *map = first; map; map = module_list_next(map)) {
         struct listed object = {.map = map, .map_name = map->l_name};
         last = map;
         if (!describe(map, map == first, &object.module))

@@ -1,5 +1,6 @@
 #include "own.h"
 
+#include "order.h"
 #include "sys.h"
 
 #include <sys/auxv.h>
@@ -173,19 +174,6 @@ bool own_has(uint64_t address)
     return own_next(address, &area) && area.start <= address;
 }
 
-/* Shell's: in place, and mmap's descending addresses are no bad case. */
-static void own_sort(struct own_area *areas, size_t count)
-{
-    for (size_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
-        for (size_t i = gap; i < count; i++) {
-            struct own_area moved = areas[i];
-            size_t at = i;
-            for (; at >= gap && areas[at - gap].start > moved.start; at -= gap)
-                areas[at] = areas[at - gap];
-            areas[at] = moved;
-        }
-}
-
 static size_t own_join(struct own_area *areas, size_t count)
 {
     size_t last = 0;
@@ -214,6 +202,6 @@ size_t own_copy(struct own_area *areas, size_t room)
         }
     if (count > room)
         return count;
-    own_sort(areas, count);
+    order(areas, count, sizeof(*areas));
     return own_join(areas, count);
 }

@@ -22,7 +22,8 @@ enum {
     PERMIT_LINES = 64, /* sys_say() is silent */
     PERMIT_PAGEMAP =
         128, /* resident pages are not asked for one by one: smaps tells how many there are */
-    PERMIT_LISTS = 256 /* threads are not looked for */
+    PERMIT_LISTS = 256, /* threads are not looked for */
+    PERMIT_PEEKS = 512  /* nor at what each of them keeps: forecasts are limits */
 };
 
 struct permit {

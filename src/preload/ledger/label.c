@@ -232,21 +232,53 @@ static const struct thread_stack *stack_next(struct label_walk *walk, uint64_t a
     return stack && bounds(stack->start, stack->end, address, limit) ? stack : NULL;
 }
 
+/* The site of the piece that `address` lies in; *at is the walk's place in the list. */
+static uint32_t piece_site(const struct range_list *list, size_t *at, uint64_t address,
+                           uint64_t *limit)
+{
+    while (*at < list->count && list->pieces[*at].end <= address)
+        ++*at;
+    const struct range_piece *piece = *at < list->count ? &list->pieces[*at] : NULL;
+    return piece && bounds(piece->start, piece->end, address, limit) ? piece->site : 0;
+}
+
 static uint32_t range_next_site(struct label_walk *walk, uint64_t address, uint64_t *limit)
 {
     const struct label_sources *from = &walk->from;
-    while (walk->range < from->range_count && from->ranges[walk->range].end <= address)
-        walk->range++;
-    const struct range_piece *range =
-        walk->range < from->range_count ? &from->ranges[walk->range] : NULL;
-    return range && bounds(range->start, range->end, address, limit) ? range->site : 0;
+    uint32_t now = piece_site(from->ranges, &walk->range, address, limit);
+    uint32_t earlier = piece_site(from->earlier, &walk->earlier, address, limit);
+    return now != 0 ? now : earlier;
+}
+
+static bool loader_next_is(struct label_walk *walk, uint64_t address, uint64_t *limit)
+{
+    const struct loader_pages *loader = walk->from.loader;
+    uint64_t page = getauxval(AT_PAGESZ);
+    while (walk->loader < loader->count && loader->pages[walk->loader] + page <= address)
+        walk->loader++;
+    if (walk->loader == loader->count)
+        return false;
+    uint64_t start = loader->pages[walk->loader];
+    return bounds(start, start + page, address, limit);
+}
+
+/* Memory of the allocator's, or the loader's, for which there is no record of a call. */
+static void label_spare(struct label_walk *walk, struct label *label, uint64_t address,
+                        uint64_t *end)
+{
+    struct line_table *lines = walk->from.lines;
+    if (claim_next(address, end))
+        label->line = line_find(lines, LINE_METADATA, "");
+    else if (loader_next_is(walk, address, end))
+        label->line = line_find(lines, LINE_LOADER, "link maps");
 }
 
 /* A stack of a thread that has made it of memory that the program has mapped is the program's. */
 static void label_stack(struct label_walk *walk, const struct thread_stack *stack,
                         struct label *label)
 {
-    *label = label_of(walk, LINE_THREAD, stack->name);
+    *label = stack->name[0] != '\0' ? label_of(walk, LINE_THREAD, stack->name)
+                                    : label_of(walk, LINE_STACK, "ended thread");
     label->claimed = true;
 }
 
@@ -275,7 +307,7 @@ uint64_t label_next(struct label_walk *walk, uint64_t address, uint64_t end, boo
         *label = (struct label){.site = site, .claimed = true};
     else if (stack)
         label_stack(walk, stack, label);
-    else if (label->spare && label->heap == LABEL_NO_HEAP && claim_next(address, &end))
-        label->line = line_find(walk->from.lines, LINE_METADATA, "");
+    else if (label->spare && label->heap == LABEL_NO_HEAP)
+        label_spare(walk, label, address, &end);
     return end;
 }

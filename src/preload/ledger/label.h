@@ -11,8 +11,9 @@
 #define HEAPDIFF_PRELOAD_LABEL_H
 
 #include "line.h"
+#include "loader_pages.h"
 #include "preload/ground/own.h"
-#include "preload/tables/range.h"
+#include "range_list.h"
 #include "thread_stack.h"
 #include "preload/ground/vma.h"
 
@@ -42,8 +43,10 @@ struct label_sources {
     const struct own_area *own;
     size_t own_count;
     const struct thread_stack_list *stacks;
-    const struct range_piece *ranges;
-    size_t range_count;
+    const struct range_list *ranges;
+    /* As of right before the scan: what was unmapped after it is not in the others. */
+    const struct range_list *earlier;
+    const struct loader_pages *loader;
     struct line_table *lines;
     uint64_t storage; /* an address in the main thread's static storage (TLS), or 0 */
     bool glibc;       /* the allocator is glibc's */
@@ -52,9 +55,9 @@ struct label_sources {
 /* A walk. */
 struct label_walk {
     struct label_sources from;
-    size_t vma, own, stack, range; /* the first of each that does not end below */
-    size_t known;                  /* what the mapping is has been found out for this one + 1 */
-    struct label anonymous, file;  /* its pages by kind */
+    size_t vma, own, stack, range, earlier, loader; /* the first of each that does not end below */
+    size_t known;                 /* what the mapping is has been found out for this one + 1 */
+    struct label anonymous, file; /* its pages by kind */
     struct label bss;
     uint64_t bss_end; /* a part of it up to here is a file's bss; 0: none */
     uint64_t arena;   /* and from here on one of glibc's heaps of threads; 0: none */

@@ -4,7 +4,8 @@
 #include "heap_walk.h"
 #include "huge_page.h"
 #include "label.h"
-#include "preload/tables/range.h"
+#include "loader_pages.h"
+#include "range_list.h"
 #include "residency.h"
 #include "preload/ground/sample.h"
 #include "preload/ground/sys.h"
@@ -15,8 +16,7 @@
 #include <sys/auxv.h>
 
 enum {
-    RANGES_SPARE = 256, /* that come in between counting and copying */
-    OWN_SPARE = 64,
+    OWN_SPARE = 64, /* areas that come in between counting and copying */
     ARENA_BITS = 26 /* glibc's heaps of threads lie in windows of 64 MiB */
 };
 
@@ -26,9 +26,8 @@ struct ledger_run {
     bool scanned, measured;
 
     struct thread_stack_list stacks;
-    struct range_piece *ranges;
-    size_t range_count, range_room;
-    uintptr_t range_end; /* of the last one, before it was cut to pages */
+    struct range_list earlier, ranges; /* as of before and after the scan */
+    struct loader_pages loader;
     struct own_area *own;
     size_t own_count, own_room;
     struct ledger_site *sites;
@@ -39,51 +38,13 @@ struct ledger_run {
     uint64_t blurred_bytes; /* of pages whose blocks are not all known: a sampled run's */
     struct label_walk labels;
     struct heap_walk heap;
+    struct tcache_list tcache;
     struct trim trim;
     struct huge_page huge;
     struct share share;
 };
 
 /* Copies of what is in address order. */
-
-/* What a program gets from sbrk() ends inside a page. The page is the first one's, of two neighbours; where the other
-   one is the allocator's, it is the heap's. */
-static void range_copy(const struct range_piece *piece, void *context)
-{
-    struct ledger_run *run = context;
-    uintptr_t page = getauxval(AT_PAGESZ), start = (piece->start + page - 1) & -page;
-    uintptr_t end = piece->end & -page;
-    bool neighbours = run->range_end == piece->start;
-    run->range_end = piece->end;
-    if (neighbours && run->range_count > 0 && run->range_count <= run->range_room)
-        run->ranges[run->range_count - 1].end = start;
-    if (start >= end)
-        return;
-    if (run->range_count < run->range_room)
-        run->ranges[run->range_count] = (struct range_piece){
-            .start = start, .end = end, .site = piece->site, .first = piece->first};
-    run->range_count++;
-}
-
-static bool make_ranges(struct ledger_run *run)
-{
-    range_each(range_copy, run);
-    run->range_room = run->range_count + run->range_count / 8 + RANGES_SPARE;
-    run->ranges = sys_pages(run->range_room * sizeof(*run->ranges));
-    if (!run->ranges)
-        return false;
-    memset(run->ranges, 1, run->range_room * sizeof(*run->ranges)); /* resident from now on */
-    return true;
-}
-
-/* With the gate open: who holds the range lock may be waiting for it. Changes no resident page. */
-static void copy_ranges(struct ledger_run *run)
-{
-    run->range_count = run->range_end = 0;
-    range_each(range_copy, run);
-    if (run->range_count > run->range_room)
-        run->range_count = run->range_room;
-}
 
 static bool copy_own(struct ledger_run *run)
 {
@@ -110,8 +71,10 @@ struct ledger_run *ledger_open(void)
     struct ledger_run *run = sys_pages(sizeof(*run));
     if (!run)
         return NULL;
-    if (make_ranges(run) && residency_open(&run->residency)) {
+    if (range_list_open(&run->earlier) && range_list_open(&run->ranges) &&
+        residency_open(&run->residency)) {
         thread_stack_gather(&run->stacks);
+        range_list_copy(&run->earlier);
         return run;
     }
     ledger_close(run);
@@ -131,7 +94,10 @@ void ledger_close(struct ledger_run *run)
     residency_close(&run->residency);
     thread_stack_free(&run->stacks);
     line_close(&run->lines);
-    pages_free(run->ranges, run->range_room * sizeof(*run->ranges));
+    tcache_list_free(&run->tcache);
+    loader_pages_free(&run->loader);
+    range_list_free(&run->earlier);
+    range_list_free(&run->ranges);
     pages_free(run->own, run->own_room * sizeof(*run->own));
     pages_free(run->sites, (run->site_count + 1) * sizeof(*run->sites));
     sys_pages_free(run, sizeof(*run));
@@ -151,8 +117,8 @@ bool ledger_enlarge(struct ledger_run *run)
 
 void ledger_measure(struct ledger_run *run)
 {
-    copy_ranges(
-        run); /* as soon after the scan as can be: what was mapped just before it is there */
+    /* As soon after the scan as can be: what was mapped just before it is there. */
+    range_list_copy(&run->ranges);
     if (run->scanned)
         residency_measure(&run->residency);
     run->measured = run->scanned;
@@ -290,14 +256,17 @@ static void add_regions(struct ledger_run *run)
                                           .own = run->own,
                                           .own_count = run->own_count,
                                           .stacks = &run->stacks,
-                                          .ranges = run->ranges,
-                                          .range_count = run->range_count,
+                                          .ranges = &run->ranges,
+                                          .earlier = &run->earlier,
+                                          .loader = &run->loader,
                                           .lines = &run->lines,
                                           .storage = main_pointer(),
                                           .glibc = run->glibc};
     run->labels = label_walk(&sources);
     run->heap = heap_walk(getauxval(AT_PAGESZ));
-    run->trim.page_bytes = run->heap.page_bytes;
+    run->trim = (struct trim){.page_bytes = run->heap.page_bytes,
+                              .cached = run->tcache.chunks,
+                              .cached_count = run->tcache.count};
     for (struct residency_cursor at = {0}; residency_next(&run->residency, &at, &region);)
         add_region(run, &region);
     trim_enter(&run->trim, 0, false);
@@ -366,10 +335,12 @@ static void add_up(struct ledger_run *run)
     ledger->site_count = run->site_count;
     if (sample.period_bytes != 0)
         return;
-    if (run->glibc)
+    if (run->glibc) {
         ledger->trim_bytes = run->trim.bytes;
-    else
+        ledger->trim_is_limit = !run->tcache.whole;
+    } else {
         ledger->purge_bytes = idle_bytes;
+    }
 }
 
 const struct ledger *ledger_settle(struct ledger_run *run, const struct box_view *view)
@@ -379,6 +350,9 @@ const struct ledger *ledger_settle(struct ledger_run *run, const struct box_view
     run->glibc = strcmp(view->header->allocator, "glibc") == 0;
     if (run->measured)
         beside_measure(&run->residency.figures, &run->ledger);
+    if (run->glibc && sample.period_bytes == 0)
+        tcache_gather(&run->tcache);
+    loader_pages_gather(&run->loader);
     thread_stack_place(&run->stacks, &run->residency.vmas);
     add_regions(run);
     settle_blurred(run, view);

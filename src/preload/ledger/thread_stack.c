@@ -1,8 +1,12 @@
 #include "thread_stack.h"
 
+#include "preload/ground/order.h"
+#include "preload/ground/peek.h"
 #include "preload/ground/permit.h"
+#include "preload/ground/proc.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
+#include "preload/tables/claim.h"
 #include "preload/tables/thread.h"
 
 #include <fcntl.h>
@@ -27,7 +31,7 @@ struct entry {
 
 /* A thread that has had an event. */
 struct known {
-    int32_t tid;
+    uint64_t tid;
     uintptr_t pointer;
 };
 
@@ -64,43 +68,18 @@ static void count_thread(struct gathering *gathering, int32_t tid)
     gathering->seen++;
 }
 
-/* Sorts by shell sort: few, and mostly in order. */
-static void sort_known(struct known *known, size_t count)
-{
-    for (size_t gap = count / 2; gap > 0; gap /= 2)
-        for (size_t i = gap; i < count; i++) {
-            struct known moved = known[i];
-            size_t at = i;
-            for (; at >= gap && known[at - gap].tid > moved.tid; at -= gap)
-                known[at] = known[at - gap];
-            known[at] = moved;
-        }
-}
-
-static void sort_stacks(struct thread_stack *stacks, size_t count)
-{
-    for (size_t gap = count / 2; gap > 0; gap /= 2)
-        for (size_t i = gap; i < count; i++) {
-            struct thread_stack moved = stacks[i];
-            size_t at = i;
-            for (; at >= gap && stacks[at - gap].at > moved.at; at -= gap)
-                stacks[at] = stacks[at - gap];
-            stacks[at] = moved;
-        }
-}
-
 static void gather_known(struct gathering *gathering, size_t room)
 {
     for (const struct thread *thread = thread_first(); thread; thread = thread->next) {
         int32_t tid = __atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
         if (tid != 0 && gathering->known_count < room)
             gathering->known[gathering->known_count++] =
-                (struct known){tid, __atomic_load_n(&thread->pointer, __ATOMIC_RELAXED)};
+                (struct known){(uint64_t)tid, __atomic_load_n(&thread->pointer, __ATOMIC_RELAXED)};
     }
-    sort_known(gathering->known, gathering->known_count);
+    order(gathering->known, gathering->known_count, sizeof(*gathering->known));
 }
 
-static uintptr_t pointer_of(const struct gathering *gathering, int32_t tid)
+static uintptr_t pointer_of(const struct gathering *gathering, uint64_t tid)
 {
     size_t low = 0, high = gathering->known_count;
     while (low < high) {
@@ -126,22 +105,6 @@ static bool read_of(int32_t tid, const char *what, char *buffer, size_t room_byt
     return sys_read_file(path, buffer, room_bytes) > 0;
 }
 
-static uint64_t hexadecimal(const char *at)
-{
-    uint64_t value = 0;
-    if (at[0] == '0' && at[1] == 'x')
-        at += 2;
-    for (;; at++) {
-        unsigned char digit = (unsigned char)*at;
-        if (digit >= '0' && digit <= '9')
-            value = value << 4 | (unsigned)(digit - '0');
-        else if (digit >= 'a' && digit <= 'f')
-            value = value << 4 | (unsigned)(digit - 'a' + 10);
-        else
-            return value;
-    }
-}
-
 /* The stack pointer of a thread in a system call: NUMBER, six arguments, SP, PC. Or -1, SP, PC; or "running". */
 static uint64_t stack_pointer(int32_t tid)
 {
@@ -154,7 +117,10 @@ static uint64_t stack_pointer(int32_t tid)
         at = strchr(at, ' ');
         at = at ? at + 1 : NULL;
     }
-    return at ? hexadecimal(at) : 0;
+    if (!at)
+        return 0;
+    at += at[0] == '0' && at[1] == 'x' ? 2 : 0;
+    return proc_read_hex(&at);
 }
 
 static void read_name(int32_t tid, char name[THREAD_NAME_BYTES])
@@ -169,18 +135,63 @@ static void read_name(int32_t tid, char name[THREAD_NAME_BYTES])
     name[length] = '\0';
 }
 
+/* libc keeps a stack's address and size next to each other. Whatever its version: a block that begins
+   below the control block and ends on the page that this ends on is the stack. */
+static void read_block(struct thread_stack *stack)
+{
+    uint64_t words[CONTROL_BYTES / sizeof(uint64_t)], page = getauxval(AT_PAGESZ);
+    if (!peek(stack->at, words, sizeof(words)))
+        return;
+    for (size_t i = 0; i + 1 < sizeof(words) / sizeof(words[0]); i++) {
+        uint64_t start = words[i], end = start + words[i + 1];
+        if (start % page == 0 && start < stack->at && end - stack->at >= sizeof(words) &&
+            end - stack->at < sizeof(words) + 2 * page && end > stack->at) {
+            stack->block_start = start;
+            stack->block_end = end;
+            return;
+        }
+    }
+}
+
+/* Stacks that libc keeps for the next threads, of those whose structs have not been taken over. */
+static void gather_ended(struct thread_stack_list *list)
+{
+    for (const struct thread *thread = thread_first(); thread; thread = thread->next) {
+        struct thread_stack stack = {.at = __atomic_load_n(&thread->pointer, __ATOMIC_RELAXED),
+                                     .is_pointer = true};
+        if (__atomic_load_n(&thread->tid, __ATOMIC_RELAXED) != 0 || stack.at == 0 ||
+            list->count == list->room || claim_has(stack.at))
+            continue;
+        read_block(&stack);
+        if (stack.block_start < stack.block_end)
+            list->stacks[list->count++] = stack;
+    }
+}
+
+static size_t count_ended(void)
+{
+    size_t count = 0;
+    for (const struct thread *thread = thread_first(); thread; thread = thread->next)
+        count += __atomic_load_n(&thread->tid, __ATOMIC_RELAXED) == 0;
+    return count;
+}
+
 static void gather_thread(struct gathering *gathering, int32_t tid)
 {
     struct thread_stack_list *list = gathering->list;
     if (tid == sys_pid() || list->count == list->room)
         return;
-    struct thread_stack stack = {.at = pointer_of(gathering, tid)};
+    struct thread_stack stack = {.at = pointer_of(gathering, (uint64_t)tid)};
     stack.is_pointer = stack.at != 0;
     if (!stack.is_pointer)
         stack.at = stack_pointer(tid);
+    else
+        read_block(&stack);
     if (stack.at == 0)
         return;
     read_name(tid, stack.name);
+    if (stack.name[0] == '\0')
+        strcpy(stack.name, "?");
     list->stacks[list->count++] = stack;
 }
 
@@ -189,16 +200,18 @@ void thread_stack_gather(struct thread_stack_list *list)
     struct gathering gathering = {.list = list};
     *list = (struct thread_stack_list){0};
     list_threads(&gathering, count_thread);
-    if (gathering.seen <= 1)
+    size_t ended = count_ended();
+    if (gathering.seen + ended <= 1)
         return;
-    size_t room = gathering.seen + SPARE, known_bytes = room * sizeof(struct known);
+    size_t room = gathering.seen + ended + SPARE, known_bytes = room * sizeof(struct known);
     list->stacks = sys_pages(room * sizeof(*list->stacks));
     gathering.known = sys_pages(known_bytes);
     list->room = list->stacks ? room : 0;
     if (list->stacks && gathering.known) {
         gather_known(&gathering, room);
         list_threads(&gathering, gather_thread);
-        sort_stacks(list->stacks, list->count);
+        gather_ended(list);
+        order(list->stacks, list->count, sizeof(*list->stacks));
     }
     if (gathering.known)
         sys_pages_free(gathering.known, known_bytes);
@@ -216,6 +229,11 @@ static void place(struct thread_stack *stack, const struct vma *vma, bool guarde
 {
     uint64_t page = getauxval(AT_PAGESZ), end = vma->end;
     uint64_t start = from > vma->start ? from : vma->start;
+    if (stack->block_start < stack->block_end) {
+        stack->start = stack->block_start > start ? stack->block_start : start;
+        stack->end = stack->block_end < end ? stack->block_end : end;
+        return;
+    }
     if (stack->is_pointer)
         end = (stack->at + CONTROL_BYTES + page - 1) & -page;
     if (end > vma->end)

@@ -20,10 +20,11 @@
 enum { THREAD_NAME_BYTES = 16 /* the kernel's, with its NUL */ };
 
 struct thread_stack {
-    uint64_t at;         /* an address on it */
-    uint64_t start, end; /* thread_stack_place() finds them; equal: nowhere */
-    bool is_pointer;     /* `at` is the thread pointer */
-    char name[THREAD_NAME_BYTES];
+    uint64_t at;                     /* an address on it */
+    uint64_t block_start, block_end; /* where libc says that it is; equal: it does not say */
+    uint64_t start, end;             /* thread_stack_place() finds them; equal: nowhere */
+    bool is_pointer;                 /* `at` is the thread pointer */
+    char name[THREAD_NAME_BYTES];    /* "": the thread has ended, and libc keeps its stack */
 };
 
 struct thread_stack_list {

@@ -60,9 +60,43 @@ static void test_top(void **state)
     }
 }
 
+/* A thread keeps three of the blocks that it has freed. */
+static void test_cached(void **state)
+{
+    static const struct tcache_chunk cached[] = {{2 * PAGE + 16, 2 * PAGE + 40},
+                                                 {12 * PAGE + 512, 12 * PAGE + 1024},
+                                                 {15 * PAGE - 16, 15 * PAGE + 8}};
+    (void)state;
+    begin(false);
+    trim.cached = cached;
+    trim.cached_count = 3;
+    trim_live(&trim, 10 * PAGE + 16,
+              10 * PAGE + 100); /* the first one lies before all that is resident */
+    trim_free(&trim, 11 * PAGE, 20 * PAGE);
+    assert_int_equal(trim.bytes, 2 * PAGE); /* 11 and 13: the third holds 14, and 15 with its end */
+    assert_int_equal(trim.cached_count, 0);
+    trim_live(&trim, 20 * PAGE + 16, 21 * PAGE);
+    assert_int_equal(trim.bytes, 6 * PAGE); /* and 16 to 19 */
+}
+
+/* What is kept on a page with live blocks still decides where the free chunk behind it begins. */
+static void test_cached_on_a_live_page(void **state)
+{
+    static const struct tcache_chunk cached[] = {{11 * PAGE - 64, 11 * PAGE - 16}};
+    (void)state;
+    begin(false);
+    trim.cached = cached;
+    trim.cached_count = 1;
+    trim_live(&trim, 10 * PAGE + 16, 10 * PAGE + 100);
+    trim_free(&trim, 11 * PAGE, 13 * PAGE);
+    trim_live(&trim, 20 * PAGE + 16, 20 * PAGE + 100);
+    assert_int_equal(trim.bytes, PAGE); /* its header is on 11 */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gap), cmocka_unit_test(test_header),
-                                       cmocka_unit_test(test_top)};
+                                       cmocka_unit_test(test_top), cmocka_unit_test(test_cached),
+                                       cmocka_unit_test(test_cached_on_a_live_page)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,26 @@
+/*
+ * loader_pages.h - memory that the loader has taken before there was a malloc().
+ *
+ * What it is: the pages on which its descriptions (struct link_map) and names of objects lie, by the list that it
+ *   keeps for debuggers. What it allocates later it asks malloc() for: that are blocks.
+ * Owns: the list's memory.
+ * Context: as a snapshot's writer. No byte of the loader's is read before the kernel has said that it is there.
+ * Not here: what else lies on these pages.
+ */
+#ifndef HEAPDIFF_PRELOAD_LOADER_PAGES_H
+#define HEAPDIFF_PRELOAD_LOADER_PAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct loader_pages {
+    uint64_t *pages; /* addresses, going up; some may be there twice */
+    size_t count, room;
+};
+
+/* None where memory is out, or may not be asked about. */
+void loader_pages_gather(struct loader_pages *list);
+
+void loader_pages_free(struct loader_pages *list);
+
+#endif
