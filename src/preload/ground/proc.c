@@ -41,15 +41,31 @@ bool proc_open(struct proc_file *file, const char *path)
     return true;
 }
 
+/* Whether the descriptor is still ours: others may have closed it, and been given its number. */
+static bool is_same(const struct proc_file *file)
+{
+    struct stat now;
+    return !sys_failed(sys_call2(SYS_fstat, file->fd, (long)&now)) && now.st_dev == file->device &&
+           now.st_ino == file->inode;
+}
+
+/* What a filter of system calls that does not kill may say. */
+static bool is_refusal(long error)
+{
+    return error == -EPERM || error == -EACCES || error == -ENOSYS;
+}
+
 /* By pread, which takes nothing from a socket or a pipe that has got our number. */
 long proc_read(struct proc_file *file, void *buffer, size_t size_bytes)
 {
     if (!permit_has(PERMIT_PAGEMAP))
         return sys_read(file->fd, buffer, size_bytes);
-    long got;
-    do
+    long got = -EINTR;
+    while (got == -EINTR && !file->plain)
         got = sys_call4(SYS_pread64, file->fd, (long)buffer, (long)size_bytes, (long)file->offset);
-    while (got == -EINTR);
+    file->plain |= file->offset == 0 && is_refusal(got);
+    if (file->plain)
+        return is_same(file) ? sys_read(file->fd, buffer, size_bytes) : -EBADF;
     if (got > 0)
         file->offset += (uint64_t)got;
     return got;
@@ -57,9 +73,7 @@ long proc_read(struct proc_file *file, void *buffer, size_t size_bytes)
 
 void proc_close(struct proc_file *file)
 {
-    struct stat now;
-    if (!sys_failed(sys_call2(SYS_fstat, file->fd, (long)&now)) && now.st_dev == file->device &&
-        now.st_ino == file->inode)
+    if (is_same(file))
         sys_close(file->fd);
     file->fd = -1;
 }

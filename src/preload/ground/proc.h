@@ -18,6 +18,7 @@ struct proc_file {
     int fd;
     uint64_t device, inode;
     uint64_t offset; /* of the next proc_read() */
+    bool plain;      /* pread64 is refused, read is not */
 };
 
 /*

@@ -6,7 +6,10 @@
 #include "child.h"
 #include "smaps_check.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -199,6 +203,30 @@ static void test_forbidden(void **state)
     assert_true(child_run(forbidden));
 }
 
+/* A filter that refuses what tells single pages, and does not kill. */
+static bool refused(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pread64, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+    bool ok = child_expect(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) &&
+              child_expect(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0) &&
+              child_expect(residency_open(&residency)) && agrees(LEDGER_SMAPS);
+    residency_close(&residency);
+    return ok;
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    assert_true(child_run(refused));
+}
+
 /* More mappings than there was room for; each second page is one of its own. */
 static void test_many_mappings(void **state)
 {
@@ -273,11 +301,12 @@ static void test_nothing_is_left(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_not_dumpable),   cmocka_unit_test(test_right_lost),
-        cmocka_unit_test(test_no_descriptors), cmocka_unit_test(test_opened_without_descriptors),
-        cmocka_unit_test(test_empty_root),     cmocka_unit_test(test_hidden_proc),
-        cmocka_unit_test(test_forbidden),      cmocka_unit_test(test_many_mappings),
-        cmocka_unit_test(test_too_sparse),     cmocka_unit_test(test_nothing_is_left),
+        cmocka_unit_test(test_not_dumpable),    cmocka_unit_test(test_right_lost),
+        cmocka_unit_test(test_no_descriptors),  cmocka_unit_test(test_opened_without_descriptors),
+        cmocka_unit_test(test_empty_root),      cmocka_unit_test(test_hidden_proc),
+        cmocka_unit_test(test_forbidden),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_many_mappings),   cmocka_unit_test(test_too_sparse),
+        cmocka_unit_test(test_nothing_is_left),
     };
     if (emulator_lacks("page tables") || sysconf(_SC_PAGESIZE) != PAGE)
         return 77;
