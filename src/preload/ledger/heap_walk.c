@@ -41,18 +41,23 @@ static void carry(struct heap_walk *walk, const struct share_block *block)
         walk->carried[at] = *block;
 }
 
+/* A live block, or several from the first's start on. */
+static void see_live(struct heap_walk *walk, uint64_t start, uint64_t usable_end)
+{
+    if (start < walk->first_start)
+        walk->first_start = start;
+    if (usable_end > walk->last_end)
+        walk->last_end = usable_end;
+}
+
 /* Puts the block on the page, and keeps it where it reaches beyond. */
 static void put(struct heap_walk *walk, struct share *share, const struct share_block *block)
 {
     share_put(share, block);
     if (block->usable_end > share->end)
         carry(walk, block);
-    if (!block->live)
-        return;
-    if (block->start < walk->first_start)
-        walk->first_start = block->start;
-    if (block->usable_end > walk->last_end)
-        walk->last_end = block->usable_end;
+    if (block->live)
+        see_live(walk, block->start, block->usable_end);
 }
 
 /* Forgets what ends at `page` or before. */
@@ -85,36 +90,22 @@ static void large_skip(struct heap_walk *walk, uint64_t page)
     }
 }
 
-/* A live block on one page, as nearly all are. False: not here. */
-static inline bool put_whole(struct heap_walk *walk, struct share *share, uint64_t start,
-                             const struct box_lot *lot, uint32_t number)
+/* What the lot says, kept for the next block of it: zeroed it is that of lot 0, which is none. */
+static inline const struct heap_lot *lot_known(struct heap_walk *walk, uint32_t number)
 {
-    uint64_t bytes = lot->size_bytes;
-    uint64_t slack_bytes = usable_slack(number, start, bytes, false);
-    if (start + bytes + slack_bytes > share->end || sample.period_bytes != 0 ||
-        !share_put_whole(share, lot->site, (uint32_t)bytes, (uint32_t)slack_bytes))
-        return false;
-    if (start < walk->first_start)
-        walk->first_start = start;
-    if (start + bytes + slack_bytes > walk->last_end)
-        walk->last_end = start + bytes + slack_bytes;
-    return true;
+    struct heap_lot *known = &walk->lots[number % HEAP_LOTS];
+    if (known->lot == number)
+        return known;
+    const struct box_lot *lot = lot_at(number);
+    *known = (struct heap_lot){number, lot->site, (uint32_t)lot->size_bytes,
+                               (uint32_t)usable_slack(number, 0, lot->size_bytes, false)};
+    return known;
 }
 
-/* A ghost that ends on the page. Where somebody lives, ghosts do not matter. False: not here. */
-static inline bool put_ghost(struct share *share, uint64_t start, const struct box_lot *lot)
-{
-    if (start + lot->size_bytes > share->end)
-        return false;
-    if (share->live_count == 0)
-        share_put_ghost(share, lot->site, lot->size_bytes);
-    return true;
-}
-
-static struct share_block small_block(const struct heap_walk *walk, uint64_t page,
+static struct share_block small_block(struct heap_walk *walk, uint64_t page,
                                       const struct block_small *small)
 {
-    const struct box_lot *lot = lot_at(small->lot);
+    const struct heap_lot *lot = lot_known(walk, small->lot);
     const struct block block = {
         .site = lot->site, .lot = small->lot, .size_bytes = lot->size_bytes};
     return block_of(walk, page + small->at, &block, small->live);
@@ -124,7 +115,7 @@ static struct share_block small_block(const struct heap_walk *walk, uint64_t pag
 static void small_reach(struct heap_walk *walk, uint64_t page)
 {
     uint64_t before = page - BLOCK_PAGE_SMALL;
-    unsigned count = page >= BLOCK_PAGE_SMALL ? block_page(before, walk->small) : 0;
+    unsigned count = page >= BLOCK_PAGE_SMALL ? block_page(before, true, walk->small) : 0;
     for (unsigned i = 0; i < count; i++) {
         struct share_block block = small_block(walk, before, &walk->small[i]);
         if (block.usable_end > page)
@@ -132,20 +123,73 @@ static void small_reach(struct heap_walk *walk, uint64_t page)
     }
 }
 
-static void put_small(struct heap_walk *walk, struct share *share)
+/* Small ones from the one at `from` on, as long as they lie on the page as a whole, which nearly all do; the first that
+   does not, or `count`. Where they overlap, which blocks never do, none is put: `from`. */
+static unsigned put_wholes(struct heap_walk *walk, struct share *share, uint64_t part,
+                           unsigned from, unsigned count)
+{
+    struct share_part *live = share->live + share->live_count;
+    struct share_part *ghosts = share->ghosts + share->ghost_count;
+    uint32_t lives = 0, ghost_count = 0, covered_bytes = share->covered_bytes, ghost_bytes = 0;
+    uint32_t room = (uint32_t)(share->end - part), first = room, last = 0;
+    bool held = share->live_count > 0;
+    unsigned i = from;
+    for (; i < count; i++) {
+        const struct block_small *small = &walk->small[i];
+        const struct heap_lot *lot = lot_known(walk, small->lot);
+        uint32_t end = small->at + lot->size_bytes + lot->slack_bytes;
+        if (end > room)
+            break;
+        if (small->live) {
+            lives = share_part_add(live, lives, lot->site, lot->size_bytes, lot->slack_bytes);
+            covered_bytes += lot->size_bytes + lot->slack_bytes;
+            first = small->at < first ? small->at : first;
+            last = end;
+        } else if (lives == 0 && !held) { /* where somebody lives ghosts do not matter */
+            ghost_count = share_part_add(ghosts, ghost_count, lot->site, lot->size_bytes, 0);
+            ghost_bytes += lot->size_bytes;
+        }
+    }
+    if (covered_bytes > share->end - share->start)
+        return from;
+    share->live_count += lives;
+    share->ghost_count += ghost_count;
+    share->covered_bytes = covered_bytes;
+    share->ghost_bytes += ghost_bytes;
+    if (lives > 0)
+        see_live(walk, part + first, part + last);
+    return i;
+}
+
+/* Whether as many more parts surely have room. */
+static bool has_room(const struct share *share, unsigned count)
+{
+    return share->live_count + count <= SHARE_PARTS_MAX &&
+           share->ghost_count + count <= SHARE_PARTS_MAX;
+}
+
+/* `held`: a live block is known to be on the page. */
+static void put_small(struct heap_walk *walk, struct share *share, bool held)
 {
     for (uint64_t part = share->start; part < share->end; part += BLOCK_PAGE_SMALL) {
-        unsigned count = block_page(part, walk->small);
+        unsigned count = block_page(part, held, walk->small);
+        bool quick = sample.period_bytes == 0 && has_room(share, count);
         for (unsigned i = 0; i < count; i++) {
-            const struct block_small *small = &walk->small[i];
-            const struct box_lot *lot = lot_at(small->lot);
-            if (small->live ? put_whole(walk, share, part + small->at, lot, small->lot)
-                            : put_ghost(share, part + small->at, lot))
-                continue;
-            struct share_block block = small_block(walk, part, small);
+            if (quick)
+                i = put_wholes(walk, share, part, i, count);
+            if (i == count)
+                break;
+            struct share_block block = small_block(walk, part, &walk->small[i]);
             put(walk, share, &block);
         }
     }
+}
+
+/* Whether the next large one is live, and begins on the page. */
+static bool large_holds(struct heap_walk *walk, const struct share *share)
+{
+    large_peek(walk);
+    return walk->large_known && walk->large.live && walk->large.address < share->end;
 }
 
 static void put_large(struct heap_walk *walk, struct share *share)
@@ -180,7 +224,7 @@ static struct heap_run page_of(struct heap_walk *walk, uint64_t page, struct sha
         struct share_block block = walk->carried[i]; /* put() may write over it */
         put(walk, share, &block);
     }
-    put_small(walk, share);
+    put_small(walk, share, share->live_count > 0 || large_holds(walk, share));
     put_large(walk, share);
     walk->last = true;
     walk->page = share->end;
@@ -204,8 +248,26 @@ static const struct share_block *inside_of(const struct heap_walk *walk, uint64_
     return NULL;
 }
 
+/* Nothing reaches [page, the result), and nothing begins there. */
+static uint64_t clear_to(const struct heap_walk *walk, uint64_t small)
+{
+    uint64_t end = small;
+    if (walk->large_known && walk->large.address < end)
+        end = walk->large.address;
+    return end & -walk->page_bytes;
+}
+
+static struct heap_run none(struct heap_walk *walk, uint64_t end)
+{
+    walk->page = end;
+    walk->last = true;
+    return (struct heap_run){.kind = HEAP_NONE, .end = end};
+}
+
 struct heap_run heap_next(struct heap_walk *walk, uint64_t page, uint64_t end, struct share *share)
 {
+    if (page < walk->clear_end)
+        return none(walk, end < walk->clear_end ? end : walk->clear_end);
     bool follows = walk->last && walk->page == page;
     walk->last = false;
     carry_on(walk, page);
@@ -213,19 +275,18 @@ struct heap_run heap_next(struct heap_walk *walk, uint64_t page, uint64_t end, s
     uint64_t small = small_peek(walk, follows ? page : page - walk->page_bytes);
     if (!follows && small < page)
         small_reach(walk, page);
-    uint64_t page_end = page + walk->page_bytes;
-    if (small < page_end || (walk->large_known && walk->large.address < page_end))
+    uint64_t clear_end = clear_to(walk, small);
+    if (clear_end <= page)
         return page_of(walk, page, share);
-    uint64_t free_end = small & -walk->page_bytes;
-    if (walk->large_known && walk->large.address < free_end)
-        free_end = walk->large.address & -walk->page_bytes;
-    if (free_end < end)
-        end = free_end;
+    if (clear_end < end)
+        end = clear_end;
     const struct share_block *inside = inside_of(walk, page, &end);
-    walk->page = end;
-    walk->last = true;
-    if (inside)
+    if (inside) {
+        none(walk, end);
         return (struct heap_run){.kind = HEAP_INSIDE, .end = end, .inside = *inside};
-    return walk->carried_count == 0 ? (struct heap_run){.kind = HEAP_NONE, .end = end}
-                                    : page_of(walk, page, share);
+    }
+    if (walk->carried_count > 0)
+        return page_of(walk, page, share);
+    walk->clear_end = clear_end;
+    return none(walk, end);
 }

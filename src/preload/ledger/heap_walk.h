@@ -15,7 +15,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { HEAP_CARRIED_MAX = 16 /* blocks lie apart; ghosts overlap: of these no more are kept */ };
+enum {
+    HEAP_CARRIED_MAX = 16, /* blocks lie apart; ghosts overlap: of these no more are kept */
+    HEAP_LOTS = 256        /* that are remembered */
+};
+
+/* What a lot of small blocks says. */
+struct heap_lot {
+    uint32_t lot, site, size_bytes, slack_bytes;
+};
 
 struct heap_walk {
     uint64_t page_bytes;
@@ -23,6 +31,7 @@ struct heap_walk {
 
     uint64_t page; /* the first that has not been walked over */
     bool last;     /* the one before it was looked at: what reaches over from there is carried */
+    uint64_t clear_end;               /* up to here nothing is known to be */
     uintptr_t small_from, small_next; /* no page of [from, next) may have small blocks */
     struct block_seen large;          /* the next large one */
     uintptr_t large_from;
@@ -33,6 +42,7 @@ struct heap_walk {
         last_end; /* of live blocks on the page: the first one's, and where the last one's
                                        usable bytes end; UINT64_MAX and 0: none */
     struct block_small small[BLOCK_PAGE_SMALL_MAX];
+    struct heap_lot lots[HEAP_LOTS]; /* by number */
 };
 
 /* A run of pages of one kind. */

@@ -35,7 +35,11 @@ void share_put(struct share *share, const struct share_block *block)
         return;
     uint32_t bytes = overlap(share, block->start, block->end);
     if (!block->live) {
-        share_put_ghost(share, block->site, bytes);
+        if (share->ghost_count < SHARE_PARTS_MAX) {
+            share->ghost_count =
+                share_part_add(share->ghosts, share->ghost_count, block->site, bytes, 0);
+            share->ghost_bytes += bytes;
+        }
         return;
     }
     if (share->live_count == SHARE_PARTS_MAX)

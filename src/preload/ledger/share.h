@@ -54,28 +54,18 @@ void share_begin(struct share *share, uint64_t start, uint64_t end);
 /* A block that may reach into the page. One that does with no byte counts too: it holds the page. */
 void share_put(struct share *share, const struct share_block *block);
 
-/* A live block that lies on the page as a whole. False: there is no room for it, and nothing was done. */
-static inline bool share_put_whole(struct share *share, uint32_t site, uint32_t live_bytes,
-                                   uint32_t slack_bytes)
+/* What neighbours of one site have is one part: what is pinned adds up to the same. How many there are then; the caller
+   has seen to it that there is room. Of blocks that stand for themselves alone. */
+static inline uint32_t share_part_add(struct share_part *parts, uint32_t count, uint32_t site,
+                                      uint32_t live_bytes, uint32_t slack_bytes)
 {
-    uint64_t covered_bytes = (uint64_t)share->covered_bytes + live_bytes + slack_bytes;
-    if (covered_bytes > share->end - share->start || share->live_count == SHARE_PARTS_MAX)
-        return false;
-    share->covered_bytes = (uint32_t)covered_bytes;
-    share->live[share->live_count++] =
-        (struct share_part){site, live_bytes, slack_bytes, SHARE_WEIGHT_ONE};
-    return true;
-}
-
-/* A ghost, with what it has on the page. */
-static inline void share_put_ghost(struct share *share, uint32_t site, uint32_t bytes)
-{
-    if (share->ghost_count == SHARE_PARTS_MAX)
-        return;
-    struct share_part *part = &share->ghosts[share->ghost_count++];
-    part->site = site;
-    part->live_bytes = bytes;
-    share->ghost_bytes += bytes;
+    if (count > 0 && parts[count - 1].site == site) {
+        parts[count - 1].live_bytes += live_bytes;
+        parts[count - 1].slack_bytes += slack_bytes;
+        return count;
+    }
+    parts[count] = (struct share_part){site, live_bytes, slack_bytes, SHARE_WEIGHT_ONE};
+    return count + 1;
 }
 
 static inline bool share_is_live(const struct share *share)

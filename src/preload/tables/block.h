@@ -130,9 +130,9 @@ enum { BLOCK_PAGE_SMALL = 4096, BLOCK_PAGE_SMALL_MAX = BLOCK_PAGE_SMALL / BLOCK_
 
 /*
  * The small blocks that start in the BLOCK_PAGE_SMALL bytes from `page` on, in address order. Where one is
- * live, ghosts that cannot reach beyond the page are left out. How many there are. As block_each() else.
+ * live, or `held`, ghosts that cannot reach beyond the page are left out. How many there are. As block_each() else.
  */
-unsigned block_page(uintptr_t page, struct block_small found[BLOCK_PAGE_SMALL_MAX]);
+unsigned block_page(uintptr_t page, bool held, struct block_small found[BLOCK_PAGE_SMALL_MAX]);
 
 /* The first page that may have any: `from`, a page's address, or above; UINTPTR_MAX: none. */
 uintptr_t block_page_next(uintptr_t from);

@@ -3,84 +3,104 @@
 
 enum {
     WORD_CELLS = 4, /* looked at together */
-    CELL_BITS = 16
+    CELL_BITS = 16,
+    LINE_WORDS = 8 /* of a cache line */
 };
 
 /* One bit of each cell of a word. */
-#define WORD_LIVE (UINT64_MAX / UINT16_MAX * BLOCK_LIVE)
+#define WORD_LIVE    (UINT64_MAX / UINT16_MAX * BLOCK_LIVE)
+#define WORD_HIGHEST (UINT64_MAX / UINT16_MAX << (CELL_BITS - 1))
 
 /* The cells of one page of the program, and where what they say goes. */
 struct page {
     const uint64_t *words;
     const uint16_t *highs; /* or NULL */
-    unsigned count;        /* of words */
-    unsigned granule_bits;
     uint32_t lot_count;
     struct block_small *found;
-    unsigned found_count;
 };
 
 /* Somebody may be changing the cell: its lot is at least one that there is. */
-static inline void see(struct page *page, unsigned cell, uint32_t content)
+static inline __attribute__((always_inline)) void see(struct page *page, unsigned granule_bits,
+                                                      unsigned cell, uint32_t content)
 {
     uint32_t what = content >> BLOCK_WHAT_AT;
     if (page->highs)
         what |= (uint32_t)__atomic_load_n(&page->highs[cell], __ATOMIC_RELAXED) << BLOCK_LOW_BITS;
     uint32_t lot = what & LOT_MAX;
-    if (lot == BOX_NONE || lot >= page->lot_count)
+    if (lot - 1 >= page->lot_count - 1) /* 0 is none */
         return;
-    uint32_t at = cell << page->granule_bits | (content & BLOCK_PLACE) << BLOCK_PLACE_AT;
-    page->found[page->found_count++] =
-        (struct block_small){(uint16_t)at, content & BLOCK_LIVE, lot};
+    __builtin_prefetch(lot_at(lot)); /* by the time that all are found it is there */
+    page->found->at = (uint16_t)(cell << granule_bits | (content & BLOCK_PLACE) << BLOCK_PLACE_AT);
+    page->found->live = content & BLOCK_LIVE;
+    page->found->lot = lot;
+    page->found++;
 }
 
-/* Calls see() for what lives. */
-static inline void see_live(struct page *page, unsigned at)
+/* Calls see() for each cell of the word at `at` whose bit of `bits` is set: one bit of each. */
+static inline __attribute__((always_inline)) void see_word(struct page *page, unsigned granule_bits,
+                                                           unsigned at, uint64_t word,
+                                                           uint64_t bits)
 {
-    uint64_t word = __atomic_load_n(&page->words[at], __ATOMIC_ACQUIRE);
-    for (uint64_t live = word & WORD_LIVE; live != 0; live &= live - 1) {
-        unsigned bit = (unsigned)__builtin_ctzll(live);
-        see(page, at * WORD_CELLS + bit / CELL_BITS, (uint16_t)(word >> bit));
+    for (; bits != 0; bits &= bits - 1) {
+        unsigned cell = (unsigned)__builtin_ctzll(bits) / CELL_BITS;
+        see(page, granule_bits, at * WORD_CELLS + cell, (uint16_t)(word >> cell * CELL_BITS));
     }
 }
 
-/* Calls see() for what is there. */
-static inline void see_word(struct page *page, unsigned at)
+static inline uint64_t word_load(const struct page *page, unsigned at)
 {
-    uint64_t word = __atomic_load_n(&page->words[at], __ATOMIC_ACQUIRE);
-    for (unsigned i = 0; word != 0; i++, word >>= CELL_BITS)
-        if ((uint16_t)word)
-            see(page, at * WORD_CELLS + i, (uint16_t)word);
+    return __atomic_load_n(&page->words[at], __ATOMIC_ACQUIRE);
 }
 
-static uint64_t all_words(const struct page *page)
+/* All words at once, those of the next page on their way. */
+static inline uint64_t all_words(const struct page *page, unsigned count)
 {
     uint64_t all = 0;
-    for (unsigned i = 0; i < page->count; i++)
+    for (unsigned i = 0; i < count; i += LINE_WORDS) {
+        __builtin_prefetch(page->words + count + i);
+        if (page->highs)
+            __builtin_prefetch(page->highs + (count + i) * WORD_CELLS);
+    }
+    for (unsigned i = 0; i < count; i++)
         all |= __atomic_load_n(&page->words[i], __ATOMIC_RELAXED);
     return all;
 }
 
-unsigned block_page(uintptr_t page, struct block_small found[BLOCK_PAGE_SMALL_MAX])
+/* Compiled once for each size of granules. */
+static inline __attribute__((always_inline)) void see_page(struct page *page, unsigned granule_bits,
+                                                           bool held)
+{
+    unsigned count = BLOCK_PAGE_SMALL >> granule_bits >> 2, at = 0;
+    /* Those of the last KiB may reach into the next page. */
+    unsigned whole = count - (BLOCK_LARGE_BYTES >> granule_bits >> 2);
+    uint64_t all = all_words(page, count);
+    if (all == 0)
+        return;
+    held |= (all & WORD_LIVE) != 0;
+    for (; held && at < whole; at++) {
+        uint64_t word = word_load(page, at);
+        see_word(page, granule_bits, at, word, word & WORD_LIVE);
+    }
+    for (; at < count; at++) {
+        uint64_t word = word_load(page, at);
+        /* The highest bit of each cell that is not 0. */
+        uint64_t any = (((word & ~WORD_HIGHEST) + ~WORD_HIGHEST) | word) & WORD_HIGHEST;
+        see_word(page, granule_bits, at, word, any);
+    }
+}
+
+unsigned block_page(uintptr_t page, bool held, struct block_small found[BLOCK_PAGE_SMALL_MAX])
 {
     struct block_place place = block_place(page);
     if (!place.cell)
         return 0;
     struct page self = {.words = (const uint64_t *)(const void *)place.cell,
                         .highs = block_high(place),
-                        .granule_bits = BLOCK_GRANULE_BITS_ANY + block_shadow.fold,
                         .lot_count = lot_count(),
                         .found = found};
-    self.count = BLOCK_PAGE_SMALL >> self.granule_bits >> 2;
-    uint64_t all = all_words(&self);
-    if (all == 0)
-        return 0;
-    /* Those of the last KiB may reach into the next page. */
-    unsigned whole = self.count - (BLOCK_LARGE_BYTES >> self.granule_bits >> 2), at = 0;
-    if (all & WORD_LIVE)
-        for (; at < whole; at++)
-            see_live(&self, at);
-    for (; at < self.count; at++)
-        see_word(&self, at);
-    return self.found_count;
+    if (block_shadow.fold)
+        see_page(&self, BLOCK_GRANULE_BITS_GLIBC, held);
+    else
+        see_page(&self, BLOCK_GRANULE_BITS_ANY, held);
+    return (unsigned)(self.found - found);
 }

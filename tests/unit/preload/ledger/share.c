@@ -115,21 +115,28 @@ static void test_always_the_page(void **state)
     }
 }
 
-static void test_whole_is_put(void **state)
+/* Neighbours of one site are one part, and nobody gets more or less for it. */
+static void test_neighbours(void **state)
 {
     (void)state;
     for (uint32_t bytes = 1; bytes < 300; bytes++) {
         struct ledger_site before[SITES];
+        uint32_t put_bytes = 0, parts = 0;
         begin();
         for (uint64_t at = PAGE; at + bytes + 5 <= 2 * PAGE; at += bytes + 5)
-            put(at, bytes, 5, 1 + at % 3, true);
-        share_out(&share, true, sites, SITES);
+            put(at, bytes, 5, 1 + at / 256 % 3, true);
+        assert_true(share_out(&share, true, sites, SITES));
         memcpy(before, sites, sizeof(sites));
         begin();
-        for (uint64_t at = PAGE; at + bytes + 5 <= 2 * PAGE; at += bytes + 5)
-            assert_true(share_put_whole(&share, 1 + at % 3, bytes, 5));
-        assert_false(share_put_whole(&share, 1, bytes, 5));
-        share_out(&share, true, sites, SITES);
+        for (uint64_t at = PAGE; at + bytes + 5 <= 2 * PAGE; at += bytes + 5, parts++) {
+            share.live_count =
+                share_part_add(share.live, share.live_count, 1 + at / 256 % 3, bytes, 5);
+            put_bytes += bytes + 5;
+        }
+        share.covered_bytes = put_bytes;
+        assert_true(share.live_count <= 17);
+        assert_true(share.live_count < parts || bytes > 240);
+        assert_true(share_out(&share, true, sites, SITES));
         assert_memory_equal(before, sites, sizeof(sites));
     }
 }
@@ -138,6 +145,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known), cmocka_unit_test(test_ghosts), cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_always_the_page), cmocka_unit_test(test_whole_is_put)};
+        cmocka_unit_test(test_always_the_page), cmocka_unit_test(test_neighbours)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

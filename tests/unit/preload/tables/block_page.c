@@ -71,7 +71,7 @@ static void put_random(void)
 static void check_page(unsigned page)
 {
     struct block_small found[BLOCK_PAGE_SMALL_MAX];
-    unsigned count = block_page(base + page * BLOCK_PAGE_SMALL, found), next = 0, lives = 0;
+    unsigned count = block_page(base + page * BLOCK_PAGE_SMALL, false, found), next = 0, lives = 0;
     unsigned cells = BLOCK_PAGE_SMALL / GRANULE, first = page * cells;
     for (unsigned i = 0; i < cells; i++)
         lives += model.small[first + i].live;
