@@ -105,7 +105,8 @@ static enum walk_outcome full_without_rules(struct full_walk *walk, uint64_t wor
         registers[ARCH_PC] = arch_strip(registers[ARCH_LINK < 0 ? 0 : ARCH_LINK]);
         return WALK_ON;
     }
-    struct walk guess = {.sp = registers[ARCH_SP],
+    struct walk guess = {.key = registers[ARCH_PC] + walk->exact,
+                         .sp = registers[ARCH_SP],
                          .fp = registers[ARCH_FP],
                          .stack_top = walk->stack_top,
                          .memory = walk->memory};

@@ -1,5 +1,6 @@
 #include "unwind_walk.h"
 #include "unwind_arch.h"
+#include "unwind_switch.h"
 
 void walk_open(struct walk *walk, const struct unwind_start *start, uintptr_t stack_top)
 {
@@ -11,17 +12,29 @@ void walk_open(struct walk *walk, const struct unwind_start *start, uintptr_t st
                           .trusted = true};
 }
 
+enum { RECORD_BYTES = 16 };
+
+/* Whether a frame's record may lie where its frame pointer says: farther out, and not far; or, where the frame has
+   switched stacks, anywhere that can be read. */
+static bool may_guess(const struct walk *walk)
+{
+    if (walk->fp % 8 != 0)
+        return false;
+    if (switch_is_at(walk->key))
+        return true;
+    return walk->sp < walk->stack_top && walk->fp >= walk->sp &&
+           walk->fp - walk->sp <= WALK_GUESS_MAX && walk->stack_top - walk->sp >= RECORD_BYTES &&
+           walk->fp <= walk->stack_top - RECORD_BYTES;
+}
+
 enum walk_outcome walk_guess(struct walk *walk)
 {
-    enum { RECORD_BYTES = 16 };
     uintptr_t fp = walk->fp;
     uintptr_t back;
     if (fp == 0) /* the ABIs' mark of the outermost frame: _start, the loader's entry */
         return WALK_END;
     walk->trusted = false;
-    if (walk->sp >= walk->stack_top || fp < walk->sp || fp - walk->sp > WALK_GUESS_MAX ||
-        fp % 8 != 0 || walk->stack_top - walk->sp < RECORD_BYTES ||
-        fp > walk->stack_top - RECORD_BYTES)
+    if (!may_guess(walk))
         return WALK_LOST;
     if (!memory_read(&walk->memory, fp, &walk->fp) ||
         !memory_read(&walk->memory, fp + sizeof(uintptr_t), &back))

@@ -1,5 +1,6 @@
 /* Frames that compilers do not make: hand-written, wrong, or of generated code. x86_64. */
 #include "preload/unwind/unwind.h"
+#include "preload/unwind/unwind_switch.h"
 
 #include "stack_probe.h"
 
@@ -22,6 +23,9 @@ void frame_unknown(leaf_fn leaf);
 void frame_unknown_fp(leaf_fn leaf, uintptr_t fp);
 void frame_wrong_fp(leaf_fn leaf, uintptr_t fp);
 void frame_outermost(leaf_fn leaf);
+void frame_mover(leaf_fn leaf, void *stack);
+void frame_moves(void);
+void frame_moves_end(void);
 
 #define FUNCTION(name) ".globl " #name "\n.type " #name ", @function\n" #name ":\n"
 #define END(name)      ".size " #name ", . - " #name "\n"
@@ -104,6 +108,16 @@ __asm__(".text\n" FUNCTION(frame_outermost) ".cfi_startproc\n.cfi_undefined %rip
                                             "call *%rdi\n"
                                             "popq %rbp\nret\n.cfi_endproc\n" END(frame_outermost));
 
+/* No rules, a stack of its own, and the caller's frame pointer left alone: as Go calls C. */
+__asm__(".text\n" FUNCTION(
+    frame_mover) "pushq %rbp\nmovq %rsp, %rbp\n"
+                 "call frame_moves\n"
+                 "popq %rbp\nret\n" END(frame_mover) FUNCTION(
+                     frame_moves) "pushq %rbx\nmovq %rsp, %rbx\n"
+                                  "movq %rsi, %rsp\ncall *%rdi\n"
+                                  "movq %rbx, %rsp\npopq %rbx\nret\n" END(frame_moves)
+                                      FUNCTION(frame_moves_end) "nop\n" END(frame_moves_end));
+
 /* Called through a frame, so that a frame beyond the odd one proves it was passed. */
 static __attribute__((noinline)) void call(void (*frame)(leaf_fn))
 {
@@ -166,6 +180,30 @@ static void test_code_without_rules_by_its_frame_pointer(void **state)
     assert_passed(frame_unknown);
 }
 
+static void probe_with_top(void)
+{
+    stack_probe_alone(stack_probe_top());
+}
+
+/* The record beyond the switch is that of the mover: its caller comes next. */
+static void test_a_runtime_s_switch_of_stacks(void **state)
+{
+    (void)state;
+    enum { STACK_BYTES = 256 << 10 };
+    char *stack = malloc(STACK_BYTES);
+    void *top = (void *)((uintptr_t)(stack + STACK_BYTES - 64) & ~15ul);
+    frame_mover(probe_with_top, top);
+    assert_true(stack_probe_capture.ended);
+    assert_int_equal(stack_probe_find(test_a_runtime_s_switch_of_stacks), -1);
+    switch_add((uintptr_t)frame_moves, (uintptr_t)frame_moves_end);
+    unwind_forget();
+    frame_mover(probe_with_top, top);
+    assert_false(stack_probe_capture.ended);
+    assert_int_equal(stack_probe_find(test_a_runtime_s_switch_of_stacks),
+                     stack_probe_find(frame_moves) + 1);
+    free(stack);
+}
+
 static void probe_without_top(void)
 {
     stack_probe_alone(0);
@@ -185,11 +223,6 @@ static void test_an_outermost_frame_ends_the_stack(void **state)
     frame_outermost(stack_probe);
     assert_int_equal(stack_probe_capture.depth, 1);
     stack_probe_assert_agreed(1);
-}
-
-static void probe_with_top(void)
-{
-    stack_probe_alone(stack_probe_top());
 }
 
 /* What may stand in the frame pointer: each must end the stack, none may fault. */
@@ -232,6 +265,7 @@ int main(void)
         TEST(test_a_frame_pointer_by_expression),
         TEST(test_frames_on_another_stack),
         TEST(test_code_without_rules_by_its_frame_pointer),
+        TEST(test_a_runtime_s_switch_of_stacks),
         TEST(test_no_guess_when_the_stack_is_not_known),
         TEST(test_an_outermost_frame_ends_the_stack),
         TEST(test_wild_frame_pointers),
