@@ -139,15 +139,20 @@ static uint64_t left_of(uint64_t allocs, uint64_t frees)
     return allocs > frees ? allocs - frees : 0;
 }
 
-static int64_t add_values(int64_t *values, const struct go_site *site, int64_t rate)
+/* What Go's own profile says of the site, in bytes. */
+static int64_t add_values(int64_t *values, const struct go_site *site, const struct go_figures *go)
 {
-    int64_t part[PPROF_HEAP_VALUES] = {0};
+    int64_t part[PPROF_HEAP_VALUES] = {0}, rate = go->rate;
     uint64_t published = left_of(site->published_allocs, site->published_frees);
-    uint64_t allocs = site->published_allocs + site->pending_allocs;
+    uint64_t allocs = site->published_allocs + site->pending_allocs, since = site->since_allocs;
     uint64_t then = left_of(allocs, site->published_frees + site->pending_frees);
+    if (go->collections == 0) { /* who asks for a profile then has all of it published */
+        since += then;
+        then = 0;
+    }
     add_scaled(part, PPROF_ALLOC_OBJECTS, allocs + site->since_allocs, site, rate);
     add_scaled(part, PPROF_COLLECTED_OBJECTS, then, site, rate);
-    add_scaled(part, PPROF_SINCE_OBJECTS, site->since_allocs, site, rate);
+    add_scaled(part, PPROF_SINCE_OBJECTS, since, site, rate);
     /* Nothing is freed but by sweeping, which is of the last collection: of what was not live then. */
     part[PPROF_INUSE_OBJECTS] = part[PPROF_COLLECTED_OBJECTS] + part[PPROF_SINCE_OBJECTS];
     part[PPROF_INUSE_SPACE] = part[PPROF_COLLECTED_SPACE] + part[PPROF_SINCE_SPACE];
@@ -183,7 +188,7 @@ static void add_sites(struct maker *maker)
         const struct go_site *site = &heap->sites[i];
         uint32_t depth = take_stack(maker, site);
         struct sample *sample = sample_of(maker, depth, site->size_bytes);
-        int64_t published = add_values(sample->values, site, heap->figures.rate);
+        int64_t published = add_values(sample->values, site, &heap->figures);
         int64_t *sum = &maker->published[sample - maker->samples];
         *sum = value_sum(*sum, published);
     }

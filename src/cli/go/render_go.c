@@ -84,7 +84,7 @@ void render_go_facts(const struct page *page, const struct go_facts *facts, int6
     put_published(page, style, facts, now_ns);
     if (facts->allocated_bytes > 0)
         put_row(page, style, "HeapAlloc", facts->allocated_bytes,
-                "allocated and not swept yet, garbage too");
+                "live, or dead and not swept yet");
     if (facts->goal_bytes > 0)
         put_row(page, style, "next collection at", facts->goal_bytes, "");
     put_spans(page, style, facts);
