@@ -114,21 +114,28 @@ void facts_measure(struct box_header *header)
     sys_close((int)fd);
 }
 
-uint64_t facts_rss_bytes(void)
+/* "SIZE RESIDENT SHARED TEXT LIB DATA DT", in pages. */
+struct facts_memory facts_memory(void)
 {
     char statm[128];
-    uint64_t pages = 0;
+    enum { SIZE, RESIDENT, DATA = 5, FIELDS };
+    uint64_t pages[FIELDS] = {0}, page_bytes = getauxval(AT_PAGESZ);
     long fd = proc_descriptor("/proc/self/statm"), got;
     if (sys_failed(fd))
-        return 0;
+        return (struct facts_memory){0};
     got = sys_read((int)fd, statm, sizeof(statm) - 1);
     sys_close((int)fd);
     statm[got > 0 ? got : 0] = '\0';
-    const char *at = strchr(statm, ' ');
-    if (!at)
-        return 0;
-    at++;
-    return text_read_number(&at, &pages) ? pages * getauxval(AT_PAGESZ) : 0;
+    const char *at = statm;
+    for (int field = 0; field < FIELDS && text_read_number(&at, &pages[field]); field++)
+        at += *at == ' ';
+    return (struct facts_memory){pages[SIZE] * page_bytes, pages[RESIDENT] * page_bytes,
+                                 pages[DATA] * page_bytes};
+}
+
+uint64_t facts_rss_bytes(void)
+{
+    return facts_memory().resident_bytes;
 }
 
 void facts_directory(char *path, unsigned room_bytes)

@@ -20,7 +20,15 @@ void facts_fork(struct box_header *header, int parent_pid);
 /* RSS, its peak, threads, and the time of that. */
 void facts_measure(struct box_header *header);
 
-/* Resident bytes now, or 0. Cheap: statm. */
+/* statm: cheap. Zeroed: it cannot be told. */
+struct facts_memory {
+    uint64_t mapped_bytes;   /* of all mappings */
+    uint64_t resident_bytes; /* exact since Linux 6.16 */
+    uint64_t private_bytes;  /* of mappings that are private and writable, and stacks */
+};
+struct facts_memory facts_memory(void);
+
+/* Resident bytes now, or 0. */
 uint64_t facts_rss_bytes(void);
 
 /* The working directory into `path`; "/" when it cannot be told. */

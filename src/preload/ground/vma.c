@@ -13,52 +13,78 @@ enum {
     VMA_PAGE_BYTES = 4096 /* the smallest; what is asked for is rounded up by the kernel */
 };
 
-static size_t list_bytes(size_t room, size_t text_room_bytes)
+static bool pages_make(void **pages, size_t bytes)
 {
-    return room * sizeof(struct vma) + text_room_bytes;
+    *pages = sys_pages_present(bytes);
+    for (size_t at = 0; *pages && at < bytes; at += VMA_PAGE_BYTES)
+        *((volatile char *)*pages + at) = 1; /* where they are not present for the asking */
+    return *pages != NULL;
 }
 
-/* Vmas first, then text; every page written to. */
-static bool list_map(struct vma_list *list, size_t room, size_t text_room_bytes)
+static bool make_vmas(struct vma_list *list, size_t room)
 {
-    size_t bytes = list_bytes(room, text_room_bytes);
-    char *memory = sys_pages(bytes);
-    if (!memory)
+    void *vmas;
+    if (!pages_make(&vmas, room * sizeof(*list->vmas)))
         return false;
-    for (size_t at = 0; at < bytes; at += VMA_PAGE_BYTES)
-        *(volatile char *)(memory + at) = 1;
-    *list = (struct vma_list){.vmas = (struct vma *)memory,
-                              .room = room,
-                              .text = memory + room * sizeof(struct vma),
-                              .text_room_bytes = text_room_bytes};
+    if (list->vmas)
+        sys_pages_free(list->vmas, list->room * sizeof(*list->vmas));
+    list->vmas = vmas;
+    list->room = room;
+    return true;
+}
+
+/* What has been read so far stays. */
+static bool make_text(struct vma_list *list, size_t room_bytes)
+{
+    void *text;
+    if (!pages_make(&text, room_bytes))
+        return false;
+    if (list->text) {
+        memcpy(text, list->text, list->text_bytes);
+        sys_pages_free(list->text, list->text_room_bytes);
+    }
+    list->text = text;
+    list->text_room_bytes = room_bytes;
     return true;
 }
 
 void vma_list_free(struct vma_list *list)
 {
     if (list->vmas)
-        sys_pages_free(list->vmas, list_bytes(list->room, list->text_room_bytes));
+        sys_pages_free(list->vmas, list->room * sizeof(*list->vmas));
+    if (list->text)
+        sys_pages_free(list->text, list->text_room_bytes);
     *list = (struct vma_list){0};
 }
 
-static enum vma_result read_text(struct vma_list *list)
+/* The rest of the file, as far as there is room; text ends with a NUL. */
+static enum vma_result read_more(struct vma_list *list, struct proc_file *file)
 {
-    struct proc_file file;
     long got;
-    list->text_bytes = 0;
-    if (!proc_open(&file, "/proc/self/maps"))
-        return VMA_UNREADABLE;
     do {
         size_t used = list->text_bytes + 1;
         size_t left = list->text_room_bytes > used ? list->text_room_bytes - used : 0;
-        got = left > 0 ? proc_read(&file, list->text + list->text_bytes, left) : -ENOSPC;
+        got = left > 0 ? proc_read(file, list->text + list->text_bytes, left) : -ENOSPC;
         list->text_bytes += got > 0 ? (size_t)got : 0;
     } while (got > 0);
-    proc_close(&file);
     if (got == -ENOSPC)
         return VMA_FULL;
     list->text[list->text_bytes] = '\0';
     return got < 0 ? VMA_UNREADABLE : VMA_DONE;
+}
+
+static enum vma_result read_text(struct vma_list *list, bool widen)
+{
+    struct proc_file file;
+    enum vma_result result;
+    list->text_bytes = 0;
+    if (!proc_open(&file, "/proc/self/maps"))
+        return VMA_UNREADABLE;
+    do
+        result = read_more(list, &file);
+    while (result == VMA_FULL && widen && make_text(list, 2 * list->text_room_bytes));
+    proc_close(&file);
+    return result;
 }
 
 static uint32_t read_flags(const char *letters)
@@ -120,61 +146,57 @@ static enum vma_result read_lines(struct vma_list *list)
     return VMA_DONE;
 }
 
-enum vma_result vma_list_read(struct vma_list *list)
+/* Another process's list, or no list at all, where something else is mounted on /proc. */
+static bool is_ours(const struct vma_list *list)
 {
-    enum vma_result result = read_text(list);
+    const struct vma *stack = vma_list_find(list, (uint64_t)&list);
+    return stack && stack->start <= (uint64_t)&list;
+}
+
+static enum vma_result settle(struct vma_list *list, enum vma_result result)
+{
     if (result == VMA_DONE)
         result = read_lines(list);
-    if (result != VMA_DONE) {
+    if (result == VMA_DONE && !is_ours(list))
+        result = VMA_UNREADABLE;
+    if (result != VMA_DONE)
         list->count = 0;
-        return result;
-    }
-    /* Another process's list, or no list at all, where something else is mounted on /proc. */
-    const struct vma *stack = vma_list_find(list, (uint64_t)&result);
-    if (stack && stack->start <= (uint64_t)&result)
-        return VMA_DONE;
-    list->count = 0;
-    return VMA_UNREADABLE;
+    return result;
 }
 
-/* What to try after a list with too little room, or after one that is nearly full. */
-static void widen(const struct vma_list *list, size_t *room, size_t *text_room_bytes)
+enum vma_result vma_list_read(struct vma_list *list)
 {
-    if (list->count > 0) { /* all has been read */
-        *room = list->count + list->count / 2;
-        *text_room_bytes = list->text_bytes + list->text_bytes / 2;
-    } else if (list->text_bytes + 1 == list->text_room_bytes) {
-        *text_room_bytes *= 2;
-    } else {
-        *room *= 2;
-    }
+    return settle(list, read_text(list, false));
 }
 
-static bool list_has_room(const struct vma_list *list)
+static size_t count_lines(const struct vma_list *list)
 {
-    return list->count + list->count / 4 < list->room &&
-           list->text_bytes + list->text_bytes / 4 < list->text_room_bytes;
+    size_t count = 0;
+    const char *at = list->text, *end = at + list->text_bytes;
+    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+        count++;
+        at++;
+    }
+    return count;
+}
+
+/* A quarter more than there is now. */
+static bool make_spare(struct vma_list *list)
+{
+    size_t count = count_lines(list), bytes = list->text_bytes;
+    if (count + count / 4 >= list->room && !make_vmas(list, count + count / 2))
+        return false;
+    return bytes + bytes / 4 < list->text_room_bytes || make_text(list, bytes + bytes / 2);
 }
 
 bool vma_list_make_room(struct vma_list *list)
 {
-    size_t room = VMA_FIRST, text_room_bytes = VMA_TEXT_FIRST_BYTES;
-    struct vma_list larger;
-    if (list->room > 0 && vma_list_read(list) == VMA_DONE && list_has_room(list))
-        return true;
-    while (list_map(&larger, room, text_room_bytes)) {
-        enum vma_result result = vma_list_read(&larger);
-        if (result == VMA_DONE && list_has_room(&larger)) {
-            vma_list_free(list);
-            *list = larger;
-            return true;
-        }
-        widen(&larger, &room, &text_room_bytes);
-        vma_list_free(&larger);
-        if (result == VMA_UNREADABLE)
-            return false;
-    }
-    return false;
+    if ((list->room == 0 && !make_vmas(list, VMA_FIRST)) ||
+        (!list->text && !make_text(list, VMA_TEXT_FIRST_BYTES)))
+        return false;
+    return settle(list, read_text(list, true) == VMA_DONE && make_spare(list)
+                            ? VMA_DONE
+                            : VMA_UNREADABLE) == VMA_DONE;
 }
 
 const struct vma *vma_list_find(const struct vma_list *list, uint64_t address)

@@ -37,6 +37,10 @@ struct ledger_run {
     bool glibc;
     uint64_t blurred_bytes; /* of pages whose blocks are not all known: a sampled run's */
     struct label_walk labels;
+    struct label
+        label; /* of all pages from the one it was asked for to the end, of a file or not */
+    uint64_t label_end;
+    bool label_file;
     struct heap_walk heap;
     struct tcache_list tcache;
     struct trim trim;
@@ -101,6 +105,11 @@ void ledger_close(struct ledger_run *run)
     pages_free(run->own, run->own_room * sizeof(*run->own));
     pages_free(run->sites, (run->site_count + 1) * sizeof(*run->sites));
     sys_pages_free(run, sizeof(*run));
+}
+
+void ledger_prepare(struct ledger_run *run)
+{
+    residency_prepare(&run->residency);
 }
 
 bool ledger_scan(struct ledger_run *run)
@@ -230,11 +239,13 @@ static void add_run(struct ledger_run *run, const struct label *label, uint64_t 
 
 static void add_region(struct ledger_run *run, const struct residency_region *region)
 {
+    bool file = region->flags & RESIDENCY_FILE;
     for (uint64_t at = region->start; at < region->end;) {
-        struct label label;
-        uint64_t end =
-            label_next(&run->labels, at, region->end, region->flags & RESIDENCY_FILE, &label);
-        add_run(run, &label, at, end, region->flags & RESIDENCY_HUGE);
+        if (at >= run->label_end || file != run->label_file)
+            run->label_end = label_next(&run->labels, at, UINT64_MAX, file, &run->label);
+        run->label_file = file;
+        uint64_t end = run->label_end < region->end ? run->label_end : region->end;
+        add_run(run, &run->label, at, end, region->flags & RESIDENCY_HUGE);
         at = end;
     }
 }

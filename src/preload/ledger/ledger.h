@@ -5,7 +5,7 @@
  *   order, once: each page gets a label, each byte of it a site or a line. Whatever is missed or has changed
  *   meanwhile, the sum is that of the pages.
  * Owns: the memory of one run.
- * Context: ledger_open(), ledger_enlarge(), ledger_settle() and ledger_close() as snapshot.h says, with the gate
+ * Context: ledger_open(), ledger_prepare(), ledger_enlarge(), ledger_settle() and ledger_close() as snapshot.h says, with the gate
  *   open; ledger_scan() with the gate closed, and ledger_measure() where it may.
  * Not here: reading the kernel's tables (residency.h, vma.h), writing it down (format/box_profile.h).
  */
@@ -21,6 +21,9 @@ struct ledger_run;
 
 /* Makes room for all that ledger_scan() will need. NULL: memory is out. */
 struct ledger_run *ledger_open(void);
+
+/* Right before the gate is closed, when all room has been made. */
+void ledger_prepare(struct ledger_run *run);
 
 /* The moment: which pages are resident. False: it was too short of room; ledger_enlarge(), and again. */
 bool ledger_scan(struct ledger_run *run);

@@ -5,16 +5,19 @@
  *   that gives resident memory as regions in address order, and the kernel's own sum beside it.
  *   Zero pages, guard pages, pages of hugetlbfs and swapped-out pages are not resident; pages made free
  *   lazily (MADV_FREE) and those of a mapping that forbids all access are.
- * Owns: its scratch memory, about 2 bytes for each region and 160 KiB: 0.01 to 0.5 MiB per GiB resident.
+ * Owns: its scratch memory: 160 KiB, and 2 bytes for each resident page, 0.5 MiB per GiB; more only where most pages
+ *   are far apart.
  * Context: open, enlarge and close where sys_pages() may be called; scan and measure with the gate closed: they allocate
  *   nothing and change no resident page. All signals blocked, or the same program's handlers count too.
  * Not here: whose pages they are (the ledger).
  *
  *     struct residency residency;
- *     residency_open(&residency);                       may allocate; makes a dry pass
+ *     residency_open(&residency);                       may allocate; tries everything on little memory
+ *     residency_prepare(&residency);                    after this nobody of ours maps anything
  *     while (gate_close(), residency_scan(&residency) == RESIDENCY_FULL) {
  *         gate_open();
  *         if (!residency_enlarge(&residency)) ...       memory is out: residency.source is not measured
+ *         residency_prepare(&residency);
  *     }
  *     residency_measure(&residency);                    the kernel's sum; where the caller can afford it
  *     gate_open();
@@ -78,6 +81,10 @@ bool residency_open(struct residency *residency);
 
 /* For tests and benchmarks: no better source than `best`. */
 bool residency_open_at(struct residency *residency, enum ledger_source best);
+
+/* With the gate open, right before a scan: reads what would take long, where there are many mappings. The scan then looks
+   whether that still holds. It does without, too. */
+void residency_prepare(struct residency *residency);
 
 enum residency_result residency_scan(struct residency *residency);
 

@@ -43,6 +43,8 @@ static bool copy(struct cut *cut)
 /* True: it was one moment, whatever could be taken of it. */
 static bool take(struct cut *cut, const struct cut_moment *moment, bool *copied)
 {
+    if (moment)
+        moment->prepare(moment->context);
     gate_close();
     *copied = copy(cut);
     bool whole = !*copied || !moment || moment->take(moment->context);

@@ -23,9 +23,10 @@ struct cut {
 
 /* What else belongs to the moment. */
 struct cut_moment {
-    bool (*take)(void *context);  /* with the gate closed; false: it lacked room */
-    bool (*again)(void *context); /* makes more, with the gate open; false: there is none */
-    void (*taken)(void *context); /* the gate is open again, nothing has been done yet */
+    void (*prepare)(void *context); /* with the gate open, right before it is closed */
+    bool (*take)(void *context);    /* with the gate closed; false: it lacked room */
+    bool (*again)(void *context);   /* makes more, with the gate open; false: there is none */
+    void (*taken)(void *context);   /* the gate is open again, nothing has been done yet */
     void *context;
 };
 

@@ -127,6 +127,13 @@ static bool moment_scan(struct moment *moment)
     return whole;
 }
 
+static void moment_prepare(void *context)
+{
+    struct moment *moment = context;
+    if (moment->run)
+        ledger_prepare(moment->run);
+}
+
 /* Blocks first: who only wants the gate to open need not be stopped for that. */
 static bool moment_take(void *context)
 {
@@ -181,7 +188,8 @@ static bool write_profile(struct fd_sink *file, const char *source)
     header->unwind_full = unwind_full_count();
     struct moment moment = moment_open();
     struct ledger_run *run = moment.run;
-    const struct cut_moment taker = {moment_take, moment_again, moment_taken, &moment};
+    const struct cut_moment taker = {moment_prepare, moment_take, moment_again, moment_taken,
+                                     &moment};
     if (!cut_take(&cut, &taker)) {
         moment_close(&moment);
         file->error = -ENOMEM;

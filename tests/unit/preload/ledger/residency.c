@@ -386,7 +386,7 @@ static void test_swapped_out(void **state)
 static void test_enlarge(void **state)
 {
     (void)state;
-    enum { MANY = 20000 };
+    enum { MANY = 80000 }; /* regions of two bytes; room is for as many as were resident */
     char *area = mmap(NULL, (size_t)MANY * PAGE, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     madvise(area, (size_t)MANY * PAGE, MADV_NOHUGEPAGE);

@@ -278,6 +278,62 @@ static void test_too_sparse(void **state)
     munmap(area, size_bytes);
 }
 
+/* Many that are large together: entries are read for so long, no longer. */
+static void test_sparse_together(void **state)
+{
+    (void)state;
+    enum { AREAS = 5 };
+    const size_t size_bytes = (size_t)15 << 30; /* 64 GiB in all are read */
+    char *areas[AREAS];
+    for (int i = 0; i < AREAS; i++) {
+        areas[i] = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (areas[i] == MAP_FAILED)
+            skip();
+        madvise(areas[i], size_bytes, MADV_NOHUGEPAGE);
+        mprotect(areas[i] + size_bytes - PAGE, PAGE, PROT_NONE); /* no two are one mapping */
+        areas[i][size_bytes / 2] = 1;
+    }
+    assert_true(residency_open_at(&residency, LEDGER_PAGEMAP));
+    assert_int_equal(smaps_check_scan(&residency), RESIDENCY_DONE);
+    assert_true(smaps_check_agrees(&residency));
+    unsigned guessed = 0;
+    for (int i = 0; i < AREAS; i++) {
+        assert_int_equal(smaps_check_bytes(&residency, areas[i], size_bytes, 0, 0), PAGE);
+        guessed += smaps_check_bytes(&residency, areas[i], size_bytes, RESIDENCY_GUESS,
+                                     RESIDENCY_GUESS) != 0;
+        munmap(areas[i], size_bytes);
+    }
+    assert_int_equal(guessed, 1);
+    residency_close(&residency);
+}
+
+/* The list of mappings that was read with the gate open is taken as long as memory is as large. */
+static void test_prepared(void **state)
+{
+    (void)state;
+    const size_t size_bytes = (size_t)MAPPINGS * 2 * PAGE;
+    char *area = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(area, MAP_FAILED);
+    for (size_t i = 0; i < MAPPINGS; i++)
+        assert_int_equal(mprotect(area + 2 * i * PAGE, PAGE, PROT_READ), 0);
+    assert_true(residency_open(&residency));
+    for (int changed = 0; changed < 2; changed++) {
+        residency_prepare(&residency);
+        char *more = changed ? mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0)
+                             : NULL;
+        strcpy(residency.vmas.text, "here before"); /* until it is read again */
+        assert_int_equal(smaps_check_scan(&residency), RESIDENCY_DONE);
+        assert_int_equal(strcmp(residency.vmas.text, "here before") == 0, !changed);
+        assert_true(smaps_check_agrees(&residency));
+        if (changed)
+            munmap(more, PAGE);
+    }
+    munmap(area, size_bytes);
+    residency_close(&residency);
+}
+
 /* As often as one likes, nothing is left behind. */
 static void test_nothing_is_left(void **state)
 {
@@ -306,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_empty_root),      cmocka_unit_test(test_hidden_proc),
         cmocka_unit_test(test_forbidden),       cmocka_unit_test(test_refused),
         cmocka_unit_test(test_many_mappings),   cmocka_unit_test(test_too_sparse),
+        cmocka_unit_test(test_sparse_together), cmocka_unit_test(test_prepared),
         cmocka_unit_test(test_nothing_is_left),
     };
     if (emulator_lacks("page tables") || sysconf(_SC_PAGESIZE) != PAGE)
