@@ -9,10 +9,10 @@ import harness
 from prof import Profile
 
 PROGRAM = harness.helper("exact")
-TIMES = 20
+TIMES = 10
 GATE_TIMES = 5
-THREADS_MANY = 200
-KILLS = 5
+THREADS_MANY = 100
+KILLS = 3
 SEIZE = """
 import ctypes, time
 libc = ctypes.CDLL(None)
