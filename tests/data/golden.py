@@ -6,6 +6,7 @@
 import difflib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,9 @@ CASES = {
     "ledger_traces.txt": "-traces -top 3 -resident_space -focus \\[pinned\\] ledger.prof",
     "ledger.json": "--json ledger.prof",
     "ledger_growth.json": "--json --base ledger_old.prof ledger.prof",
+    "go_text.txt": "go_heap.txt",
+    "go_text_alloc.txt": "-alloc_space -lines -top go_heap.txt",
+    "go_text_history.txt": "collections go_heap.txt",
     "report.json": "--json --base old.prof new.prof",
     "size.json": "--json -top -alloc_space new.prof",
 }
@@ -69,6 +73,7 @@ def main(write):
     with tempfile.TemporaryDirectory() as directory:
         subprocess.run([sys.executable, os.path.join(HERE, "make_profiles.py"), directory],
                        check=True)
+        shutil.copy(os.path.join(HERE, "go_heap.txt"), directory)
         for name, arguments in CASES.items():
             text, path = report(directory, arguments), os.path.join(GOLDEN, name)
             if write:

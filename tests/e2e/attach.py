@@ -218,6 +218,11 @@ class Attach(harness.Case):
         report = self.heapdiff(text)
         self.assertIn("as of collection %d" % (collections - 1), report)
         self.assertIn("HeapSys", report)
+        tool = subprocess.run(["go", "tool", "pprof", "-top", "-unit=b", "-sample_index=inuse_space", text],
+                              capture_output=True, text=True, check=True).stdout
+        total = re.search(r"of (\d+)B total", tool)[1]
+        ours = re.search(r"^inuse_space: ([\d,]+)", self.heapdiff("--unit", "bytes", text), re.MULTILINE)[1]
+        self.assertEqual(ours.replace(",", ""), total)
         history = self.heapdiff("collections", text)
         self.assertEqual(len(re.findall(r"^ +\d+ .* go  ", history, re.MULTILINE)), collections)
         gap = self.heapdiff("rss", "--profile", text, str(child.pid))

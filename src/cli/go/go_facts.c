@@ -78,6 +78,8 @@ struct go_facts go_facts_of(const struct profile *profile)
     facts.idle_bytes = number(profile, PPROF_FACT_GO_IDLE);
     facts.released_bytes = number(profile, PPROF_FACT_GO_RELEASED);
     facts.goal_bytes = number(profile, PPROF_FACT_GO_GOAL);
+    int64_t forced = number(profile, PPROF_FACT_GO_FORCED);
+    facts.or_later = forced > 0 && facts.published_collection < facts.collections;
     facts.sweeping = number(profile, PPROF_FACT_GO_SWEEPING) != 0;
     return facts;
 }

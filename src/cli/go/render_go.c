@@ -53,6 +53,11 @@ static void put_published(const struct page *page, const struct number_style *st
                           const struct go_facts *facts, int64_t now_ns)
 {
     char *text = as_of_text(facts, facts->published_collection, facts->published_ns, now_ns);
+    if (facts->or_later) {
+        char *both = memory_format("%s (the last, if it was by runtime.GC())", text);
+        free(text);
+        text = both;
+    }
     if (facts->rate > 0)
         put_row(page, style, "pprof says", facts->published_bytes, text);
     free(text);
