@@ -53,7 +53,6 @@ CASES = {
     "ledger_growth.json": "--json --base ledger_old.prof ledger.prof",
     "go_text.txt": "go_heap.txt",
     "go_text_alloc.txt": "-alloc_space -lines -top go_heap.txt",
-    "go_text_history.txt": "collections go_heap.txt",
     "report.json": "--json --base old.prof new.prof",
     "size.json": "--json -top -alloc_space new.prof",
 }
