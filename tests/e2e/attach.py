@@ -82,6 +82,11 @@ class Attach(harness.Case):
         self.assertEqual(self.sites(profile, "alloc_objects")["main.inlined"], 100)
         self.assertEqual(self.sites(profile, "inuse_space")["main.inlined"], 0x10000)  # the last one
 
+    def check_kept(self, live):
+        """But for what the runtime allocates for itself on their stacks, where it collects meanwhile."""
+        for name, kept in (("main.keepOld", OLD), ("main.keepFresh", FRESH)):
+            self.assertIn(live[name] - kept, range(4096))
+
     def check_marked(self, profile, percent=1):
         marked = int(profile.facts["go_marked_bytes"])
         self.assertLess(abs(profile.total("malloc", "collected_space") - marked), marked * percent / 100)
@@ -118,8 +123,7 @@ class Attach(harness.Case):
         self.assertEqual(profile.facts["go_published_collection"], str(collections - 1))
         self.check_marked(profile)
         self.assertGreater(profile.total("malloc", "collected_space"), profiled)
-        live = self.sites(profile, "inuse_space")
-        self.assertEqual((live["main.keepOld"], live["main.keepFresh"]), (OLD, FRESH))
+        self.check_kept(self.sites(profile, "inuse_space"))
 
     def test_as_pprof_scales(self):
         child, _, _ = self.begin("sampled")
@@ -146,8 +150,7 @@ class Attach(harness.Case):
         for _ in range(5):
             profile, _ = self.look(child)
             live = self.sites(profile, "collected_space")
-            for name, bytes_kept in (("main.keepOld", OLD), ("main.keepFresh", FRESH)):
-                self.assertIn(live[name] - bytes_kept, range(4096))  # the runtime's own, on their stacks
+            self.check_kept(live)
             marked = int(profile.facts["go_marked_bytes"])
             then = profile.total("malloc", "collected_space")
             # While it sweeps, what is dead is not all counted yet.
@@ -209,6 +212,16 @@ class Attach(harness.Case):
         child.kill()
         child.wait()
         self.assertIn("no such process", self.refused(child.pid))
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+    def test_another_user_s(self):
+        child, _, _ = self.begin("exact")
+        os.chmod(self.directory, 0o777)
+        done = subprocess.run([harness.COMMAND, "attach", "-o", self.path("no.prof"), str(child.pid)], user=65534,
+                              group=65534, extra_groups=[], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"\Aheapdiff: \d+: it is another user's .* needs root.*\n\Z")
+        self.assertFalse(os.path.exists(self.path("no.prof")))
 
     def test_text_form(self):
         child, profiled, collections = self.begin("natural")
