@@ -201,12 +201,21 @@ class Rss(harness.Case):
         for options in ((), ("--exact",)):
             report = self.check_exact(child.pid, *options)
         self.assertTrue(report["ledger"]["stopped"])
+        if name == "java":
+            self.check_java(report)
         kinds = report["ledger"]["kinds"]
         self.assertIsNone(child.poll())
         print("\n%-14s %12d %12d %5d %6d %9d" % (
             name, report["ledger"]["rss_bytes"], report["ledger"]["sum_bytes"],
             report["ledger"]["drift_bytes"], kinds.get("unattributed", 0), kinds.get("anonymous", 0)),
             end=" ")
+
+    def check_java(self, report):
+        """Of its 40 arrays each page is written; the heap has little beside them."""
+        heap = sum(line["bytes"] for line in report["ledger"]["lines"] if line["name"] == "Java heap")
+        self.assertGreaterEqual(heap, 40 * MIB)
+        self.assertLess(heap, 128 * MIB)
+        self.assertTrue([line for line in report["ledger"]["lines"] if line["name"] == "Java code cache"])
 
     def test_postgres(self):
         """Its own user, shared memory, several processes."""

@@ -1,5 +1,6 @@
 #include "rss_gap.h"
 
+#include "cli/ground/text.h"
 #include "cli/report/value.h"
 
 #include <string.h>
@@ -14,20 +15,14 @@ static int64_t sum_of(const struct profile *profile, int type)
     return sum;
 }
 
-static const char *file_of_path(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* The kernel's name of a process is the first 15 bytes of its file's; who renames itself is let be. */
 static bool is_other_program(const struct rss_look *look, const struct profile *profile)
 {
     const char *path = profile->mapping_count > 0 ? profile->mappings[0].filename : "";
     size_t length = mapping_path_bytes(path);
     for (size_t i = 0; i < look->scene.smaps.count; i++)
-        if (strncmp(file_of_path(look->scene.smaps.vmas[i].name), file_of_path(path),
-                    length - (size_t)(file_of_path(path) - path)) == 0)
+        if (strncmp(text_base_name(look->scene.smaps.vmas[i].name), text_base_name(path),
+                    length - (size_t)(text_base_name(path) - path)) == 0)
             return false;
     return path[0] == '/';
 }

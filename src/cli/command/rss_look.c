@@ -231,6 +231,7 @@ bool rss_look_take(struct rss_look *look, int pid, bool exact)
     look->scene.dir = &look->memory;
     look->scene.pid = look->dir.pid;
     look->scene.go_heap = binary_go_heap(&look->memory);
+    look->scene.java = vma_label_is_java(&look->scene.smaps);
     look->start_ns = start_time(&look->process);
     fill_lines(look);
     fill_beside(look, total);

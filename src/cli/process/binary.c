@@ -1,21 +1,54 @@
 #include "binary.h"
 
-#include "cli/ground/memory.h"
-
+#include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
+#include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { PAGE_BYTES = 4096 }; /* the smallest: segments are laid out for it or for more */
 
-/* The ELF file `name` under /proc/PID; to be closed, as is *fd. NULL: it is none. */
-static Elf *open_elf(const struct process_dir *dir, const char *name, int *fd)
+/*
+ * A file as the process has named it: by its own root, and out of that by no symbolic link. Before Linux 5.6 only the
+ * last component of the name is kept from being one.
+ */
+static int find_in_root(const struct process_dir *dir, const char *name)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+    int root = openat(dir->fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int found = root < 0 ? -1 : (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
+    if (root >= 0 && found < 0 && (errno == ENOSYS || errno == EPERM))
+        found = openat(root, name + strspn(name, "/"), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (root >= 0)
+        close(root);
+    return found;
+}
+
+/* Opens what has been found, if it is a file: devices and pipes do something when they are opened. */
+static int open_found(int found)
+{
+    char path[64];
+    struct stat status;
+    int fd = -1;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", found);
+    if (found >= 0 && fstat(found, &status) == 0 && S_ISREG(status.st_mode))
+        fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (found >= 0)
+        close(found);
+    return fd;
+}
+
+/* The ELF file that has been found; to be closed, as is *fd. NULL: it is none. */
+static Elf *open_elf(int found, int *fd)
 {
     elf_version(EV_CURRENT);
-    *fd = openat(dir->fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    *fd = open_found(found);
     Elf *elf = *fd >= 0 ? elf_begin(*fd, ELF_C_READ, NULL) : NULL;
     if (elf && elf_kind(elf) == ELF_K_ELF)
         return elf;
@@ -47,11 +80,9 @@ uint64_t binary_bss_end(const struct process_dir *dir, const struct smaps_vma *d
 {
     uint64_t end = 0;
     int fd;
-    char *path = memory_format("root%s", data->name);
-    Elf *elf = open_elf(dir, path, &fd);
+    Elf *elf = open_elf(find_in_root(dir, data->name), &fd);
     size_t count = 0;
     GElf_Phdr segment;
-    free(path);
     if (!elf)
         return 0;
     elf_getphdrnum(elf, &count);
@@ -84,7 +115,7 @@ uint64_t binary_go_heap(const struct process_dir *dir)
     uint64_t start = 0;
     int fd;
     GElf_Ehdr header;
-    Elf *elf = open_elf(dir, "exe", &fd);
+    Elf *elf = open_elf(openat(dir->fd, "exe", O_PATH | O_CLOEXEC), &fd);
     if (!elf)
         return 0;
     if (has_go_section(elf) && gelf_getehdr(elf, &header))

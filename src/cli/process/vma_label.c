@@ -3,6 +3,7 @@
 #include "binary.h"
 #include "cli/report/ledger.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/text.h"
 #include "page_map.h"
 
 #include <stdlib.h>
@@ -12,12 +13,9 @@
 static const uint64_t ARENA_BYTES = UINT64_C(64) << 20;
 /* Go's arenas are tried at 2^40 bytes from each other, 128 times. */
 static const uint64_t GO_STEP = UINT64_C(1) << 40, GO_END = UINT64_C(1) << 47;
+/* Java's heap, where references of 32 bits reach it: above all that a program has low down, up to 32 GiB. */
+static const uint64_t JAVA_START = UINT64_C(64) << 20, JAVA_END = UINT64_C(32) << 30;
 static const char DELETED[] = " (deleted)";
-
-static bool begins(const char *text, const char *with)
-{
-    return strncmp(text, with, strlen(with)) == 0;
-}
 
 static bool is_anonymous(const struct smaps_vma *vma)
 {
@@ -50,19 +48,13 @@ static struct vma_part whole_text(const struct smaps_vma *vma, int kind, const c
 
 /* Files. */
 
-static const char *file_of_path(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* The library and black boxes; a box whose process has unlinked it, too. */
 static bool is_own_file(const char *path)
 {
     static const char BOX[] = ".heapdiff";
-    const char *file = file_of_path(path), *deleted = strstr(file, DELETED);
+    const char *file = text_base_name(path), *deleted = strstr(file, DELETED);
     size_t length = deleted ? (size_t)(deleted - file) : strlen(file);
-    return begins(file, "libheapdiff.so") ||
+    return text_begins(file, "libheapdiff.so") ||
            (length > strlen(BOX) && strncmp(file + length - strlen(BOX), BOX, strlen(BOX)) == 0);
 }
 
@@ -73,14 +65,14 @@ static char *shared_memory_name(const struct smaps_vma *vma)
     int length = (int)strlen(path), tail = (int)strlen(DELETED);
     if (length > tail && strcmp(path + length - tail, DELETED) == 0)
         length -= tail;
-    if (begins(path, "/memfd:"))
+    if (text_begins(path, "/memfd:"))
         return memory_format("%.*s shared memory", length - 1, path + 1);
-    if (begins(path, "/SYSV"))
+    if (text_begins(path, "/SYSV"))
         return memory_format("%.*s shmid %llu shared memory", length - 1, path + 1,
                              (unsigned long long)vma->inode);
-    if (begins(path, "/dev/zero") || begins(path, "/anon_hugepage"))
+    if (text_begins(path, "/dev/zero") || text_begins(path, "/anon_hugepage"))
         return memory_format("%s", "anonymous shared memory");
-    if (begins(path, "/dev/shm/"))
+    if (text_begins(path, "/dev/shm/"))
         return memory_format("%s shared memory", path);
     return NULL;
 }
@@ -140,7 +132,7 @@ static int kind_of_given_name(const char *name)
         {"thread stack", LEDGER_STACK}, {"glibc: fatal", LEDGER_ANONYMOUS},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (begins(name, known[i].begin))
+        if (text_begins(name, known[i].begin))
             return known[i].kind;
     return LEDGER_ANONYMOUS;
 }
@@ -159,11 +151,11 @@ static struct vma_part label_special(const struct vma_scene *scene, const struct
     const char *name = vma->name;
     if (strcmp(name, "[heap]") == 0)
         return whole_text(vma, LEDGER_HEAP, "heap by brk");
-    if (begins(name, "[stack"))
+    if (text_begins(name, "[stack"))
         return whole(vma, LEDGER_STACK, memory_format("main thread %s", main_thread_name(scene)));
-    if (begins(name, "[anon:") || begins(name, "[anon_shmem:"))
+    if (text_begins(name, "[anon:") || text_begins(name, "[anon_shmem:"))
         return label_given_name(vma);
-    if (begins(name, "[v") || strcmp(name, "[uprobes]") == 0)
+    if (text_begins(name, "[v") || strcmp(name, "[uprobes]") == 0)
         return whole_text(vma, LEDGER_KERNEL, name);
     return whole_text(vma, LEDGER_ANONYMOUS, name);
 }
@@ -187,6 +179,19 @@ static bool is_go_heap(const struct vma_scene *scene, const struct smaps_vma *vm
 {
     return scene->go_heap != 0 && vma->start >= scene->go_heap && vma->end <= GO_END &&
            (vma->start - scene->go_heap) % GO_STEP < GO_STEP / 4 && !vma->execute;
+}
+
+static bool is_java_heap(const struct vma_scene *scene, const struct smaps_vma *vma)
+{
+    return scene->java && vma->write && !vma->execute && vma->start >= JAVA_START &&
+           vma->end <= JAVA_END;
+}
+
+/* Code is put into a mapping that grows into what is reserved for it. */
+static bool is_java_code(const struct vma_scene *scene, size_t index)
+{
+    const struct smaps_vma *vma = &scene->smaps.vmas[index], *above = neighbour(scene, index, 1);
+    return scene->java && vma->write && vma->execute && above && is_reserve(above);
 }
 
 /* The stack of a thread, by its stack pointer, or by what the C library asked for. NULL: it is none. */
@@ -219,6 +224,10 @@ static struct vma_part label_anonymous(const struct vma_scene *scene, size_t ind
     const struct smaps_vma *vma = &scene->smaps.vmas[index];
     if (is_go_heap(scene, vma))
         return whole_text(vma, LEDGER_HEAP, "Go heap arenas");
+    if (is_java_heap(scene, vma))
+        return whole_text(vma, LEDGER_HEAP, "Java heap");
+    if (is_java_code(scene, index))
+        return whole_text(vma, LEDGER_ANONYMOUS, "Java code cache");
     if (is_arena(scene, index))
         return whole_text(vma, LEDGER_HEAP, "malloc arenas of threads");
     char *stack = stack_name(scene, index);
@@ -242,6 +251,14 @@ static struct vma_label label_behind_data(const struct vma_scene *scene, size_t 
     label.parts[1] = (struct vma_part){is_own_file(data->name) ? LEDGER_OWN : LEDGER_DATA,
                                        memory_format("%s bss", data->name), bytes};
     return label;
+}
+
+bool vma_label_is_java(const struct smaps *smaps)
+{
+    for (size_t i = 0; i < smaps->count; i++)
+        if (strcmp(text_base_name(smaps->vmas[i].name), "libjvm.so") == 0)
+            return true;
+    return false;
 }
 
 struct vma_label vma_label_of(const struct vma_scene *scene, size_t index)

@@ -20,6 +20,7 @@ struct vma_scene {
     struct smaps smaps;
     struct thread_list threads;
     uint64_t go_heap; /* where Go's heap begins; 0: no Go program */
+    bool java;        /* a JVM's, HotSpot's */
 };
 
 struct vma_part {
@@ -31,6 +32,9 @@ struct vma_part {
 struct vma_label {
     struct vma_part parts[2]; /* add up to the mapping's Rss; of no bytes: name NULL */
 };
+
+/* Whether the program has loaded HotSpot. */
+bool vma_label_is_java(const struct smaps *smaps);
 
 struct vma_label vma_label_of(const struct vma_scene *scene, size_t index);
 void vma_label_free(struct vma_label *label);

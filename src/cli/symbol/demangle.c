@@ -1,6 +1,7 @@
 #include "demangle.h"
 
 #include "cli/ground/memory.h"
+#include "cli/ground/text.h"
 
 #include <ctype.h>
 #include <libiberty/demangle.h>
@@ -59,23 +60,18 @@ static char *demangled_d(const char *name)
     return dlang_demangle(name, DMGL_NO_OPTS);
 }
 
-static bool starts_with(const char *text, const char *start)
-{
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
 /* Rust first: its legacy names are valid C++ ones, with a hash at the end. */
 char *demangle(const char *name)
 {
     char *readable = NULL;
     size_t length = strnlen(name, MANGLED_BYTES_MAX);
-    if (length < MANGLED_BYTES_MAX && (starts_with(name, "_Z") || starts_with(name, "_R"))) {
+    if (length < MANGLED_BYTES_MAX && (text_begins(name, "_Z") || text_begins(name, "_R"))) {
         struct demangled *out = memory_zeroed(1, sizeof(*out));
         readable = demangled_by(rust_demangle_callback, name, out);
         if (readable == NULL && name[1] == 'Z')
             readable = demangled_by(cplus_demangle_v3_callback, name, out);
         free(out);
-    } else if (starts_with(name, "_D") && isdigit((unsigned char)name[2])) {
+    } else if (text_begins(name, "_D") && isdigit((unsigned char)name[2])) {
         readable = demangled_d(name);
     }
     return readable != NULL ? readable : memory_text(name, strlen(name));

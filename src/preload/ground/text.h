@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct text {
     char *start;
@@ -30,6 +31,11 @@ bool text_read_number(const char **at, uint64_t *number);
 
 /* The value of line "KEY: VALUE kB" (or any number after KEY) in `haystack`; 0 when absent. */
 uint64_t text_find_number(const char *haystack, const char *key);
+
+static inline bool text_begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
 
 /* The last component of `path`. */
 const char *text_base_name(const char *path);

@@ -2,6 +2,7 @@
 
 #include "preload/tables/claim.h"
 #include "preload/ground/module.h"
+#include "preload/ground/text.h"
 
 #include <string.h>
 #include <sys/auxv.h>
@@ -18,14 +19,9 @@ struct label_walk label_walk(const struct label_sources *from)
     return (struct label_walk){.from = *from};
 }
 
-static bool starts_with(const char *text, const char *what)
-{
-    return strncmp(text, what, strlen(what)) == 0;
-}
-
 static bool is_anonymous(const struct vma *vma)
 {
-    return vma->name[0] == '\0' || starts_with(vma->name, "[anon");
+    return vma->name[0] == '\0' || text_begins(vma->name, "[anon");
 }
 
 /* The mapping that ends where this one starts, or NULL. */
@@ -47,7 +43,7 @@ static bool is_shared_memory(const struct vma *vma)
 {
     static const char *const names[] = {"/dev/zero", "/memfd:", "/SYSV", "/dev/shm/"};
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (starts_with(vma->name, names[i]))
+        if (text_begins(vma->name, names[i]))
             return true;
     return false;
 }
@@ -134,7 +130,7 @@ static void label_anonymous(struct label_walk *walk, const struct vma *vma)
         walk->anonymous = label_of(walk, LINE_STACK, "ended thread");
         walk->anonymous.claimed = true;
     } else {
-        bool glibc = starts_with(vma->name, "[anon: glibc: malloc");
+        bool glibc = text_begins(vma->name, "[anon: glibc: malloc");
         walk->anonymous =
             label_of(walk, glibc ? LINE_METADATA : LINE_OTHER, glibc ? "" : vma->name);
         walk->anonymous.spare = true;

@@ -145,6 +145,30 @@ static void go_heaps_are_told_by_place(void **state)
     smaps_free(&scene.smaps);
 }
 
+static void java_heaps_are_told_by_place(void **state)
+{
+    static const char text[] = "687400000-69f000000 rw-p 0 0:0 0\nRss: 40 kB\n"
+                               "69f000000-7ff800000 ---p 0 0:0 0\nRss: 0 kB\n"
+                               "7fb1e1400000-7fb1e1670000 rwxp 0 0:0 0\nRss: 8 kB\n"
+                               "7fb1e1670000-7fb1e8938000 ---p 0 0:0 0\nRss: 0 kB\n"
+                               "7fb1e9000000-7fb1e9001000 rwxp 0 0:0 0\nRss: 4 kB\n"
+                               "7fb1ea000000-7fb1ea001000 rw-p 0 0:0 0\nRss: 4 kB\n";
+    (void)state;
+    struct vma_scene scene = scene_of(text, NULL, 0);
+    check(&scene, 0, (struct answer){LEDGER_ANONYMOUS, "read-write", 40}, (struct answer){0});
+    assert_false(vma_label_is_java(&scene.smaps));
+    scene.java = true;
+    check(&scene, 0, (struct answer){LEDGER_HEAP, "Java heap", 40}, (struct answer){0});
+    check(&scene, 2, (struct answer){LEDGER_ANONYMOUS, "Java code cache", 8}, (struct answer){0});
+    check(&scene, 4, (struct answer){LEDGER_ANONYMOUS, "generated code", 4}, (struct answer){0});
+    check(&scene, 5, (struct answer){LEDGER_ANONYMOUS, "read-write", 4}, (struct answer){0});
+    smaps_free(&scene.smaps);
+    scene = scene_of("10000-20000 r-xp 0 fe:0 7 /usr/lib/jvm/lib/server/libjvm.so\nRss: 0 kB\n",
+                     NULL, 0);
+    assert_true(vma_label_is_java(&scene.smaps));
+    smaps_free(&scene.smaps);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +178,7 @@ int main(void)
         cmocka_unit_test(arenas_are_told_by_shape),
         cmocka_unit_test(stacks_are_told_by_pointers),
         cmocka_unit_test(go_heaps_are_told_by_place),
+        cmocka_unit_test(java_heaps_are_told_by_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
