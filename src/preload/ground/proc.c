@@ -25,10 +25,10 @@ long proc_descriptor(const char *path)
     return sys_failed(fd) ? sys_open(path, O_RDONLY, 0) : fd;
 }
 
-bool proc_open(struct proc_file *file, const char *path)
+/* The file that a call has opened, if it has. */
+static bool file_on(struct proc_file *file, long fd)
 {
     struct stat now;
-    long fd = proc_descriptor(path);
     *file = (struct proc_file){.fd = (int)fd};
     if (sys_failed(fd))
         return false;
@@ -41,8 +41,18 @@ bool proc_open(struct proc_file *file, const char *path)
     return true;
 }
 
-/* Whether the descriptor is still ours: others may have closed it, and been given its number. */
-static bool is_same(const struct proc_file *file)
+bool proc_open(struct proc_file *file, const char *path)
+{
+    return file_on(file, proc_descriptor(path));
+}
+
+bool proc_open_below(struct proc_file *file, const struct proc_file *directory, const char *name)
+{
+    return file_on(file, sys_open_below(directory->fd, name, O_RDONLY));
+}
+
+/* Others may have closed it, and been given its number. */
+bool proc_is_same(const struct proc_file *file)
 {
     struct stat now;
     return !sys_failed(sys_call2(SYS_fstat, file->fd, (long)&now)) && now.st_dev == file->device &&
@@ -65,7 +75,7 @@ long proc_read(struct proc_file *file, void *buffer, size_t size_bytes)
         got = sys_call4(SYS_pread64, file->fd, (long)buffer, (long)size_bytes, (long)file->offset);
     file->plain |= file->offset == 0 && is_refusal(got);
     if (file->plain)
-        return is_same(file) ? sys_read(file->fd, buffer, size_bytes) : -EBADF;
+        return proc_is_same(file) ? sys_read(file->fd, buffer, size_bytes) : -EBADF;
     if (got > 0)
         file->offset += (uint64_t)got;
     return got;
@@ -73,7 +83,7 @@ long proc_read(struct proc_file *file, void *buffer, size_t size_bytes)
 
 void proc_close(struct proc_file *file)
 {
-    if (is_same(file))
+    if (proc_is_same(file))
         sys_close(file->fd);
     file->fd = -1;
 }

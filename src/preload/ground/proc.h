@@ -28,6 +28,10 @@ struct proc_file {
 long proc_descriptor(const char *path);
 
 bool proc_open(struct proc_file *file, const char *path);
+/* The same by a name in a directory that is open. */
+bool proc_open_below(struct proc_file *file, const struct proc_file *directory, const char *name);
+/* Whether the descriptor is still ours. */
+bool proc_is_same(const struct proc_file *file);
 /* The next bytes; 0 at the end, or -errno. */
 long proc_read(struct proc_file *file, void *buffer, size_t size_bytes);
 void proc_close(struct proc_file *file);

@@ -66,6 +66,13 @@ long sys_open(const char *path, int flags, int mode)
     return above_standard(sys_call4(SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, mode));
 }
 
+long sys_open_below(int directory, const char *name, int flags)
+{
+    if (!permit_has(PERMIT_FILES))
+        return -EPERM;
+    return above_standard(sys_call4(SYS_openat, directory, (long)name, flags | O_CLOEXEC, 0));
+}
+
 long sys_read(int fd, void *buffer, size_t size_bytes)
 {
     long got;

@@ -78,6 +78,8 @@ static inline void *sys_pages_present(size_t size_bytes)
 bool sys_readable(uintptr_t address);
 
 long sys_open(const char *path, int flags, int mode);
+/* By a name in the directory that is open as `directory`; makes no file. */
+long sys_open_below(int directory, const char *name, int flags);
 long sys_read(int fd, void *buffer, size_t size_bytes);
 /* Writes everything, continuing after short writes and EINTR; 0 or -errno. */
 long sys_write_all(int fd, const void *bytes, size_t size_bytes);

@@ -2,31 +2,21 @@
 
 #include "preload/ground/order.h"
 #include "preload/ground/peek.h"
-#include "preload/ground/permit.h"
 #include "preload/ground/proc.h"
 #include "preload/ground/sys.h"
-#include "preload/ground/text.h"
+#include "preload/ground/task.h"
 #include "preload/tables/claim.h"
 #include "preload/tables/thread.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 
 enum {
-    ENTRIES_BYTES = 8 << 10,
     SPARE = 64,              /* threads that come meanwhile */
+    TURNS = 2,               /* where the kernel does not say beforehand how many there are */
     CONTROL_BYTES = 0x900,   /* glibc's struct pthread, from the thread pointer up */
     UNGUARDED_MAX = 8 << 20, /* a stack without a guard below it is taken to be no larger */
     SYSCALL_WORDS = 7        /* number and arguments, before the stack pointer */
-};
-
-/* As getdents64(2) has it. */
-struct entry {
-    uint64_t inode, next;
-    uint16_t bytes;
-    uint8_t type;
-    char name[];
 };
 
 /* A thread that has had an event. */
@@ -41,32 +31,6 @@ struct gathering {
     size_t known_count;
     size_t seen; /* threads, whether there was room or not */
 };
-
-typedef void (*thread_visit_fn)(struct gathering *gathering, int32_t tid);
-
-static void list_threads(struct gathering *gathering, thread_visit_fn visit)
-{
-    _Alignas(8) char entries[ENTRIES_BYTES];
-    long got, fd = permit_has(PERMIT_LISTS) ? sys_open("/proc/self/task", O_RDONLY, 0) : -1;
-    if (sys_failed(fd))
-        return;
-    while ((got = sys_call3(SYS_getdents64, fd, (long)entries, sizeof(entries))) > 0)
-        for (long at = 0; at < got;) {
-            const struct entry *entry = (const struct entry *)(const void *)(entries + at);
-            const char *name = entry->name;
-            uint64_t tid;
-            at += entry->bytes;
-            if (text_read_number(&name, &tid) && tid <= INT32_MAX)
-                visit(gathering, (int32_t)tid);
-        }
-    sys_close((int)fd);
-}
-
-static void count_thread(struct gathering *gathering, int32_t tid)
-{
-    (void)tid;
-    gathering->seen++;
-}
 
 static void gather_known(struct gathering *gathering, size_t room)
 {
@@ -94,22 +58,11 @@ static uintptr_t pointer_of(const struct gathering *gathering, uint64_t tid)
                : 0;
 }
 
-/* Reads /proc/self/task/TID/`what`. */
-static bool read_of(int32_t tid, const char *what, char *buffer, size_t room_bytes)
-{
-    char path[64];
-    struct text text = text_on(path, sizeof(path));
-    text_put(&text, "/proc/self/task/");
-    text_put_number(&text, (uint64_t)tid);
-    text_put(&text, what);
-    return sys_read_file(path, buffer, room_bytes) > 0;
-}
-
 /* The stack pointer of a thread in a system call: NUMBER, six arguments, SP, PC. Or -1, SP, PC; or "running". */
-static uint64_t stack_pointer(int32_t tid)
+static uint64_t stack_pointer(const struct task_list *tasks, int32_t tid)
 {
     char line[256];
-    if (!read_of(tid, "/syscall", line, sizeof(line)))
+    if (!task_read(tasks, tid, "syscall", line, sizeof(line)))
         return 0;
     const char *at = line;
     int words = line[0] == '-' ? 1 : SYSCALL_WORDS;
@@ -123,10 +76,10 @@ static uint64_t stack_pointer(int32_t tid)
     return proc_read_hex(&at);
 }
 
-static void read_name(int32_t tid, char name[THREAD_NAME_BYTES])
+static void read_name(const struct task_list *tasks, int32_t tid, char name[THREAD_NAME_BYTES])
 {
     char line[64];
-    if (!read_of(tid, "/comm", line, sizeof(line)))
+    if (!task_read(tasks, tid, "comm", line, sizeof(line)))
         return;
     size_t length = strcspn(line, "\n");
     if (length >= THREAD_NAME_BYTES)
@@ -176,45 +129,60 @@ static size_t count_ended(void)
     return count;
 }
 
-static void gather_thread(struct gathering *gathering, int32_t tid)
+static void gather_thread(const struct task_list *tasks, int32_t tid, void *context)
 {
+    struct gathering *gathering = context;
     struct thread_stack_list *list = gathering->list;
+    gathering->seen++;
     if (tid == sys_pid() || list->count == list->room)
         return;
     struct thread_stack stack = {.at = pointer_of(gathering, (uint64_t)tid)};
     stack.is_pointer = stack.at != 0;
     if (!stack.is_pointer)
-        stack.at = stack_pointer(tid);
+        stack.at = stack_pointer(tasks, tid);
     else
         read_block(&stack);
     if (stack.at == 0)
         return;
-    read_name(tid, stack.name);
+    read_name(tasks, tid, stack.name);
     if (stack.name[0] == '\0')
         strcpy(stack.name, "?");
     list->stacks[list->count++] = stack;
 }
 
-void thread_stack_gather(struct thread_stack_list *list)
+/* With room for so many; how many threads there are. */
+static size_t gather(struct thread_stack_list *list, const struct task_list *tasks, size_t room)
 {
     struct gathering gathering = {.list = list};
-    *list = (struct thread_stack_list){0};
-    list_threads(&gathering, count_thread);
-    size_t ended = count_ended();
-    if (gathering.seen + ended <= 1)
-        return;
-    size_t room = gathering.seen + ended + SPARE, known_bytes = room * sizeof(struct known);
-    list->stacks = sys_pages(room * sizeof(*list->stacks));
+    size_t known_bytes = room * sizeof(struct known);
     gathering.known = sys_pages(known_bytes);
+    list->stacks = sys_pages(room * sizeof(*list->stacks));
     list->room = list->stacks ? room : 0;
-    if (list->stacks && gathering.known) {
+    if (gathering.known && list->stacks) {
         gather_known(&gathering, room);
-        list_threads(&gathering, gather_thread);
+        task_each(tasks, gather_thread, &gathering);
         gather_ended(list);
         order(list->stacks, list->count, sizeof(*list->stacks));
     }
     if (gathering.known)
         sys_pages_free(gathering.known, known_bytes);
+    return gathering.seen;
+}
+
+void thread_stack_gather(struct thread_stack_list *list)
+{
+    struct task_list tasks;
+    size_t ended = count_ended(), seen = 0;
+    bool lacking = true;
+    *list = (struct thread_stack_list){0};
+    for (int turn = 0; turn < TURNS && lacking && task_open(&tasks); turn++) {
+        size_t count = tasks.count > seen ? tasks.count : seen;
+        thread_stack_free(list);
+        if (count + ended != 1)
+            seen = gather(list, &tasks, count + ended + SPARE);
+        lacking = list->room > 0 && seen + ended > list->room;
+        task_close(&tasks);
+    }
 }
 
 void thread_stack_free(struct thread_stack_list *list)
