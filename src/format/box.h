@@ -106,8 +106,8 @@ struct box_delta {
     uint32_t lot; /* index into BOX_LOTS; 0: the slot is unused */
     uint32_t allocs;
     uint32_t frees;
-    uint32_t
-        drains; /* odd while they are being added, or the lot changes; then another even number */
+    /* Odd while they are being added, or the lot changes; then another even number. */
+    uint32_t drains;
 };
 
 /*
@@ -246,8 +246,8 @@ struct box_header {
     uint64_t peak_time_ns;
     uint64_t unwind_checked;     /* captures compared with libunwind's (unwind=check) */
     uint64_t unwind_differences; /* ... that were not the same */
-    uint64_t
-        unwind_full; /* captures that had to be walked with all registers, at the last snapshot */
+    /* Captures that had to be walked with all registers, at the last snapshot. */
+    uint64_t unwind_full;
     struct box_lost lost;
     struct box_standstill standstill;
     struct box_table tables[BOX_TABLES];

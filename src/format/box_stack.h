@@ -21,8 +21,8 @@ struct box_stack {
     uint32_t first;                /* frames are at first .. BOX_DEPTH_MAX - 1 */
     bool whole;                    /* up to its root, not cut at BOX_DEPTH_MAX */
     uint32_t nodes[BOX_DEPTH_MAX]; /* of BOX_NODES */
-    uint16_t
-        starts[BOX_DEPTH_MAX]; /* where in `bytes` each frame's id begins; the next one's ends it */
+    /* Where in `bytes` each frame's id begins; the next one's ends it. */
+    uint16_t starts[BOX_DEPTH_MAX];
     unsigned char bytes[8 + BOX_DEPTH_MAX * BOX_STACK_ID_BYTES_MAX];
 };
 

@@ -22,8 +22,8 @@ struct go_facts {
     int64_t published_collection; /* as of which; 0: not known */
     int64_t marked_bytes, allocated_bytes, in_use_bytes, idle_bytes, released_bytes, goal_bytes;
     bool sweeping;
-    bool
-        or_later; /* published may be of the last one, if that was by runtime.GC(): nothing tells */
+    /* Published may be of the last one, if that was by runtime.GC(): nothing tells. */
+    bool or_later;
 };
 
 struct go_facts go_facts_of(const struct profile *profile);

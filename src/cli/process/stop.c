@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 enum {
-    QUIET_PASSES =
-        2, /* a thread that ends meanwhile can hide another from one pass over the list */
+    /* A thread that ends meanwhile can hide another from one pass over the list. */
+    QUIET_PASSES = 2,
     POLL_NS = 50000,
     LOOK_POLLS = 100 /* between two looks at whether a thread lives */
 };

@@ -12,8 +12,8 @@
 #include "profile.h"
 
 struct diff_options {
-    bool
-        relative; /* pprof's -diff_base: percentages of the base's total, not of the sum of |values| */
+    /* pprof's -diff_base: percentages of the base's total, not of the sum of |values|. */
+    bool relative;
     bool normalize; /* scale the new profile, type by type, to the base's total first */
 };
 

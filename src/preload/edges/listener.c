@@ -20,8 +20,8 @@ enum writing { WRITING_NOT, WRITING, WRITING_AND_AGAIN };
 /* One signal that we share. */
 struct listener {
     int signal; /* 0: none */
-    bool
-        yields; /* to a program that wants the signal for itself: nobody has asked for it by name */
+    /* To a program that wants the signal for itself: nobody has asked for it by name. */
+    bool yields;
     struct spin lock; /* keeps `program` and `spawning`; held with all signals blocked */
     struct sigaction program;
     uint32_t spawning;  /* threads that start a program by what libc does inside */

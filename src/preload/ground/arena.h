@@ -25,8 +25,8 @@ struct arena_table {
     uint32_t count; /* entries in use; the authority: the box's own count follows it */
     uint32_t shift;
     uint32_t entry_bytes;
-    uint32_t
-        room; /* what count may grow to without another look: the end of a chunk that is there */
+    /* What count may grow to without another look: the end of a chunk that is there. */
+    uint32_t room;
     unsigned char *chunks[BOX_CHUNKS_MAX];
     uintptr_t origins[ARENA_LOGS]; /* by log2 of index + 2^shift: where index 0 would be */
 };

@@ -41,8 +41,8 @@ struct guard_thread {
 enum {
     GUARD_WANT_SNAPSHOT = 1,
     GUARD_WANT_CHECK = 2,
-    GUARD_WANT_RELEASE =
-        4, /* acquired for this one event: the thread ends, nobody else gives it back */
+    /* Acquired for this one event: the thread ends, nobody else gives it back. */
+    GUARD_WANT_RELEASE = 4,
     GUARD_WANT_MARK = 8
 };
 
@@ -67,8 +67,8 @@ struct guard_process {
 /* NULL before the thread's first event. */
 extern __thread struct guard_thread *guard_own;
 extern __thread struct guard_thread guard_spare; /* stands in until then */
-extern __thread struct guard_thread
-    *guard_plain; /* guard_own where plain.h may be used, else NULL */
+/* guard_own where plain.h may be used, else NULL. */
+extern __thread struct guard_thread *guard_plain;
 extern struct guard_process guard_process
     __attribute__((visibility("hidden"))); /* no detour by the GOT */
 

@@ -39,8 +39,8 @@ struct page_table {
     enum ledger_source source; /* LEDGER_PAGEMAP_SCAN or LEDGER_PAGEMAP */
     uint64_t left_out;         /* PAGE_IS_*: what this kernel can tell from resident pages */
     uint64_t page_bytes;
-    bool
-        no_files; /* PAGEMAP_SCAN is not asked what is a file's: it need not look at each page itself */
+    /* PAGEMAP_SCAN is not asked what is a file's: it need not look at each page itself. */
+    bool no_files;
     void *buffer; /* PAGE_TABLE_BUFFER_BYTES, aligned to 8 */
 };
 

@@ -20,8 +20,8 @@ enum {
     PERMIT_SIGNALS = 16, /* masks stay as they are; no memory is probed */
     PERMIT_FILES = 32, /* sys_open() fails, no snapshot is written, tables grow in private memory */
     PERMIT_LINES = 64, /* sys_say() is silent */
-    PERMIT_PAGEMAP =
-        128, /* resident pages are not asked for one by one: smaps tells how many there are */
+    /* Resident pages are not asked for one by one: smaps tells how many there are. */
+    PERMIT_PAGEMAP = 128,
     PERMIT_LISTS = 256, /* threads are not looked for */
     PERMIT_PEEKS = 512  /* nor at what each of them keeps: forecasts are limits */
 };

@@ -28,8 +28,8 @@ struct vma {
     uint64_t inode;
     uint32_t device; /* as vma_device() makes it; 0: none */
     uint32_t flags;  /* VMA_* */
-    const char *
-        name; /* the path, or "[stack]" and its like, as maps has it ("... (deleted)"); "": anonymous */
+    /* The path, or "[stack]" and its like, as maps has it ("... (deleted)"); "": anonymous. */
+    const char *name;
 };
 
 struct vma_list {

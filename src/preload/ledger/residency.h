@@ -37,10 +37,10 @@
 
 enum {
     RESIDENCY_HUGE = 1, /* mapped by a huge page */
-    RESIDENCY_FILE =
-        2, /* pages of a file or of shared memory; else anonymous, private copies too */
-    RESIDENCY_SWAPPED =
-        4,              /* on its way to another place in memory (a migration entry): it is RSS */
+    /* Pages of a file or of shared memory; else anonymous, private copies too. */
+    RESIDENCY_FILE = 2,
+    /* On its way to another place in memory (a migration entry): it is RSS. */
+    RESIDENCY_SWAPPED = 4,
     RESIDENCY_GUESS = 8 /* so many pages of the mapping are resident; which ones is not known */
 };
 
@@ -68,8 +68,8 @@ struct residency {
     uint64_t resident_bytes;   /* sum of all regions */
     uint64_t guessed_bytes;    /* of these in regions that are RESIDENCY_GUESS */
     uint64_t region_count;
-    uint64_t
-        counter_bytes; /* statm's RSS right after the scan, for nothing: exact since Linux 6.16 */
+    /* statm's RSS right after the scan, for nothing: exact since Linux 6.16. */
+    uint64_t counter_bytes;
     struct vma_list vmas; /* as of the scan, flags and all */
     struct residency_figures figures;
     struct residency_scratch *scratch;

@@ -34,8 +34,8 @@ struct share_part {
 struct share {
     uint64_t start, end; /* the page */
     uint32_t live_count, ghost_count;
-    uint32_t
-        covered_bytes;    /* of live_bytes and slack_bytes of all parts: never more than the page */
+    /* Of live_bytes and slack_bytes of all parts: never more than the page. */
+    uint32_t covered_bytes;
     uint32_t ghost_bytes; /* ghosts may overlap: as it is */
     struct share_part live[SHARE_PARTS_MAX];
     struct share_part ghosts[SHARE_PARTS_MAX]; /* their bytes are live_bytes; nothing else is set */

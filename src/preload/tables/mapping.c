@@ -72,8 +72,8 @@ static const char *mapping_path(const struct module *module, char *path)
 static void mapping_fill(struct box_mapping *mapping, const struct module *module,
                          const ElfW(Phdr) * segment)
 {
-    static char
-        path[BOX_TEXT_BYTES_MAX]; /* kept by the intern lock; stacks of hooks may be small */
+    /* Kept by the intern lock; stacks of hooks may be small. */
+    static char path[BOX_TEXT_BYTES_MAX];
     uint64_t low = segment->p_vaddr & ~4095ull;
     mapping->start = module->bias + low;
     mapping->limit = (module->bias + segment->p_vaddr + segment->p_memsz + 4095) & ~4095ull;

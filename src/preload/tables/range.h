@@ -56,8 +56,8 @@ void range_set_epoch(uint32_t epoch);
 struct range_piece {
     uintptr_t start, end;
     uint32_t site;
-    uint32_t
-        epoch;  /* collections when it was mapped; what it grows by later is a piece of its own */
+    /* Collections when it was mapped; what it grows by later is a piece of its own. */
+    uint32_t epoch;
     bool first; /* the first piece of its object that this walk comes to */
 };
 

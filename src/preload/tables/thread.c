@@ -14,14 +14,14 @@
 enum {
     THREAD_PROBES = 4, /* structs looked at for a dead owner when none is free: of those in use, at
                            most a third stays behind with threads that ended unseen */
-    THREAD_WARM_MAX =
-        32, /* free structs that keep their memory: faults cost more than all the rest */
+    /* Free structs that keep their memory: faults cost more than all the rest. */
+    THREAD_WARM_MAX = 32,
     THREAD_KEYS_MAX = 32 /* glibc keeps the values of more keys than these in allocated memory */
 };
 
 static struct {
-    struct spin
-        lock; /* keeps the lists but `first`, `probed`, taking over; no handler's event comes in */
+    /* Keeps the lists but `first`, `probed`, taking over; no handler's event comes in. */
+    struct spin lock;
     struct thread *first;
     struct thread *warm;
     uint32_t warm_count;

@@ -35,8 +35,8 @@ enum cfi_how {
 };
 
 struct cfi_rule {
-    int32_t
-        value; /* of expressions: where the block (ULEB length, bytes) begins, from section start */
+    /* Of expressions: where the block (ULEB length, bytes) begins, from section start. */
+    int32_t value;
     uint8_t how;
 };
 

@@ -16,8 +16,8 @@
 
 #include <signal.h>
 
-static struct module
-    code; /* this library; start 0: not known, nothing is ever found to have escaped */
+/* This library; start 0: not known, nothing is ever found to have escaped. */
+static struct module code;
 
 void escape_init(void)
 {

@@ -9,9 +9,9 @@
 #include <time.h>
 
 enum {
-    GATE_WAIT_NS =
-        20000000,   /* a thread that lost its processor while recording has it again by then */
-    GATE_TRIES = 5, /* ... and on a machine that is busy, not much later */
+    /* A thread that lost its processor while recording has it again by then. */
+    GATE_WAIT_NS = 20000000,
+    GATE_TRIES = 5,          /* ... and on a machine that is busy, not much later */
     GATE_AGAIN_NS = 1000000, /* the others go on in between */
     GATE_ROUNDS = 200,       /* a recording takes less than this many pauses, unless preempted */
     GATE_YIELDS = 20,

@@ -10,8 +10,8 @@
 enum {
     STANDSTILL_NAP_NS = 100000,
     STANDSTILL_ANSWER_NS = 500000000, /* who stands by looks every few milliseconds */
-    STANDSTILL_STOP_NS =
-        2000000000, /* then it stops threads; one that waits for a disk comes late */
+    /* Then it stops threads; one that waits for a disk comes late. */
+    STANDSTILL_STOP_NS = 2000000000,
     STANDSTILL_CONFIRM_NS = 2000000000
 };
 
