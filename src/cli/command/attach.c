@@ -1,5 +1,6 @@
 #include "attach.h"
 
+#include "cli/go/go_debug.h"
 #include "cli/go/go_profile.h"
 #include "cli/go/render_go.h"
 
@@ -105,6 +106,7 @@ static bool look(struct go_process *process, int pid)
     if (!rss_look_take(&process->look, pid, false))
         return false;
     char *reason = go_binary_open(&process->binary, &process->look.memory);
+    reason = reason ? reason : go_debug_check(&process->binary);
     if (!reason && (problem = go_symbols_open(&process->symbols, &process->binary)))
         reason = memory_format("%s", problem);
     if (!reason)

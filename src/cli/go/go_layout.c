@@ -30,7 +30,6 @@ static const struct go_layout layouts[] = {
                     .limit = 8,
                     .goal = 104,
                     .goal_least = 112,
-                    .live = 136,
                     .marked = 184,
                     .in_use = 304,
                     .released = 312,

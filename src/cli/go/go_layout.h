@@ -26,7 +26,7 @@ struct go_layout {
         uint32_t last_gc, pauses, pause_ends, count, forced, cpu_fraction, size_bytes;
     } stats; /* struct mstats */
     struct {
-        uint32_t percent, limit, goal, goal_least, live, marked;
+        uint32_t percent, limit, goal, goal_least, marked;
         uint32_t in_use, released, free, total_alloc, total_free, size_bytes;
     } controller;                                  /* struct gcControllerState */
     uint32_t work_before, work_reached, work_left; /* struct workType: heap0, heap1, heap2 */
