@@ -13,26 +13,51 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "programs/collected.go")
 MIB = 1 << 20
 OLD, FRESH = 64 * MIB, 32 * MIB
-# name: what the linker is told, what the environment is.
 BUILDS = {
-    "static": ([], {}),
-    "symbols": (["-ldflags=-w"], {}),  # no DWARF
-    "stripped": (["-ldflags=-s"], {}),
-    "pie": (["-buildmode=pie"], {}),
+    "static": [],
+    "symbols": ["-ldflags=-w"],  # no DWARF
+    "stripped": ["-ldflags=-s"],
+    "pie": ["-buildmode=pie"],
 }
+
+
+BARE = """package main
+
+import (
+	"runtime"
+	"time"
+)
+
+var kept []byte
+
+func main() {
+	kept = make([]byte, 1<<20)
+	for i := range kept {
+		kept[i] = 1
+	}
+	runtime.GC()
+	runtime.GC()
+	println("ready")
+	time.Sleep(time.Hour)
+}
+"""
+
+
+def go(arguments):
+    if not shutil.which("go"):
+        raise unittest.SkipTest("go is not here")
+    cache = os.path.join(harness.HELPERS, "go-cache")
+    environment = harness.environment(preload=False, GOCACHE=cache, GO111MODULE="off", CGO_ENABLED="0",
+                                      GOPATH=cache, GOFLAGS="")
+    subprocess.run(["go", "build", *arguments], check=True, env=environment)
 
 
 def built(name):
     """The program built so, once; the tests skip where there is no Go."""
-    flags, more = BUILDS[name]
+    flags = BUILDS[name]
     binary = os.path.join(harness.HELPERS, "collected-" + name)
-    if not shutil.which("go"):
-        raise unittest.SkipTest("go is not here")
     if not os.path.exists(binary) or os.path.getmtime(binary) < os.path.getmtime(SOURCE):
-        cache = os.path.join(harness.HELPERS, "go-cache")
-        environment = harness.environment(preload=False, GOCACHE=cache, GO111MODULE="off", CGO_ENABLED="0",
-                                          GOPATH=cache, GOFLAGS="", **more)
-        subprocess.run(["go", "build", *flags, "-o", binary, SOURCE], check=True, env=environment)
+        go([*flags, "-o", binary, SOURCE])
     return binary
 
 
@@ -205,6 +230,21 @@ class Attach(harness.Case):
         rename_version(built("static"), path)
         child, _, _ = self.begin("exact", binary=path)
         self.assertRegex(self.refused(child.pid), r"go1\.99\S*: how its runtime .* is not known")
+
+    def test_a_program_without_profiles(self):
+        """Nothing in it asks for any, so the linker has turned them off: the rest is there all the same."""
+        with open(self.path("bare.go"), "w") as file:
+            file.write(BARE)
+        go(["-o", self.path("bare"), self.path("bare.go")])
+        child = self.start([self.path("bare")], preload=False)
+        harness.wait_until(lambda: child.stderr.readline().startswith(b"ready"), "the program")
+        profile, text = self.look(child)
+        self.assertIn("MemProfileRate is 0", text)
+        self.assertEqual(profile.facts["collections"], "2")
+        self.assertGreaterEqual(int(profile.facts["go_marked_bytes"]), MIB)
+        self.assertEqual(profile.total("malloc", "inuse_space"), 0)
+        self.assertGreater(profile.total("ledger", "resident_space"), MIB)
+        self.assertIn("MemProfileRate is 0", self.heapdiff(profile.path))
 
     def test_no_go_program(self):
         child = self.start(["sleep", "1000"], preload=False)
