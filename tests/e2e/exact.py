@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import unittest
 
 import harness
 from prof import Profile
@@ -19,6 +20,12 @@ libc = ctypes.CDLL(None)
 libc.ptrace.argtypes = [ctypes.c_long] * 4
 print(libc.ptrace(0x4206, %d, 0, 0), flush=True)  # PTRACE_SEIZE
 time.sleep(3600)
+"""
+UNDUMPABLE = """
+import ctypes, sys
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+print("ready", flush=True)
+sys.stdin.read()
 """
 LEASE_SECONDS = 0.6
 DEATH_SECONDS = 9  # three until it gives up waiting for an answer; a round would take ten
@@ -132,6 +139,26 @@ class Refusals(Case):
         tracer.wait()
         self.assertGoesOn(child)
 
+    @unittest.skipUnless(os.getuid() == 0, "needs root")
+    def test_not_dumpable(self):
+        """Its own user may not look at it, as it is not dumpable; its ledger is there all the same."""
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        os.chmod(self.directory, 0o777)
+        child = self.start(nobody + ["/usr/bin/python3", "-c", UNDUMPABLE], "final=off,only=python3",
+                           stdin=subprocess.PIPE)
+        self.assertEqual(child.stdout.readline(), b"ready\n")
+        done = subprocess.run([*nobody, harness.COMMAND, "snap", "--exact", str(child.pid)],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, cwd=self.directory,
+                              env=harness.environment(preload=False))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(b"it is not dumpable", done.stderr)
+        os.kill(child.pid, 10)
+        harness.wait_until(lambda: self.profiles("python3.*.prof"), "profile")
+        facts = self.profile("python3.*.prof").facts
+        self.assertGateAlone(facts)
+        self.assertEqual(facts["ledger_source"], "smaps")  # its page table may not be looked at either
+        self.assertEqual(facts["ledger_drift_bytes"], "0")
+
     def test_no_ledger(self):
         child = self.start([PROGRAM, "quiet", "2"], "final=off,ledger=off", stdin=subprocess.PIPE)
         child.stdout.readline()
@@ -236,6 +263,18 @@ class Run(Case):
         status, _, errors, _ = self.run_exactly("--only", "nothing", "--", "true")
         self.assertEqual(status, 0)
         self.assertIn("in no snapshot the other threads were stopped", errors)
+
+    def test_without_a_black_box(self):
+        status, _, errors, _ = self.run_exactly("--blackbox", "off", "--", PROGRAM, "brief")
+        self.assertEqual(status, 0)
+        self.assertIn("the other threads are not stopped without a black box", errors)
+        self.assertGateAlone(self.profile("exact.*.prof").facts)
+
+    def test_children_are_not_stopped_and_that_is_said(self):
+        status, _, errors, _ = self.run_exactly("--", "/bin/sh", "-c", "%s brief; exit 0" % PROGRAM)
+        self.assertEqual(status, 0)
+        self.assertIn("--exact is for the first process alone: 1 profile is of others", errors)
+        self.assertGateAlone(self.profile("exact.*.prof").facts)
 
     def test_its_exit_status_and_signals_stay(self):
         for _ in range(3):

@@ -138,6 +138,7 @@ static bool gather_profile(struct harvest *harvest, const char *path)
     bool done = true;
     if (profile_is_of_run(harvest, profile)) {
         harvest->profiles++;
+        harvest->others += profile_fact_number(profile, PPROF_FACT_PID, 0) != harvest->pid;
         if (harvest->symbols)
             done = symbolize_file(profile, path);
         if (!harvest->quiet)
@@ -168,7 +169,7 @@ static bool gather_profiles(struct harvest *harvest)
 
 bool harvest_gather(struct harvest *harvest)
 {
-    harvest->profiles = harvest->running = 0;
+    harvest->profiles = harvest->others = harvest->running = 0;
     bool done = gather_boxes(harvest);
     return gather_profiles(harvest) && done;
 }

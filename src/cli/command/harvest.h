@@ -17,8 +17,10 @@ struct harvest {
     const char *pattern;       /* out=, absolute */
     const char *box_directory; /* blackbox=, or NULL */
     uint64_t start_ns;         /* CLOCK_REALTIME, before the program began */
+    int pid;                   /* the first process's */
     bool symbols, quiet;
     size_t profiles; /* found, filled in by harvest_gather() */
+    size_t others;   /* profiles of processes that the first one has started, likewise */
     size_t running;  /* processes of the run that go on, likewise */
 };
 

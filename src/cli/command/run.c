@@ -158,7 +158,7 @@ static pid_t start(const struct run_options *options, const char *preload,
     return 0;
 }
 
-static void gather(const struct run_options *options, uint64_t start_ns)
+static void gather(const struct run_options *options, uint64_t start_ns, pid_t pid)
 {
     char *pattern = run_options_value(options, "out", "");
     char *box_directory = run_options_value(options, "blackbox", NULL);
@@ -167,9 +167,15 @@ static void gather(const struct run_options *options, uint64_t start_ns)
                               .box_directory =
                                   box_directory && *box_directory == '/' ? box_directory : NULL,
                               .start_ns = start_ns,
+                              .pid = pid,
                               .symbols = options->symbols,
                               .quiet = options->quiet};
     harvest_gather(&harvest);
+    if (options->exact && harvest.others > 0)
+        message_note(
+            "--exact is for the first process alone: %zu profile%s of others, whose threads "
+            "were not stopped",
+            harvest.others, harvest.others > 1 ? "s are" : " is");
     if (harvest.running > 0)
         message_note("%zu recorded process%s still run%s: later profiles will be without symbols",
                      harvest.running, harvest.running > 1 ? "es" : "",
@@ -180,6 +186,17 @@ static void gather(const struct run_options *options, uint64_t start_ns)
     free(pattern);
 }
 
+static bool can_watch(const struct run_options *options)
+{
+    char *box = run_options_value(options, "blackbox", NULL);
+    bool off = box && strcmp(box, "off") == 0;
+    free(box);
+    if (options->exact && off)
+        message_note(
+            "--exact: the other threads are not stopped without a black box (blackbox=off)");
+    return options->exact && !off;
+}
+
 static int run_command(const struct run_options *options, const char *preload)
 {
     uint64_t start_ns = moment_now(CLOCK_REALTIME);
@@ -188,12 +205,12 @@ static int run_command(const struct run_options *options, const char *preload)
     pid_t pid = start(options, preload, &installed);
     if (pid == 0)
         return 1;
-    int status = wait_for(pid, options->exact ? watch_start(pid) : NULL);
+    int status = wait_for(pid, can_watch(options) ? watch_start(pid) : NULL);
     end_forwarding(&installed);
     if (WIFSIGNALED(status))
         message_note("%s (pid %d) was killed by signal %d (%s)", options->command[0], (int)pid,
                      WTERMSIG(status), strsignal(WTERMSIG(status)));
-    gather(options, start_ns);
+    gather(options, start_ns, pid);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 

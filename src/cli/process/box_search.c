@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/sysmacros.h>
 
 #define BOX_SUFFIX     ".heapdiff"
@@ -135,6 +136,14 @@ static const char *explain_absence(const struct process *process, bool preloaded
     return "not recorded: libheapdiff.so is not preloaded in it";
 }
 
+static const char *explain_refusal(const struct process *process)
+{
+    return process->user == geteuid() ? "its memory may not be looked at (it is not dumpable, or "
+                                        "has more rights than we): "
+                                        "ask it with kill -USR1"
+                                      : "not ours: it belongs to another user";
+}
+
 const char *box_search_process(struct box_file *box, const struct process *process)
 {
     char path[64];
@@ -145,7 +154,7 @@ const char *box_search_process(struct box_file *box, const struct process *proce
     const char *reason = "";
     bool preloaded = false;
     if (!maps)
-        return errno == EACCES ? "not ours: it belongs to another user" : strerror(errno);
+        return errno == EACCES ? explain_refusal(process) : strerror(errno);
     errno = 0;
     while (*reason == '\0' && getline(&text, &room, maps) > 0) {
         struct maps_line line;
@@ -160,7 +169,7 @@ const char *box_search_process(struct box_file *box, const struct process *proce
         }
     }
     if (reason && *reason == '\0')
-        reason = errno == EACCES || errno == EPERM ? "not ours: it belongs to another user"
+        reason = errno == EACCES || errno == EPERM ? explain_refusal(process)
                                                    : explain_absence(process, preloaded);
     free(text);
     fclose(maps);
