@@ -21,7 +21,7 @@ _heapdiff_value()
     --interval) COMPREPLY=($(compgen -W "10s 60s 5m 1h" -- "$current")) ;;
     --O)
         compopt -o nospace
-        COMPREPLY=($(compgen -S = -W "out signal collect_signal trace sample seed every interval keep final ledger blackbox children only
+        COMPREPLY=($(compgen -S = -W "out signal collect_signal trace runtimes sample seed every interval keep final ledger blackbox children only
             allocator unwind" -- "$current"))
         ;;
     --focus | --ignore | --skip | --nodefraction | --nodecount | --keep | --only) ;;

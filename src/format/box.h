@@ -22,7 +22,7 @@
 #define BOX_MAGIC "heapdiff-box-1\n" /* 15 characters and the NUL: 16 bytes */
 
 enum {
-    BOX_VERSION = 5,
+    BOX_VERSION = 6,
     BOX_CHUNKS_MAX = 26,        /* 2^(shift + 26) entries: past what 32-bit indexes reach */
     BOX_HEADER_BYTES = 16384,   /* the header's share of the file; chunks follow */
     BOX_TEXT_BYTES_MAX = 4096,  /* longest command line or path kept, with its NUL */
@@ -144,6 +144,24 @@ struct box_collection {
     char unused[6];
 };
 
+/* A garbage-collected runtime that was met in the process. Texts are NUL-terminated, cut to fit. */
+enum { BOX_RUNTIMES_MAX = 16, BOX_RUNTIME_NAME_BYTES = 16, BOX_RUNTIME_VERSION_BYTES = 24 };
+enum box_runtime_state {
+    BOX_RUNTIME_NONE,    /* the entry is unused */
+    BOX_RUNTIME_WAITING, /* met; it is not up yet, so that it could be asked */
+    BOX_RUNTIME_WATCHED, /* its collections are noticed */
+    BOX_RUNTIME_UNKNOWN, /* a version that we do not know: nothing is guessed */
+    BOX_RUNTIME_OFF,     /* by runtimes= */
+    BOX_RUNTIME_REFUSED, /* it would not have us */
+    BOX_RUNTIME_STATES
+};
+struct box_runtime {
+    char name[BOX_RUNTIME_NAME_BYTES];
+    char version[BOX_RUNTIME_VERSION_BYTES]; /* "": not known */
+    uint32_t state;                          /* enum box_runtime_state; set last */
+    uint32_t truth;                          /* enum box_truth of what is known of its objects */
+};
+
 enum box_table_id {
     BOX_PCS,
     BOX_NODES,
@@ -251,8 +269,9 @@ struct box_header {
     struct box_lost lost;
     struct box_standstill standstill;
     struct box_table tables[BOX_TABLES];
-    uint64_t sample_period_bytes; /* mean sampling distance; 1: exact */
-    char name[64];                /* program name, as %n prints it */
+    struct box_runtime runtimes[BOX_RUNTIMES_MAX]; /* from the first on, as they were met */
+    uint64_t sample_period_bytes;                  /* mean sampling distance; 1: exact */
+    char name[64];                                 /* program name, as %n prints it */
     char host[72];
     char allocator[32]; /* glibc, jemalloc, tcmalloc, mimalloc, other */
     char pattern[1024]; /* the out= pattern, absolute */
@@ -266,6 +285,7 @@ static_assert(sizeof(struct box_node) == 8, "box_node is a disk layout");
 static_assert(sizeof(struct box_site) == 64, "box_site is one cache line");
 static_assert(sizeof(struct box_history) == 96, "box_history is a disk layout");
 static_assert(sizeof(struct box_collection) == 136, "box_collection is a disk layout");
+static_assert(sizeof(struct box_runtime) == 48, "box_runtime is a disk layout");
 static_assert(sizeof(struct box_mapping) == 72, "box_mapping is a disk layout");
 static_assert(sizeof(struct box_standstill) == 16, "box_standstill is a disk layout");
 static_assert(sizeof(struct box_table) == 16 + 8 * BOX_CHUNKS_MAX, "box_table is a disk layout");

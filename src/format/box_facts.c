@@ -38,6 +38,25 @@ static void put_collections(struct pprof_out *out, const struct box_view *view)
     }
 }
 
+/* The state is more than one word: last. */
+static void put_runtimes(struct pprof_out *out, const struct box_header *header)
+{
+    static const char truths[BOX_TRUTHS][16] = PPROF_TRUTHS,
+                      states[BOX_RUNTIME_STATES][16] = PPROF_RUNTIME_STATES;
+    for (uint64_t i = 0; i < BOX_RUNTIMES_MAX; i++) {
+        const struct box_runtime *entry = &header->runtimes[i];
+        struct fact_words words = {.length = 0};
+        if (entry->state == BOX_RUNTIME_NONE || entry->state >= BOX_RUNTIME_STATES ||
+            entry->truth >= BOX_TRUTHS)
+            continue;
+        fact_words_word(&words, "name", entry->name, sizeof(entry->name));
+        fact_words_word(&words, "version", entry->version, sizeof(entry->version));
+        fact_words_word(&words, "truth", truths[entry->truth], sizeof(truths[0]));
+        fact_words_word(&words, "state", states[entry->state], sizeof(states[0]));
+        fact_words_put(out, PPROF_FACT_RUNTIME, i + 1, &words);
+    }
+}
+
 static void add_ages(struct fact_words *words, const struct age_site *age)
 {
     for (unsigned i = 0; age && i < AGE_COHORTS; i++) {
@@ -157,6 +176,7 @@ void box_facts_put(struct pprof_out *out, const struct box_view *view,
     put_lost_facts(out, view->header);
     put_ledger_facts(out, facts->ledger);
     put_collections(out, view);
+    put_runtimes(out, view->header);
 }
 
 void box_facts_site(struct pprof_out *out, uint64_t sample, const struct box_facts_site *site)

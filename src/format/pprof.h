@@ -183,6 +183,13 @@ enum pprof_heap_value {
  * that is dead has none) survived_space is 0 throughout, and the fact `ages` is not there.
  */
 #define PPROF_FACT_COLLECTION      "collection."
+/* A garbage-collected runtime that the process had (box.h: struct box_runtime), by number from 1 on:
+   heapdiff.runtime.1: name=boehm version=8.2.2 truth=exact state=to the end of the line */
+#define PPROF_FACT_RUNTIME         "runtime."
+#define PPROF_RUNTIME_STATES                                                 \
+    {                                                                        \
+        "", "waiting", "watched", "unknown version", "turned off", "refused" \
+    }
 #define PPROF_FACT_SITE            "site."
 #define PPROF_FACT_AGES            "ages" /* "1": they are known */
 /* Of Go's runtime (cli/go). `published` is what its own heap profile says is live, as of which collection. */

@@ -19,6 +19,9 @@
 #include "preload/views/pattern.h"
 #include "process.h"
 #include "real.h"
+#include "preload/runtime/boehm.h"
+#include "preload/runtime/boehm_heap.h"
+#include "preload/runtime/runtime.h"
 #include "preload/ground/sample.h"
 #include "preload/views/snapshot.h"
 #include "preload/ground/sys.h"
@@ -52,6 +55,8 @@ static void serve(uint32_t wanted)
         listener_snapshot();
     if (wanted & GUARD_WANT_CHECK && process_is_ours())
         growth_check();
+    if (wanted & GUARD_WANT_LOOK && process_is_ours())
+        runtime_look();
 }
 
 /* The directory that profiles will be written to. */
@@ -116,6 +121,23 @@ static void start_sampling(void)
     boot_watch(sample_watch);
 }
 
+/* The program is on the Boehm collector: its objects are as small as 16 bytes. */
+static bool has_boehm(void)
+{
+    return runtime_is_on(&runtime_boehm) && boehm_resolve();
+}
+
+static bool is_plain_glibc(void)
+{
+    return strcmp(real_allocator(), "glibc") == 0 && !has_boehm();
+}
+
+static size_t usable_of_any(void *address)
+{
+    size_t usable_bytes = boehm_heap_usable(address);
+    return usable_bytes ? usable_bytes : real.malloc_usable_size(address);
+}
+
 static bool start_tables(void)
 {
     if (!open_box() || !snapshot_init() || !guard_init(process_forked, serve))
@@ -123,9 +145,8 @@ static bool start_tables(void)
     start_sampling();
     fill_header();
     gate_init();
-    block_init(strcmp(real_allocator(), "glibc") == 0 ? BLOCK_GRANULE_BITS_GLIBC
-                                                      : BLOCK_GRANULE_BITS_ANY);
-    usable_init(real.malloc_usable_size, strcmp(real_allocator(), "glibc") == 0);
+    block_init(is_plain_glibc() ? BLOCK_GRANULE_BITS_GLIBC : BLOCK_GRANULE_BITS_ANY);
+    usable_init(has_boehm() ? usable_of_any : real.malloc_usable_size, is_plain_glibc());
     mapping_init(state.facts.executable, state.directory);
     tracker_init();
     escape_init();
@@ -135,7 +156,7 @@ static bool start_tables(void)
     guard_process.inherit = escape_inherit;
     guard_process.plain = options.sample_bytes <= 1 && options.every_percent == 0 &&
                           options.interval_ns == 0 && options.unwind == OPTIONS_UNWIND_RULES &&
-                          !HEAPDIFF_SELF_CHECK && strcmp(real_allocator(), "glibc") == 0;
+                          !HEAPDIFF_SELF_CHECK && is_plain_glibc();
     guard_process.checking = options.every_percent > 0 || options.interval_ns > 0;
     return true;
 }
@@ -283,6 +304,7 @@ __attribute__((constructor)) static void start_up(void)
     listener_init();
     if (usable.formula)
         tcache_learn(real.malloc, real.free);
+    runtime_init();
     guard_set(before);
     if (!options.children)
         environment_hide();

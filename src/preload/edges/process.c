@@ -10,6 +10,7 @@
 #include "preload/ground/options.h"
 #include "preload/ground/permit.h"
 #include "preload/tables/range.h"
+#include "preload/runtime/runtime.h"
 #include "preload/tables/site.h"
 #include "preload/views/snapshot.h"
 #include "preload/views/standstill.h"
@@ -42,6 +43,7 @@ bool process_is_ours(void)
 
 void process_before_fork(void)
 {
+    runtime_rest(); /* first: what the helper thread waits for may be ours */
     /* A fork from a handler that interrupted our own tables cannot wait for them. */
     if (!guard_process.recording || guard_in_tables() || range_is_locked_here())
         return;
@@ -54,7 +56,7 @@ void process_before_fork(void)
     site_lock();
 }
 
-void process_after_fork(void)
+static void release_after_fork(void)
 {
     if (!guard_self()->forking)
         return;
@@ -66,10 +68,17 @@ void process_after_fork(void)
         guard_leave(guard_self());
 }
 
+void process_after_fork(void)
+{
+    release_after_fork();
+    runtime_resume();
+}
+
 void process_after_fork_child(void)
 {
     process_forked_quietly();
-    process_after_fork();
+    runtime_fork();
+    release_after_fork();
 }
 
 void process_forked_quietly(void)
@@ -105,6 +114,7 @@ static bool child_begin(int parent_pid)
     tracker_inherit();
     collection_inherit();
     growth_restart();
+    guard_want(GUARD_WANT_LOOK); /* what the parent's helper thread was at is this process's now */
     return true;
 }
 
@@ -179,8 +189,10 @@ static bool begin_finish(void)
 
 void process_finish(const char *source)
 {
-    if (begin_finish())
-        finish(source);
+    if (!begin_finish())
+        return;
+    runtime_rest();
+    finish(source);
 }
 
 /* Has nobody record and nothing grow; not if this very thread was interrupted while it did so. */

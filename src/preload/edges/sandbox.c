@@ -6,6 +6,7 @@
 #include "process.h"
 #include "preload/ground/seccomp_filter.h"
 #include "preload/ground/sys.h"
+#include "preload/runtime/runtime.h"
 #include "preload/unwind/unwind_memory.h"
 
 #include <fcntl.h>
@@ -144,6 +145,7 @@ static bool is_readable(const struct seccomp_program *filter)
 
 uint32_t sandbox_enter(const struct seccomp_program *filter)
 {
+    runtime_forbid(true); /* what the helper thread and libc, for it, call is not in the table */
     if (!permit_has(PERMIT_SIGNALS))
         filter = NULL; /* nobody can be asked: as if it were the strictest */
     else if (filter && !is_readable(filter))
@@ -161,6 +163,7 @@ uint32_t sandbox_enter(const struct seccomp_program *filter)
 
 void sandbox_failed(uint32_t before)
 {
+    runtime_forbid(false);
     permit_revoke(before);
     if (!(before & PERMIT_FILES) && process_is_ours())
         listener_listens();

@@ -43,7 +43,8 @@ enum {
     GUARD_WANT_CHECK = 2,
     /* Acquired for this one event: the thread ends, nobody else gives it back. */
     GUARD_WANT_RELEASE = 4,
-    GUARD_WANT_MARK = 8
+    GUARD_WANT_MARK = 8,
+    GUARD_WANT_LOOK = 16 /* an object was met that may be a runtime */
 };
 
 struct guard_process {

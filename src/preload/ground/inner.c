@@ -4,17 +4,18 @@
 
 #include <sys/auxv.h>
 
-enum { OBJECTS_MAX = 6 };
+enum { OBJECTS_MAX = 8 };
 
 static struct {
     unsigned count;
     bool unknown; /* an object was not found: nobody can be told from its code */
     struct {
         uint64_t start, end;
+        bool allocates;
     } objects[OBJECTS_MAX];
 } inner;
 
-void inner_add(const void *code)
+static void add(const void *code, bool allocates)
 {
     struct module module;
     if (inner.count == OBJECTS_MAX || !module_find((uint64_t)code, &module)) {
@@ -23,11 +24,22 @@ void inner_add(const void *code)
     }
     inner.objects[inner.count].start = module.start;
     inner.objects[inner.count].end = module.end;
+    inner.objects[inner.count].allocates = allocates;
     inner.count++;
 }
 
+void inner_add(const void *code)
+{
+    add(code, false);
+}
+
+void inner_add_allocator(const void *code)
+{
+    add(code, true);
+}
+
 /* Their order in inner_init(). */
-enum { OURS, LIBC, ALLOCATOR };
+enum { OURS, LIBC };
 
 static bool is_in(unsigned object, const void *code)
 {
@@ -39,14 +51,19 @@ void inner_init(const void *allocator)
 {
     inner_add((const void *)inner_init);
     inner_add((const void *)getauxval);
-    inner_add(allocator);
+    inner_add_allocator(allocator);
     if (getauxval(AT_BASE) != 0) /* 0: there is no loader, or it was started as a program */
         inner_add((const void *)getauxval(AT_BASE));
 }
 
 bool inner_is_allocator(const void *caller)
 {
-    return !inner.unknown && is_in(ALLOCATOR, caller) && !is_in(LIBC, caller);
+    if (inner.unknown || is_in(LIBC, caller))
+        return false;
+    for (unsigned i = 0; i < inner.count; i++)
+        if (inner.objects[i].allocates && is_in(i, caller))
+            return true;
+    return false;
 }
 
 bool inner_has(const void *caller)

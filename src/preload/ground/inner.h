@@ -16,8 +16,9 @@
 /* This library, libc, the loader, and the object that `allocator` is in. */
 void inner_init(const void *allocator);
 
-/* The object that `code` is in, too. */
+/* The object that `code` is in, too. The second: it allocates from what it maps, as an allocator does. */
 void inner_add(const void *code);
+void inner_add_allocator(const void *code);
 
 /* Whether `caller` is code of the allocator, in an object that is not libc itself. */
 bool inner_is_allocator(const void *caller);

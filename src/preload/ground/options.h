@@ -33,6 +33,7 @@ struct options {
     bool children;                          /* forked and exec'd children are recorded too */
     bool final;                             /* write a profile at exit and exec */
     char trace[OPTIONS_VALUE_BYTES_MAX];    /* "": no; "1": on stderr; else a file, as out */
+    char runtimes[OPTIONS_VALUE_BYTES_MAX]; /* "all", "none", or names with + between them */
     bool ledger;                            /* every resident byte is explained */
     uint64_t sample_bytes;             /* mean distance of samples; 0: everything is recorded */
     uint64_t seed;                     /* of the samples; 0: any */

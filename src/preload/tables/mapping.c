@@ -1,6 +1,7 @@
 #include "mapping.h"
 
 #include "preload/ground/arena.h"
+#include "preload/ground/guard.h"
 #include "preload/ground/module.h"
 #include "preload/ground/text.h"
 
@@ -97,6 +98,7 @@ static uint32_t mapping_add(const struct module *module, uint64_t address)
             return BOX_NONE;
         mapping_fill(mapping_at(index), module, segment);
         arena_publish(BOX_MAPPINGS);
+        guard_want(GUARD_WANT_LOOK);
         return index;
     }
     return BOX_NONE;

@@ -10,9 +10,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const char *const keys[] = {
-    "out",  "signal", "collect_signal", "trace",    "sample",   "seed", "every",     "interval",
-    "keep", "final",  "ledger",         "blackbox", "children", "only", "allocator", "unwind"};
+static const char *const keys[] = {"out",       "signal", "collect_signal", "trace",    "runtimes",
+                                   "sample",    "seed",   "every",          "interval", "keep",
+                                   "final",     "ledger", "blackbox",       "children", "only",
+                                   "allocator", "unwind"};
 
 /* Reads it; what was said is in *text. */
 static enum options_result read_variable(const char *variable, const char **text)

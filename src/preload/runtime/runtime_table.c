@@ -1,0 +1,9 @@
+#include "runtime.h"
+
+#include <stddef.h>
+
+/* What each is called by is declared in runtime.h. */
+const struct runtime *const runtime_table[] = {
+    &runtime_boehm,
+    NULL,
+};

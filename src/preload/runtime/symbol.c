@@ -1,0 +1,242 @@
+#include "symbol.h"
+
+#include "preload/ground/own.h"
+#include "preload/ground/sys.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+enum {
+    VERSION_HIDDEN = 0x8000
+}; /* of DT_VERSYM: an older version, for who asks for it by number */
+
+/* The tables of one object. */
+struct exports {
+    const ElfW(Sym) * symbols;
+    const char *names;
+    const ElfW(Half) * versions; /* or NULL */
+};
+
+static bool is_wanted_kind(unsigned char info)
+{
+    unsigned kind = ELF64_ST_TYPE(info);
+    return kind == STT_FUNC || kind == STT_OBJECT || kind == STT_NOTYPE;
+}
+
+static bool is_it(const struct exports *exports, uint32_t index, const char *name)
+{
+    const ElfW(Sym) *symbol = &exports->symbols[index];
+    return symbol->st_shndx != SHN_UNDEF && symbol->st_value != 0 &&
+           is_wanted_kind(symbol->st_info) && strcmp(exports->names + symbol->st_name, name) == 0 &&
+           !(exports->versions && exports->versions[index] & VERSION_HIDDEN);
+}
+
+static uint32_t hash_gnu(const char *name)
+{
+    uint32_t hash = 5381;
+    for (const unsigned char *at = (const unsigned char *)name; *at; at++)
+        hash = hash * 33 + *at;
+    return hash;
+}
+
+/* By DT_GNU_HASH: buckets, each the first of a chain of symbols whose hashes end with an odd one. */
+static uint32_t find_gnu(const struct exports *exports, const uint32_t *table, const char *name)
+{
+    enum { WORD_BITS = 8 * sizeof(ElfW(Addr)) };
+    uint32_t buckets = table[0], first = table[1], hash = hash_gnu(name);
+    const ElfW(Addr) *bloom = (const void *)(table + 4);
+    ElfW(Addr) word = bloom[hash / WORD_BITS % table[2]];
+    if (buckets == 0 || !(word >> hash % WORD_BITS & word >> (hash >> table[3]) % WORD_BITS & 1))
+        return 0;
+    const uint32_t *bucket = (const void *)(bloom + table[2]), *chain = bucket + buckets;
+    uint32_t index = bucket[hash % buckets];
+    for (; index >= first; index++) {
+        if ((chain[index - first] | 1) == (hash | 1) && is_it(exports, index, name))
+            return index;
+        if (chain[index - first] & 1)
+            return 0;
+    }
+    return 0;
+}
+
+/* By DT_HASH, which counts all symbols: they are few where there is no other. */
+static uint32_t find_plain(const struct exports *exports, const uint32_t *table, const char *name)
+{
+    for (uint32_t i = 1; i < table[1]; i++)
+        if (is_it(exports, i, name))
+            return i;
+    return 0;
+}
+
+/* glibc's loader has added the bias, musl's has not. */
+static const void *table_at(const ElfW(Dyn) * dynamic, uint64_t bias, int64_t tag)
+{
+    for (; dynamic->d_tag != DT_NULL; dynamic++)
+        if (dynamic->d_tag == tag)
+            return (const void *)(dynamic->d_un.d_ptr < bias ? dynamic->d_un.d_ptr + bias
+                                                             : dynamic->d_un.d_ptr);
+    return NULL;
+}
+
+static uint64_t find(const ElfW(Dyn) * dynamic, uint64_t bias, const char *name)
+{
+    struct exports exports = {.symbols = table_at(dynamic, bias, DT_SYMTAB),
+                              .names = table_at(dynamic, bias, DT_STRTAB),
+                              .versions = table_at(dynamic, bias, DT_VERSYM)};
+    const uint32_t *gnu = table_at(dynamic, bias, DT_GNU_HASH);
+    const uint32_t *plain = gnu ? NULL : table_at(dynamic, bias, DT_HASH);
+    uint32_t index = 0;
+    if (exports.symbols && exports.names && gnu)
+        index = find_gnu(&exports, gnu, name);
+    else if (exports.symbols && exports.names && plain)
+        index = find_plain(&exports, plain, name);
+    return index ? bias + exports.symbols[index].st_value : 0;
+}
+
+static const ElfW(Dyn) * dynamic_of(const struct module *module)
+{
+    for (unsigned i = 0; i < module->segment_count; i++)
+        if (module->segments[i].p_type == PT_DYNAMIC)
+            return (const void *)(module->bias + module->segments[i].p_vaddr);
+    return NULL;
+}
+
+uint64_t symbol_find(const struct module *module, const char *name)
+{
+    const ElfW(Dyn) *dynamic = dynamic_of(module);
+    return dynamic ? find(dynamic, module->bias, name) : 0;
+}
+
+uint64_t symbol_find_library(const char *name)
+{
+    struct module program;
+    const ElfW(Dyn) *dynamic = module_program(&program) ? dynamic_of(&program) : NULL;
+    const struct r_debug *debug = NULL;
+    for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++)
+        if (dynamic->d_tag == DT_DEBUG)
+            debug = (const void *)dynamic->d_un.d_ptr;
+    const struct link_map *map = debug ? debug->r_map : NULL;
+    for (map = map ? map->l_next : NULL; map; map = map->l_next) {
+        bool ours = map->l_ld == _DYNAMIC;
+        uint64_t address = ours || !map->l_ld ? 0 : find(map->l_ld, map->l_addr, name);
+        if (address)
+            return address;
+    }
+    return 0;
+}
+
+/* A file in memory; its bytes are anybody's. */
+struct image {
+    const unsigned char *bytes;
+    uint64_t size_bytes;
+};
+
+static bool image_open(struct image *image, const char *path)
+{
+    struct stat status;
+    long fd = sys_open(path, O_RDONLY, 0);
+    if (sys_failed(fd))
+        return false;
+    long mapped = -1;
+    if (!sys_failed(sys_call2(SYS_fstat, fd, (long)&status)) && status.st_size > 0)
+        mapped = sys_call6(SYS_mmap, 0, status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    sys_close((int)fd);
+    if (sys_failed(mapped))
+        return false;
+    *image = (struct image){(const void *)mapped, (uint64_t)status.st_size};
+    own_add(image->bytes, image->size_bytes);
+    return true;
+}
+
+static void image_close(const struct image *image)
+{
+    own_remove(image->bytes, image->size_bytes);
+    sys_call2(SYS_munmap, (long)image->bytes, (long)image->size_bytes);
+}
+
+/* `count` entries of `each` bytes at `offset`; NULL when the file ends before. */
+static const void *image_part(const struct image *image, uint64_t offset, uint64_t count,
+                              uint64_t each)
+{
+    uint64_t bytes;
+    if (__builtin_mul_overflow(count, each, &bytes) || offset > image->size_bytes ||
+        bytes > image->size_bytes - offset || offset % 8 != 0)
+        return NULL;
+    return image->bytes + offset;
+}
+
+/* The sections .symtab and its names; false: the file is stripped. */
+static bool find_sections(const struct image *image, const ElfW(Shdr) * *symbols,
+                          const ElfW(Shdr) * *names)
+{
+    const ElfW(Ehdr) *header = image_part(image, 0, 1, sizeof(*header));
+    if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+        header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_shentsize != sizeof(ElfW(Shdr)))
+        return false;
+    const ElfW(Shdr) *sections =
+        image_part(image, header->e_shoff, header->e_shnum, sizeof(*sections));
+    for (unsigned i = 0; sections && i < header->e_shnum; i++) {
+        if (sections[i].sh_type != SHT_SYMTAB || sections[i].sh_link >= header->e_shnum)
+            continue;
+        *symbols = &sections[i];
+        *names = &sections[sections[i].sh_link];
+        return true;
+    }
+    return false;
+}
+
+struct search {
+    struct symbol_wanted *wanted;
+    size_t count;
+    uint64_t bias;
+    size_t found;
+    bool first
+        [256]; /* the letters that names begin with: most symbols are passed over by one load */
+};
+
+static void compare(struct search *search, const char *name, const ElfW(Sym) * symbol)
+{
+    for (size_t i = 0; i < search->count; i++) {
+        struct symbol_wanted *wanted = &search->wanted[i];
+        if (wanted->address != 0 || strcmp(wanted->name, name) != 0)
+            continue;
+        wanted->address = search->bias + symbol->st_value;
+        search->found++;
+    }
+}
+
+static void search_image(struct search *search, const struct image *image)
+{
+    const ElfW(Shdr) * table, *strings;
+    if (!find_sections(image, &table, &strings))
+        return;
+    uint64_t count = table->sh_size / sizeof(ElfW(Sym));
+    const ElfW(Sym) *symbols = image_part(image, table->sh_offset, count, sizeof(*symbols));
+    uint64_t room = strings->sh_size;
+    if (!symbols || strings->sh_offset > image->size_bytes ||
+        room > image->size_bytes - strings->sh_offset || room == 0)
+        return;
+    const char *names = (const char *)image->bytes + strings->sh_offset;
+    if (names[room - 1] != '\0')
+        return;
+    for (uint64_t i = 0; i < count; i++)
+        if (symbols[i].st_name < room && search->first[(unsigned char)names[symbols[i].st_name]] &&
+            symbols[i].st_shndx != SHN_UNDEF && is_wanted_kind(symbols[i].st_info))
+            compare(search, names + symbols[i].st_name, &symbols[i]);
+}
+
+size_t symbol_read_file(const char *path, uint64_t bias, struct symbol_wanted *wanted, size_t count)
+{
+    struct search search = {.wanted = wanted, .count = count, .bias = bias};
+    struct image image;
+    for (size_t i = 0; i < count; i++)
+        search.first[(unsigned char)wanted[i].name[0]] = wanted[i].address == 0;
+    if (!image_open(&image, path))
+        return 0;
+    search_image(&search, &image);
+    image_close(&image);
+    return search.found;
+}

@@ -1,0 +1,39 @@
+/*
+ * symbol.h - where the functions and variables of a loaded object are, by name.
+ *
+ * What it is: the loader's own tables, read without the loader: dlsym() takes its lock, and whoever calls us may hold
+ *   one that another thread wants while it has that. What an object does not export may still be in the
+ *   symbol table of its file.
+ * Owns: nothing. Context: symbol_find() anywhere; symbol_read_file() opens and maps a file: start-up, or the
+ *   helper thread.
+ * Not here: what names mean (runtime.h).
+ */
+#ifndef HEAPDIFF_PRELOAD_SYMBOL_H
+#define HEAPDIFF_PRELOAD_SYMBOL_H
+
+#include "preload/ground/module.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What others can bind to by `name`, a function's or variable's; 0: nothing. */
+uint64_t symbol_find(const struct module *module, const char *name);
+
+/* The same in any library but this one, in the loader's order: from the process's first event on, when nobody may be
+   asked yet who allocates, and in hooks. 0: none has it. */
+uint64_t symbol_find_library(const char *name);
+
+struct symbol_wanted {
+    const char *name;
+    uint64_t address; /* 0: not found yet */
+};
+
+/*
+ * Fills in what .symtab of the file at `path`, which was loaded `bias` above its own addresses, has of names that are
+ * still 0. How many it has found; 0 for stripped files, and for those that are not what they say.
+ */
+size_t symbol_read_file(const char *path, uint64_t bias, struct symbol_wanted *wanted,
+                        size_t count);
+
+#endif
