@@ -190,21 +190,21 @@ enum pprof_heap_value {
     {                                                                        \
         "", "waiting", "watched", "unknown version", "turned off", "refused" \
     }
-#define PPROF_FACT_SITE            "site."
-#define PPROF_FACT_AGES            "ages" /* "1": they are known */
+#define PPROF_FACT_SITE          "site."
+#define PPROF_FACT_AGES          "ages" /* "1": they are known */
 /* Of Go's runtime (cli/go). `published` is what its own heap profile says is live, as of which collection. */
-#define PPROF_FACT_GO_VERSION      "go_version"
-#define PPROF_FACT_GO_RATE         "go_rate_bytes"
-#define PPROF_FACT_GO_PUBLISHED    "go_published_bytes"
-#define PPROF_FACT_GO_AS_OF        "go_published_collection"
-#define PPROF_FACT_GO_AS_OF_TIME   "go_published_time_ns"
-#define PPROF_FACT_GO_FORCED       "go_forced_collections" /* of them, by runtime.GC() */
-#define PPROF_FACT_GO_MARKED       "go_marked_bytes"
-#define PPROF_FACT_GO_ALLOCATED    "go_allocated_bytes"
-#define PPROF_FACT_GO_IN_USE       "go_in_use_bytes"
-#define PPROF_FACT_GO_IDLE         "go_idle_bytes"
-#define PPROF_FACT_GO_RELEASED     "go_released_bytes"
-#define PPROF_FACT_GO_GOAL         "go_goal_bytes"
+#define PPROF_FACT_GO_VERSION    "go_version"
+#define PPROF_FACT_GO_RATE       "go_rate_bytes"
+#define PPROF_FACT_GO_PUBLISHED  "go_published_bytes"
+#define PPROF_FACT_GO_AS_OF      "go_published_collection"
+#define PPROF_FACT_GO_AS_OF_TIME "go_published_time_ns"
+#define PPROF_FACT_GO_FORCED     "go_forced_collections" /* of them, by runtime.GC() */
+#define PPROF_FACT_GO_MARKED     "go_marked_bytes"
+#define PPROF_FACT_GO_ALLOCATED  "go_allocated_bytes"
+#define PPROF_FACT_GO_IN_USE     "go_in_use_bytes"
+#define PPROF_FACT_GO_IDLE       "go_idle_bytes"
+#define PPROF_FACT_GO_RELEASED   "go_released_bytes"
+#define PPROF_FACT_GO_GOAL       "go_goal_bytes"
 #define PPROF_FACT_GO_SWEEPING \
     "go_sweeping" /* "1": what the last collection freed is not all counted */
 
