@@ -54,6 +54,7 @@ struct runtime {
 };
 
 extern const struct runtime runtime_boehm;
+extern const struct runtime runtime_go;
 
 /* All there are, until NULL. */
 extern const struct runtime *const runtime_table[];

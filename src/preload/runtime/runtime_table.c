@@ -5,5 +5,6 @@
 /* What each is called by is declared in runtime.h. */
 const struct runtime *const runtime_table[] = {
     &runtime_boehm,
+    &runtime_go,
     NULL,
 };
