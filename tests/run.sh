@@ -16,7 +16,7 @@ build_packages="gcc g++ pkg-config meson ninja-build python3 libc6-dev binutils 
 # Without these the tests that need them are skipped.
 check_packages="clang clang-tidy clang-format libclang-rt-dev mandoc"
 program_packages="redis-server redis-tools sqlite3 git perl nodejs openjdk-17-jdk-headless golang-go
-    dash bash make libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 util-linux"
+    dash bash make libgc-dev guile-3.0 libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 util-linux"
 # Other C libraries and processors: 12 s to fetch, 300 MB on disk.
 port_packages="musl-tools gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 

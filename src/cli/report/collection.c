@@ -54,7 +54,8 @@ static void word_text(char *to, size_t room_bytes, const char *text, const char 
     if (!at)
         return;
     at += strlen(wanted);
-    size_t length = strcmp(key, "reason") == 0 ? strlen(at) : strcspn(at, " ");
+    bool is_last = strcmp(key, "reason") == 0 || strcmp(key, "state") == 0;
+    size_t length = is_last ? strlen(at) : strcspn(at, " ");
     snprintf(to, room_bytes, "%.*s", (int)(length < room_bytes ? length : room_bytes), at);
 }
 
@@ -168,6 +169,17 @@ static void add_collection(struct collection_book *book, const struct collection
     book->items[book->count++] = *item;
 }
 
+static void add_runtime(struct collection_book *book, const char *text)
+{
+    if (book->runtime_count == COLLECTION_RUNTIMES_MAX)
+        return;
+    struct collection_runtime *runtime = &book->runtimes[book->runtime_count++];
+    word_text(runtime->name, sizeof runtime->name, text, "name");
+    word_text(runtime->version, sizeof runtime->version, text, "version");
+    word_text(runtime->truth, sizeof runtime->truth, text, "truth");
+    word_text(runtime->state, sizeof runtime->state, text, "state");
+}
+
 static int by_number(const void *a, const void *b)
 {
     const struct collection *left = a, *right = b;
@@ -212,6 +224,26 @@ static void sort(void *items, size_t count, size_t each_bytes,
         qsort(items, count, each_bytes, compare);
 }
 
+static void add_fact(struct collection_book *book, const struct profile *profile,
+                     const struct types *types, const char *comment)
+{
+    uint64_t number;
+    const char *text = numbered_fact(comment, PPROF_FACT_COLLECTION, &number);
+    if (text) {
+        struct collection item = read_collection(number, text);
+        add_collection(book, &item);
+        return;
+    }
+    text = types ? numbered_fact(comment, PPROF_FACT_SITE, &number) : NULL;
+    if (text) {
+        add_site(book, profile, types, number, text);
+        return;
+    }
+    text = numbered_fact(comment, PPROF_FACT_RUNTIME, &number);
+    if (text)
+        add_runtime(book, text);
+}
+
 struct collection_book collection_book_of(const struct profile *profile)
 {
     struct types types;
@@ -221,17 +253,8 @@ struct collection_book collection_book_of(const struct profile *profile)
     if (!typed)
         book.marks = 0; /* there is a history at most */
     book.aged = profile_fact(profile, PPROF_FACT_AGES) != NULL;
-    for (size_t i = 0; i < profile->comment_count; i++) {
-        uint64_t number;
-        const char *text = numbered_fact(profile->comments[i], PPROF_FACT_COLLECTION, &number);
-        if (text) {
-            struct collection item = read_collection(number, text);
-            add_collection(&book, &item);
-        } else if (typed &&
-                   (text = numbered_fact(profile->comments[i], PPROF_FACT_SITE, &number))) {
-            add_site(&book, profile, &types, number, text);
-        }
-    }
+    for (size_t i = 0; i < profile->comment_count; i++)
+        add_fact(&book, profile, typed ? &types : NULL, profile->comments[i]);
     sort(book.items, book.count, sizeof *book.items, by_number);
     sort(book.suspects, book.suspect_count, sizeof *book.suspects, by_old_bytes);
     if (typed)

@@ -30,6 +30,12 @@ struct collection_suspect {
     unsigned intervals;                         /* in which it grew */
 };
 
+/* A garbage-collected runtime that the process had. */
+struct collection_runtime {
+    char name[32], version[32], truth[16], state[32]; /* "": not known */
+};
+enum { COLLECTION_RUNTIMES_MAX = BOX_RUNTIMES_MAX };
+
 struct collection_book {
     int64_t marks;  /* 0: there has been none, and the rest is empty */
     int64_t age_ns; /* of the last mark, at the snapshot; 0: unknown */
@@ -38,6 +44,8 @@ struct collection_book {
     size_t count;
     struct collection *items; /* by number */
     int64_t live_bytes, then_bytes, since_bytes, freed_bytes, survived_bytes;
+    size_t runtime_count;
+    struct collection_runtime runtimes[COLLECTION_RUNTIMES_MAX];
     size_t suspect_count;
     struct collection_suspect *suspects; /* the largest old_bytes first */
 };

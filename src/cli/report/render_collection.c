@@ -47,9 +47,32 @@ static void put_last(const struct page *page, const struct collection_book *book
     page_put(page, PAINT_PLAIN, "\n");
 }
 
+/* Who collects here, and whether we know of it. */
+static void put_runtimes(const struct page *page, const struct collection_book *book)
+{
+    for (size_t i = 0; i < book->runtime_count; i++) {
+        const struct collection_runtime *runtime = &book->runtimes[i];
+        bool watched = strcmp(runtime->state, "watched") == 0;
+        page_format(page, PAINT_PLAIN, "%s  runtime %s%s%s: ", i == 0 ? "\n" : "",
+                    name_plain_fitted(runtime->name, TEXT_COLUMNS).text,
+                    runtime->version[0] ? " " : "",
+                    name_plain_fitted(runtime->version, TEXT_COLUMNS).text);
+        page_put(page, watched ? PAINT_PLAIN : PAINT_WARNING,
+                 name_plain_fitted(runtime->state, TEXT_COLUMNS).text);
+        if (watched)
+            page_format(page, PAINT_PLAIN, ", %s%s",
+                        name_plain_fitted(runtime->truth, TEXT_COLUMNS).text,
+                        strcmp(runtime->truth, "totals") == 0 ? " only" : "");
+        else
+            page_put(page, PAINT_WARNING, ": its collections are not noticed");
+        page_put(page, PAINT_PLAIN, "\n");
+    }
+}
+
 void render_collection_head(const struct page *page, const struct collection_book *book,
                             const struct number_style *style)
 {
+    put_runtimes(page, book);
     if (book->marks == 0)
         return;
     put_last(page, book);

@@ -250,6 +250,7 @@ static enum box_runtime_state arm(struct runtime_found *found)
         state.next = before;
     /* The program's own functions, and those of a library that it has opened for itself, are called past us. */
     state.hooked = !found->is_static && !found->is_late && found->module.name[0] != '\0';
+    found->truth = state.hooked ? BOX_TRUTH_EXACT : BOX_TRUTH_TOTALS;
     if (state.hooked)
         inner_add_allocator((const void *)boehm.GC_malloc);
     state.armed = true;

@@ -87,7 +87,7 @@ static void publish(struct met *met)
     struct box_runtime *entry = &arena.header->runtimes[met->place];
     memcpy(entry->version, met->found.version, sizeof(entry->version));
     entry->version[sizeof(entry->version) - 1] = '\0';
-    entry->truth = met->runtime->truth;
+    entry->truth = met->found.truth;
     __atomic_store_n(&entry->state, met->state, __ATOMIC_RELEASE);
 }
 
@@ -108,6 +108,7 @@ static struct met *met_add(const struct runtime *runtime)
         return NULL;
     struct met *met = &state.met[place];
     *met = (struct met){.runtime = runtime,
+                        .found.truth = runtime->truth,
                         .state = BOX_RUNTIME_WAITING,
                         .place = place,
                         .wait_ms = RUNTIME_WAIT_MS};

@@ -30,6 +30,7 @@ struct runtime_found {
     bool is_late;   /* loaded by the program while it ran */
     bool is_static; /* only the file's own symbol table has it: nobody's calls can be hooked */
     uint64_t addresses[RUNTIME_SYMBOLS_MAX]; /* of struct runtime's symbols; 0: not there */
+    enum box_truth truth;                    /* the runtime's, unless arm() knows less */
     char version[BOX_RUNTIME_VERSION_BYTES]; /* arm() says; it may be called again */
 };
 
