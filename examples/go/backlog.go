@@ -91,6 +91,15 @@ func serve(seconds int) (answers int) {
 	return answers
 }
 
+func measure(seconds int) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	answers := serve(seconds)
+	runtime.ReadMemStats(&after)
+	fmt.Printf("%d answers a second; %d collections, %.1f %% of the processors' time since the start\n",
+		answers/seconds, after.NumGC-before.NumGC, 100*after.GCCPUFraction)
+}
+
 func main() {
 	pointers := flag.Bool("pointers", false, "objects with pointers (the default)")
 	ints := flag.Bool("ints", false, "arrays of numbers")
@@ -110,12 +119,9 @@ func main() {
 	}
 	writeProfile("heap.txt")
 	fmt.Printf("holding %d records, pid %d\n", held.count, os.Getpid())
-	time.Sleep(time.Duration(*seconds) * time.Second) // at rest: time to look
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	answers := serve(*seconds)
-	runtime.ReadMemStats(&after)
-	fmt.Printf("%d answers a second; %d collections, %.1f %% of the processors' time since the start\n",
-		answers / *seconds, after.NumGC-before.NumGC, 100*after.GCCPUFraction)
+	if *seconds > 0 {
+		time.Sleep(time.Duration(*seconds) * time.Second) // at rest: time to look
+		measure(*seconds)
+	}
 	runtime.KeepAlive(&held)
 }

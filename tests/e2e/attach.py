@@ -43,13 +43,13 @@ func main() {
 """
 
 
-def go(arguments):
+def go(arguments, cgo=False, directory=None):
     if not shutil.which("go"):
         raise unittest.SkipTest("go is not here")
     cache = os.path.join(harness.HELPERS, "go-cache")
-    environment = harness.environment(preload=False, GOCACHE=cache, GO111MODULE="off", CGO_ENABLED="0",
+    environment = harness.environment(preload=False, GOCACHE=cache, GO111MODULE="off", CGO_ENABLED=str(int(cgo)),
                                       GOPATH=cache, GOFLAGS="")
-    subprocess.run(["go", "build", *arguments], check=True, env=environment)
+    subprocess.run(["go", "build", *arguments], check=True, env=environment, cwd=directory)
 
 
 def built(name):
@@ -252,6 +252,16 @@ class Attach(harness.Case):
         child.kill()
         child.wait()
         self.assertIn("no such process", self.refused(child.pid))
+
+    def test_examples(self):
+        """What examples/README.md tells works: a table on the heap, in numbers, off the heap."""
+        for cgo in (False, True):
+            go(["-o", self.path("backlog"), "."], cgo, os.path.join(HERE, "../../examples/go"))
+            for how in ("--pointers", "--ints", "--offheap"):
+                done = self.run_program([self.path("backlog"), how, "--mib", "8", "--seconds", "0"], preload=False)
+                self.assertEqual((done[0], done[2]), (0, ""))
+                self.assertIn("holding 131072 records", done[1])
+                self.assertIn("HeapAlloc", self.heapdiff(self.path("heap.txt")))
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
     def test_another_user_s(self):

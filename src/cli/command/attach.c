@@ -154,6 +154,10 @@ static bool attach(const struct attach_options *options)
                                  .binary = {.fd = -1}};
     bool good =
         options->exact ? look_exactly(&process, options->pid) : look(&process, options->pid);
+    if (good && !process.heap.settled)
+        message_note("%d: it collects more often than it can be read: figures are of more than one "
+                     "moment (--exact stops it meanwhile)",
+                     options->pid);
     if (good) {
         struct profile *profile = go_profile_of(&process);
         char *path = path_of(options, &process);
