@@ -28,17 +28,29 @@ static struct share_block block_of(const struct heap_walk *walk, uintptr_t addre
                                 weight_of(block), live};
 }
 
-/* Keeps the block for the pages that follow. What lives never lacks a place: a ghost makes way. */
+/* What is left out of those kept, if anything: of the ghosts the one that ends first. */
+static struct share_block *least(struct heap_walk *walk)
+{
+    struct share_block *least = NULL;
+    for (uint32_t i = 0; i < walk->carried_count; i++) {
+        struct share_block *block = &walk->carried[i];
+        if (!block->live && (!least || block->usable_end < least->usable_end))
+            least = block;
+    }
+    return least;
+}
+
+/* Keeps the block for the pages that follow. What lives never lacks a place: a ghost makes way, as it does for one that
+   reaches farther. */
 static void carry(struct heap_walk *walk, const struct share_block *block)
 {
-    uint32_t at = walk->carried_count;
-    if (at < HEAP_CARRIED_MAX)
-        walk->carried_count++;
-    else
-        for (at = 0; at < HEAP_CARRIED_MAX && (!block->live || walk->carried[at].live);)
-            at++;
-    if (at < HEAP_CARRIED_MAX)
-        walk->carried[at] = *block;
+    if (walk->carried_count < HEAP_CARRIED_MAX) {
+        walk->carried[walk->carried_count++] = *block;
+        return;
+    }
+    struct share_block *other = least(walk);
+    if (other && (block->live || block->usable_end > other->usable_end))
+        *other = *block;
 }
 
 /* A live block, or several from the first's start on. */

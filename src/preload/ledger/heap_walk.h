@@ -16,8 +16,9 @@
 #include <stdint.h>
 
 enum {
-    HEAP_CARRIED_MAX = 16, /* blocks lie apart; ghosts overlap: of these no more are kept */
-    HEAP_LOTS = 256        /* that are remembered */
+    HEAP_CARRIED_MAX =
+        16, /* blocks lie apart; ghosts overlap: of these those that reach farthest are kept */
+    HEAP_LOTS = 256 /* that are remembered */
 };
 
 /* What a lot of small blocks says. */

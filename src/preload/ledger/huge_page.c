@@ -35,7 +35,12 @@ void huge_page_enter(struct huge_page *page, uint64_t address, struct ledger_sit
 
 void huge_page_live(struct huge_page *page, uint32_t site, uint64_t bytes)
 {
-    unsigned at = (site * 0x9e3779b1u) / (UINT32_MAX / HUGE_PAGE_SLOTS + 1);
+    unsigned first = (site * 0x9e3779b1u) / (UINT32_MAX / HUGE_PAGE_SLOTS + 1), at = first;
+    for (unsigned i = 0; i < HUGE_PAGE_PROBES; i++) {
+        at = (first + i) % HUGE_PAGE_SLOTS;
+        if (page->slots[at].site == site || page->slots[at].live_bytes == 0)
+            break;
+    }
     if (page->slots[at].live_bytes == 0)
         page->slots[at].site = site;
     page->slots[at].live_bytes += (uint32_t)bytes;

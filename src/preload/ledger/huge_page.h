@@ -15,7 +15,9 @@
 
 enum {
     HUGE_PAGE_BYTES = 2 << 20,
-    HUGE_PAGE_SLOTS = 256 /* sites that share a slot share what they pay */
+    HUGE_PAGE_SLOTS = 256,
+    HUGE_PAGE_PROBES =
+        16 /* who finds no slot in so many is charged with another's, which pays for both */
 };
 
 struct huge_page {

@@ -192,10 +192,36 @@ static void test_ghosts_are_many(void **state)
     assert_int_equal(sites[GHOST].live_bytes, 0);
 }
 
+/* More than are carried along: those that reach far are among them. */
+static void test_far_ghosts(void **state)
+{
+    (void)state;
+    enum { GHOSTS = 60, NEAR = 1, FAR = 2, FAR_AT = 50 };
+    uintptr_t at = base + (2ull << 32), end = at + 50 * PAGE;
+    struct block gone;
+    struct heap_walk walk = heap_walk(PAGE);
+    struct ledger_site sites[3] = {{0}};
+    for (unsigned i = 0; i < GHOSTS; i++) {
+        struct block block = {.site = i == FAR_AT ? FAR : NEAR,
+                              .size_bytes = i == FAR_AT ? 40 * PAGE : 20 * PAGE};
+        assert_true(block_put(at + i * BLOCK_LARGE_BYTES, &block));
+        assert_true(block_take(at + i * BLOCK_LARGE_BYTES, &gone));
+    }
+    for (uint64_t page = at; page < end;) {
+        struct heap_run run = heap_next(&walk, page, end, &share);
+        if (run.kind == HEAP_PAGE)
+            share_out(&share, true, sites, 3);
+        page = run.end;
+    }
+    /* From page 35 on nobody else has been there, before that up to 15 others. */
+    assert_in_range(sites[FAR].idle_bytes, 16 * PAGE, 22 * PAGE);
+    assert_int_equal(sites[NEAR].idle_bytes + sites[FAR].idle_bytes, 50 * PAGE);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_pages),
-                                       cmocka_unit_test(test_some_pages),
-                                       cmocka_unit_test(test_ghosts_are_many)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_pages), cmocka_unit_test(test_some_pages),
+        cmocka_unit_test(test_ghosts_are_many), cmocka_unit_test(test_far_ghosts)};
     return start(NULL) ? 1 : (fill(), cmocka_run_group_tests(tests, NULL, NULL));
 }
