@@ -10,6 +10,13 @@
 
 #include <string.h>
 
+/* Structs with room for cache lines differ from processor to processor. */
+#if defined(__x86_64__)
+enum { MACHINE_IS_KNOWN = true };
+#else
+enum { MACHINE_IS_KNOWN = false };
+#endif
+
 enum {
     POLL_MS = 2,
     PAUSES = 256,          /* of the runtime's ring */
@@ -96,7 +103,7 @@ static enum box_runtime_state arm(struct runtime_found *found)
         if (found->addresses[i] == 0)
             return BOX_RUNTIME_UNKNOWN;
     read_version(found);
-    if (!state.layout || sizeof(void *) != sizeof(uint64_t))
+    if (!state.layout || !MACHINE_IS_KNOWN)
         return BOX_RUNTIME_UNKNOWN;
     add_switch(found, CALL_C, CALL_C_END);
     add_switch(found, SYSTEM_STACK, SYSTEM_STACK_END);
