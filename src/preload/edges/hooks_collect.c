@@ -64,7 +64,9 @@ static bool is_purge(const char *name)
 
 HOOK int mallctl(const char *name, void *old, size_t *old_bytes, void *new, size_t new_bytes)
 {
-    if (!real_resolve() || !real.mallctl)
+    if (real_resolve() && !real.mallctl)
+        *(void **)&real.mallctl = real_next("mallctl");
+    if (!real.mallctl)
         return ENOENT; /* as jemalloc says of a name that it does not know */
     if (!is_purge(name))
         return real.mallctl(name, old, old_bytes, new, new_bytes);

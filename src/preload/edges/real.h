@@ -25,7 +25,10 @@ struct _IO_FILE; /* stdio's FILE, by the name that glibc and musl share */
 /* What posix_spawn() and posix_spawnp() take; file actions and attributes are passed on unseen. */
 #define REAL_SPAWN (pid_t *, const char *, const void *, const void *, char *const *, char *const *)
 
-/* X(result, name, parameters): every function that is hooked and passed on. */
+/*
+ * X(result, name, parameters): every function that is hooked and passed on. What libc does not have is none of them:
+ * dlsym allocates to say so, and may be called from within an allocator that is only about to start.
+ */
 #define REAL_FUNCTIONS(X)                                                    \
     X(void *, malloc, (size_t))                                              \
     X(void *, calloc, (size_t, size_t))                                      \
@@ -38,7 +41,6 @@ struct _IO_FILE; /* stdio's FILE, by the name that glibc and musl share */
     X(void *, pvalloc, (size_t))                                             \
     X(size_t, malloc_usable_size, (void *))                                  \
     X(int, malloc_trim, (size_t))                                            \
-    X(int, mallctl, (const char *, void *, size_t *, void *, size_t))        \
     X(void *, mmap, (void *, size_t, int, int, int, off_t))                  \
     X(void *, mmap64, (void *, size_t, int, int, int, off64_t))              \
     X(int, munmap, (void *, size_t))                                         \
@@ -76,9 +78,11 @@ struct real {
 #undef REAL_FIELD
     /* Of whoever comes before us in the program's search order; NULL: we are the first. */
     void *(*realloc_before)(void *, size_t);
-    bool array_own; /* the allocator has a reallocarray() itself */
-    void *cxx_new;  /* operator new(size_t) of the next library that has one; NULL: none */
-    bool cxx_own;   /* ... and that library is the allocator itself: new is malloc there */
+    int (*mallctl)(const char *, void *, size_t *, void *,
+                   size_t); /* looked up when it is called */
+    bool array_own;         /* the allocator has a reallocarray() itself */
+    void *cxx_new;          /* operator new(size_t) of the next library that has one; NULL: none */
+    bool cxx_own;           /* ... and that library is the allocator itself: new is malloc there */
 };
 
 extern struct real real __attribute__((visibility("hidden"))); /* no detour by the GOT */
