@@ -22,6 +22,22 @@ static size_t whole_pages(size_t bytes)
     return (bytes + page - 1) & ~(page - 1);
 }
 
+/* real.mmap() of memory that grows down by itself, as stacks do: none of ours is to be in its way. */
+static void *map_growing(void *hint, size_t bytes, int protection, int flags)
+{
+    if (!hint && !(flags & MAP_FIXED))
+        hint = sys_roomy_place(bytes);
+    void *at = real.mmap(hint, bytes, protection, flags, -1, 0);
+    if (at != MAP_FAILED)
+        sys_leave_room(at);
+    return at;
+}
+
+static bool grows(int flags)
+{
+    return flags & MAP_GROWSDOWN && flags & MAP_ANONYMOUS;
+}
+
 /* Records a mapping for the function this expands in; `own` is what hook_enter() said. */
 #define RECORD_MAP(own, at, bytes)                                                \
     do {                                                                          \
@@ -42,7 +58,8 @@ HOOK void *mmap(void *hint, size_t bytes, int protection, int flags, int fd, off
     if (!real_resolve())
         return (void *)sys_call6(SYS_mmap, (long)hint, (long)bytes, protection, flags, fd, offset);
     struct guard_thread *own = hook_enter();
-    void *at = real.mmap(hint, bytes, protection, flags, fd, offset);
+    void *at = grows(flags) ? map_growing(hint, bytes, protection, flags)
+                            : real.mmap(hint, bytes, protection, flags, fd, offset);
     RECORD_MAP(own, at, whole_pages(bytes));
     return at;
 }
@@ -52,8 +69,9 @@ HOOK void *mmap64(void *hint, size_t bytes, int protection, int flags, int fd, o
     if (!real_resolve())
         return (void *)sys_call6(SYS_mmap, (long)hint, (long)bytes, protection, flags, fd, offset);
     struct guard_thread *own = hook_enter();
-    void *at = real.mmap64 ? real.mmap64(hint, bytes, protection, flags, fd, offset)
-                           : real.mmap(hint, bytes, protection, flags, fd, offset);
+    void *at = grows(flags)  ? map_growing(hint, bytes, protection, flags)
+               : real.mmap64 ? real.mmap64(hint, bytes, protection, flags, fd, offset)
+                             : real.mmap(hint, bytes, protection, flags, fd, offset);
     RECORD_MAP(own, at, whole_pages(bytes));
     return at;
 }

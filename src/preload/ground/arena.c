@@ -44,8 +44,9 @@ static long arena_reserve(int fd, uint64_t from, uint64_t bytes)
 
 static long arena_map_file(int fd, uint64_t from, uint64_t bytes, void *at)
 {
-    long result = sys_call6(SYS_mmap, (long)at, (long)bytes, PROT_READ | PROT_WRITE,
-                            MAP_SHARED | (at ? MAP_FIXED : 0), fd, (long)from);
+    long result =
+        sys_call6(SYS_mmap, at ? (long)at : sys_place(bytes), (long)bytes, PROT_READ | PROT_WRITE,
+                  MAP_SHARED | (at ? MAP_FIXED : 0), fd, (long)from);
     if (!at && !sys_failed(result))
         own_add((const void *)result, bytes);
     return result;

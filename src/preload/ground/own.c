@@ -104,8 +104,8 @@ static bool own_fill(const struct own_area *area)
 /* Another piece in front of the list. Raw: sys_pages() adds what it maps, by a list that is full. */
 static bool own_grow(void)
 {
-    long at = sys_call6(SYS_mmap, 0, sizeof(struct own_more), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    long at = sys_call6(SYS_mmap, sys_place(sizeof(struct own_more)), sizeof(struct own_more),
+                        PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (sys_failed(at))
         return false;
     struct own_more *more = (struct own_more *)at;

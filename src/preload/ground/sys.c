@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -20,11 +21,47 @@ static struct {
     uint64_t inode;
 } said;
 
+/* As much as a stack may grow by in any program that we have met: RLIMIT_STACK is 8 MiB mostly. */
+#define ROOM_BYTES (64ull << 20)
+
+static uint64_t room_end; /* below it lies what we map from then on; 0: anywhere. atomic, relaxed */
+
+void *sys_roomy_place(size_t size_bytes)
+{
+    if (!permit_has(PERMIT_PAGES))
+        return NULL;
+    long at = sys_call6(SYS_mmap, 0, (long)(size_bytes + ROOM_BYTES), PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (sys_failed(at))
+        return NULL;
+    sys_call2(SYS_munmap, at, (long)(size_bytes + ROOM_BYTES));
+    return (void *)(at + (long)ROOM_BYTES);
+}
+
+void sys_leave_room(const void *growing)
+{
+    uint64_t end = (uint64_t)growing - ROOM_BYTES, before = room_end;
+    if ((uint64_t)growing < 2 * ROOM_BYTES)
+        return;
+    while ((before == 0 || end < before) &&
+           !__atomic_compare_exchange_n(&room_end, &before, end, true, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED)) {
+    }
+}
+
+long sys_place(size_t size_bytes)
+{
+    if (__atomic_load_n(&room_end, __ATOMIC_RELAXED) == 0)
+        return 0;
+    uint64_t page = getauxval(AT_PAGESZ), bytes = (size_bytes + page - 1) & -page;
+    return (long)__atomic_sub_fetch(&room_end, bytes, __ATOMIC_RELAXED);
+}
+
 void *sys_pages(size_t size_bytes)
 {
     if (!permit_has(PERMIT_PAGES))
         return NULL;
-    long at = sys_call6(SYS_mmap, 0, (long)size_bytes, PROT_READ | PROT_WRITE,
+    long at = sys_call6(SYS_mmap, sys_place(size_bytes), (long)size_bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (sys_failed(at))
         return NULL;
@@ -106,7 +143,7 @@ void sys_close(int fd)
 
 long sys_read_file(const char *path, char *buffer, size_t room_bytes)
 {
-    long fd = sys_open(path, O_RDONLY, 0);
+    long fd = sys_open(path, SYS_OPEN_TO_READ, 0);
     if (sys_failed(fd))
         return fd;
     size_t length = 0;

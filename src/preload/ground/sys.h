@@ -3,7 +3,7 @@
  *
  * What it is: raw system calls, returning the kernel's value (-errno on failure); errno, locks,
  *   cancellation points and interposed functions are not involved.
- * Owns: what stderr was.
+ * Owns: what stderr was, where our own mappings go.
  * Context: anywhere, also signal handlers and the first instruction after a fork.
  * Not here: policy. The instruction itself is in sys_x86_64.h and sys_aarch64.h.
  */
@@ -12,6 +12,7 @@
 
 #include "permit.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,6 +57,18 @@ static inline long sys_call4(long number, long a, long b, long c, long d)
 void *sys_pages(size_t size_bytes);
 void sys_pages_free(void *pages, size_t size_bytes);
 
+/* Where so many bytes have room to grow down from, not in a hole that our library has made; NULL: nowhere known. */
+void *sys_roomy_place(size_t size_bytes);
+
+/*
+ * The program has mapped memory that grows down by itself: what we map later lies far below, not just where the kernel
+ * would put it, with the least gap that keeps both apart for now.
+ */
+void sys_leave_room(const void *growing);
+
+/* Where to map so many bytes, if they fit there; 0: anywhere. */
+long sys_place(size_t size_bytes);
+
 enum { SYS_ADVICE_POPULATE = 23 }; /* MADV_POPULATE_WRITE, which older headers do not have */
 
 /* Best effort: an older kernel, or a program's own filter, may have none of it. */
@@ -76,6 +89,10 @@ static inline void *sys_pages_present(size_t size_bytes)
 
 /* Whether the aligned word around `address` can be read: asked of the kernel, now. */
 bool sys_readable(uintptr_t address);
+
+/* For files of /proc and the like: where something else is mounted a FIFO would keep us, a terminal become the
+   program's. */
+enum { SYS_OPEN_TO_READ = O_RDONLY | O_NONBLOCK | O_NOCTTY };
 
 long sys_open(const char *path, int flags, int mode);
 /* By a name in the directory that is open as `directory`; makes no file. */
