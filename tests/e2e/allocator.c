@@ -188,6 +188,11 @@ static void pages(bool has_pvalloc)
                malloc_usable_size(whole) >= PAGE);
     free(page);
     free(whole);
+    for (size_t i = 0; i < 3 && has_pvalloc; i++) {
+        size_t sizes[] = {SIZE_MAX, SIZE_MAX - PAGE + 2, huge};
+        errno = 0;
+        say_failure("pvalloc", pvalloc(sizes[i])); /* rounded up it would be nothing */
+    }
 }
 
 static void usable_sizes(void)

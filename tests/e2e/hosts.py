@@ -223,6 +223,28 @@ class Many(Host):
     def test_close_range(self):
         self.exact("close_range")
 
+    def test_memory_that_grows_down(self):
+        """Where the kernel lets it grow in a plain run, none of ours is in its way."""
+        arguments = [harness.helper("hosts_many"), "growing"]
+        if self.run_program(arguments, preload=False)[0] != 0:
+            self.skipTest("it does not grow here")
+        for _ in range(5):
+            self.exact("growing")
+            for path in self.profiles():
+                os.unlink(path)
+
+    def test_no_files_in_proc(self):
+        """FIFOs and /dev/zero in their place: a snapshot without a ledger, and nobody waits."""
+        for kind in ("fifo", "device"):
+            with self.subTest(kind):
+                done = self.run_program([harness.helper("hosts_many"), "proc", kind])
+                if done[0] == 77:
+                    self.skipTest("not root")
+                self.assertEqual(done[:2], (0, "2 2\n"))
+                found = self.profiles("hosts_many.%d.*.prof" % done[3])
+                self.assertEqual(len(found), 2)
+                self.assertEqual(self.counted(found[-1], "many_site"), [2, 2])
+
     def test_chroot(self):
         """Neither the profile nor the box has a name there: what is left is recovered from outside."""
         os.mkdir(self.path("root"))

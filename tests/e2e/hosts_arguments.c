@@ -14,7 +14,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { FLAGS_STRANGE = ~(O_RDWR | O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_CREAT | O_EXCL) };
+enum {
+    FLAGS_STRANGE =
+        ~(O_RDWR | O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_CREAT | O_EXCL | O_NONBLOCK | O_NOCTTY)
+};
 
 static void *volatile sink;
 static volatile int here;

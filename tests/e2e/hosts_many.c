@@ -7,13 +7,18 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -247,16 +252,68 @@ static int run_chroot(char **arguments)
     return 0;
 }
 
+/* Memory that grows down by itself, below which our tables would come to lie as they grow. */
+static int run_growing(char **unused)
+{
+    enum { PAGE = 4096, BEFORE = 64, AFTER = 1024 };
+    char *growing = mmap(NULL, BEFORE * PAGE, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+
+    (void)unused;
+    if (growing == MAP_FAILED)
+        return 77;
+    for (size_t i = 0; i < 200000; i++)
+        sink = many_site(i % 4000);
+    for (long i = 1; i < AFTER; i++)
+        growing[-i * PAGE] = 1;
+    puts("200000 200000");
+    return 0;
+}
+
+/* A /proc in which each file is a FIFO that nobody writes to, or a device. */
+static int run_proc(char **arguments)
+{
+    static const char *const folders[] = {"self", "thread-self"};
+    static const char *const files[] = {"maps",  "smaps", "smaps_rollup", "pagemap", "status",
+                                        "statm", "stat",  "cmdline",      "cgroup"};
+    const int device = strcmp(arguments[0], "device") == 0;
+    char path[64];
+
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", "/proc", "tmpfs", 0, NULL) != 0)
+        return 77;
+    for (size_t k = 0; k < sizeof folders / sizeof folders[0]; k++) {
+        snprintf(path, sizeof path, "/proc/%s", folders[k]);
+        mkdir(path, 0755);
+        for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+            snprintf(path, sizeof path, "/proc/%s/%s", folders[k], files[i]);
+            if (mknod(path, device ? S_IFCHR | 0644 : S_IFIFO | 0644, makedev(1, 5)) != 0)
+                return 77;
+        }
+    }
+    sink = many_site(9);
+    raise(SIGUSR1);
+    sink = many_site(9);
+    puts("2 2");
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
     static const struct {
         const char *name;
         int (*run)(char **arguments);
-    } modes[] = {{"together", run_together},   {"short", run_short},
-                 {"handed", run_handed},       {"forks", run_forks},
-                 {"alternate", run_alternate}, {"close_range", run_close_range},
-                 {"libraries", run_libraries}, {"limit", run_limit},
-                 {"chroot", run_chroot}};
+    } modes[] = {{"together", run_together},
+                 {"short", run_short},
+                 {"handed", run_handed},
+                 {"forks", run_forks},
+                 {"alternate", run_alternate},
+                 {"close_range", run_close_range},
+                 {"libraries", run_libraries},
+                 {"limit", run_limit},
+                 {"chroot", run_chroot},
+                 {"growing", run_growing},
+                 {"proc", run_proc}};
 
     for (size_t i = 0; i < sizeof modes / sizeof modes[0] && count > 1; i++)
         if (strcmp(arguments[1], modes[i].name) == 0)

@@ -319,8 +319,9 @@ HOOK void *pvalloc(size_t size)
 {
     size_t page_bytes = getauxval(AT_PAGESZ), whole_bytes = (size + page_bytes - 1) & -page_bytes;
     bool fits = whole_bytes >= size;
-    return RECORD_ALLOC(size, fits ? real.memalign(page_bytes, whole_bytes) : real.pvalloc(size),
-                        NULL);
+    /* tcmalloc takes what is nothing when rounded up for a request for nothing. */
+    return RECORD_ALLOC(fits ? size : 0,
+                        fits ? real.memalign(page_bytes, whole_bytes) : real.pvalloc(size), NULL);
 }
 
 HOOK size_t malloc_usable_size(void *address)

@@ -68,7 +68,7 @@ static const struct {
     {PERMIT_SIGNALS, SYS_rt_sigprocmask, {SIG_SETMASK, SOME, 0, 8}},
     {PERMIT_SIGNALS, SYS_rt_sigprocmask, {HOW_INVALID, SOME, 0, 8}},
     {PERMIT_SIGNALS, SYS_sigaltstack, {0, SOME}},
-    {PERMIT_FILES, SYS_openat, {HERE, SOME, O_RDONLY | O_CLOEXEC, 0}},
+    {PERMIT_FILES, SYS_openat, {HERE, SOME, SYS_OPEN_TO_READ | O_CLOEXEC, 0}},
     {PERMIT_FILES, SYS_openat, {HERE, SOME, OPEN_OWN, 0}},
     {PERMIT_FILES, SYS_openat, {HERE, SOME, OPEN_NEW, 0644}},
     {PERMIT_FILES, SYS_openat, {HERE, SOME, OPEN_OWN | O_CREAT | O_EXCL, 0600}},

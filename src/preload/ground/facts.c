@@ -100,10 +100,11 @@ void facts_measure(struct box_header *header)
     char piece[2048];
     size_t kept = 0;
     header->update_time_ns = sys_time_ns();
-    long fd = proc_descriptor("/proc/self/status"), got;
-    if (sys_failed(fd))
+    struct proc_file file;
+    long got;
+    if (!proc_open(&file, "/proc/self/status"))
         return;
-    while ((got = sys_read((int)fd, piece + kept, sizeof(piece) - 1 - kept)) > 0) {
+    while ((got = proc_read(&file, piece + kept, sizeof(piece) - 1 - kept)) > 0) {
         piece[kept + (size_t)got] = '\0';
         read_sizes(piece, header);
         const char *line = strrchr(piece, '\n'); /* begun: the next piece has the rest */
@@ -111,7 +112,7 @@ void facts_measure(struct box_header *header)
         if (kept > 0)
             memmove(piece, line, kept);
     }
-    sys_close((int)fd);
+    proc_close(&file);
 }
 
 /* "SIZE RESIDENT SHARED TEXT LIB DATA DT", in pages. */

@@ -20,9 +20,9 @@ long proc_descriptor(const char *path)
     if (strncmp(path, self, sizeof(self) - 1) == 0) {
         text_put(&text, "/proc/thread-self/"); /* Linux 3.17 */
         text_put(&text, path + sizeof(self) - 1);
-        fd = text.cut ? -ENAMETOOLONG : sys_open(own, O_RDONLY, 0);
+        fd = text.cut ? -ENAMETOOLONG : sys_open(own, SYS_OPEN_TO_READ, 0);
     }
-    return sys_failed(fd) ? sys_open(path, O_RDONLY, 0) : fd;
+    return sys_failed(fd) ? sys_open(path, SYS_OPEN_TO_READ, 0) : fd;
 }
 
 /* The file that a call has opened, if it has. */
@@ -32,7 +32,7 @@ static bool file_on(struct proc_file *file, long fd)
     *file = (struct proc_file){.fd = (int)fd};
     if (sys_failed(fd))
         return false;
-    if (sys_failed(sys_call2(SYS_fstat, fd, (long)&now))) {
+    if (sys_failed(sys_call2(SYS_fstat, fd, (long)&now)) || !S_ISREG(now.st_mode)) {
         sys_close((int)fd);
         return false;
     }
