@@ -98,7 +98,7 @@ static const struct {
     {PERMIT_PAGEMAP, SYS_pread64, {FD, SOME, SOME, SOME}},
     {PERMIT_PAGEMAP, SYS_ioctl, {FD, PAGEMAP_SCAN_OURS, SOME}},
     {PERMIT_LISTS, SYS_getdents64, {FD, SOME, SOME}},
-    {PERMIT_LISTS, SYS_openat, {FD, SOME, O_RDONLY | O_CLOEXEC, 0}},
+    {PERMIT_LISTS, SYS_openat, {FD, SOME, SYS_OPEN_TO_READ | O_CLOEXEC, 0}},
     {PERMIT_PEEKS, SYS_process_vm_readv, {SOME, SOME, 1, SOME, SOME, 0}},
 };
 enum { FILTER_LENGTH_MAX = 4096 }; /* BPF_MAXINSNS: the kernel takes no more */

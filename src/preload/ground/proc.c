@@ -32,7 +32,8 @@ static bool file_on(struct proc_file *file, long fd)
     *file = (struct proc_file){.fd = (int)fd};
     if (sys_failed(fd))
         return false;
-    if (sys_failed(sys_call2(SYS_fstat, fd, (long)&now)) || !S_ISREG(now.st_mode)) {
+    if (sys_failed(sys_call2(SYS_fstat, fd, (long)&now)) ||
+        (!S_ISREG(now.st_mode) && !S_ISDIR(now.st_mode))) {
         sys_close((int)fd);
         return false;
     }
@@ -48,7 +49,7 @@ bool proc_open(struct proc_file *file, const char *path)
 
 bool proc_open_below(struct proc_file *file, const struct proc_file *directory, const char *name)
 {
-    return file_on(file, sys_open_below(directory->fd, name, O_RDONLY));
+    return file_on(file, sys_open_below(directory->fd, name, SYS_OPEN_TO_READ));
 }
 
 /* Others may have closed it, and been given its number. */
