@@ -157,7 +157,7 @@ class Attach(harness.Case):
         self.assertEqual(profile.period, own.period)
         total = sum(sample.values["inuse_space"] for sample in own.samples)
         self.assertEqual(int(profile.facts["go_published_bytes"]), total)
-        self.assertIn("sampled by the runtime, one in 524,288 bytes", text)
+        self.assertIn("sampled, one in 524,288 bytes", text)
         self.assertIn("sampled every 512 KiB", self.heapdiff(profile.path))
 
     def test_names_and_lines_are_pprof_s(self):

@@ -18,50 +18,58 @@ static void put_row(const struct page *page, const struct number_style *style, c
     page_put(page, PAINT_PLAIN, "  ");
     page_left(page, PAINT_PLAIN, label, LABEL_COLUMNS);
     page_right(page, PAINT_PLAIN, number_text(bytes, style).text, FIGURE_COLUMNS);
-    page_format(page, PAINT_DIM, "%s%s\n", note[0] ? "   " : "", note);
+    page_format(page, PAINT_DIM, "%s%s\n", note[0] ? "  " : "", note);
 }
 
 static void put_rate(const struct page *page, const struct go_facts *facts)
 {
-    const char *version = facts->version ? facts->version : "Go";
-    page_format(page, PAINT_PLAIN,
-                "\n  %s's own heap profile: ", name_plain_fitted(version, TEXT_COLUMNS).text);
+    struct name_text name = name_plain_fitted(facts->version ? facts->version : "Go", TEXT_COLUMNS);
+    const char *version = name.text;
+    char *text;
+    page_put(page, PAINT_PLAIN, "\n");
     if (facts->rate == 0)
-        page_put(page, PAINT_PLAIN,
-                 "none, as nothing in the program asks for it (MemProfileRate is 0)\n");
+        text = memory_format("%s's own heap profile: none, as nothing in the program asks for it "
+                             "(MemProfileRate is 0)",
+                             version);
     else if (facts->rate == 1)
-        page_put(page, PAINT_PLAIN, "exact, of every allocation (MemProfileRate is 1)\n");
+        text = memory_format(
+            "%s's own heap profile: exact, of every allocation (MemProfileRate is 1)", version);
     else
-        page_format(page, PAINT_PLAIN,
-                    "sampled by the runtime, one in %s bytes; estimates, scaled as pprof does\n",
-                    number_count(facts->rate, false).text);
+        text = memory_format("%s's own heap profile: sampled, one in %s bytes; estimates, scaled "
+                             "as pprof does",
+                             version, number_count(facts->rate, false).text);
+    page_wrapped(page, PAINT_PLAIN, text, 2);
+    free(text);
 }
 
-/* "as of collection 41, 3.2 s before this" */
-static char *as_of_text(const struct go_facts *facts, int64_t number, int64_t time_ns,
-                        int64_t now_ns)
+/* "as of collection 41, 3.2 s ago (42 if by runtime.GC())" */
+static char *as_of_text(int64_t number, int64_t age_ns, int64_t or_number)
 {
-    if (number == 0)
-        return memory_format("%s", facts->collections == 0 ? "no collection yet" : "");
-    if (time_ns > 0 && now_ns > time_ns)
-        return memory_format("as of collection %" PRId64 ", %s before this", number,
-                             number_duration(now_ns - time_ns).text);
-    return memory_format("as of collection %" PRId64, number);
+    char other[64] = "";
+    if (or_number > 0)
+        snprintf(other, sizeof(other), " (%" PRId64 " if by runtime.GC())", or_number);
+    if (age_ns > 0)
+        return memory_format("as of collection %" PRId64 ", %s ago%s", number,
+                             number_duration(age_ns).text, other);
+    return memory_format("as of collection %" PRId64 "%s", number, other);
+}
+
+/* 0: not known. */
+static int64_t age_of(int64_t time_ns, int64_t now_ns)
+{
+    return time_ns > 0 && now_ns > time_ns ? now_ns - time_ns : 0;
 }
 
 static void put_published(const struct page *page, const struct number_style *style,
                           const struct go_facts *facts, int64_t now_ns)
 {
-    char *text = as_of_text(facts, facts->published_collection, facts->published_ns, now_ns);
-    if (facts->or_later) {
-        char *both = memory_format("%s (the last, if it was by runtime.GC())", text);
-        free(text);
-        text = both;
-    }
+    char *text = as_of_text(facts->published_collection, age_of(facts->published_ns, now_ns),
+                            facts->or_later ? facts->collections : 0);
     if (facts->rate > 0)
-        put_row(page, style, "pprof says", facts->published_bytes, text);
+        put_row(page, style, "pprof says", facts->published_bytes,
+                facts->published_collection > 0 ? text : "no collection yet");
     free(text);
-    text = as_of_text(facts, facts->collections, facts->last_ns, now_ns);
+    text = as_of_text(facts->collections, age_of(facts->last_ns, now_ns), 0);
     if (facts->marked_bytes > 0)
         put_row(page, style, "marked live", facts->marked_bytes, text);
     free(text);
@@ -76,7 +84,7 @@ static void put_spans(const struct page *page, const struct number_style *style,
     put_row(page, style, "HeapSys", system_bytes, "in spans:");
     put_row(page, style, "  in use", facts->in_use_bytes, "");
     put_row(page, style, "  idle", value_difference(facts->idle_bytes, facts->released_bytes),
-            "kept for later, and resident if it was ever written");
+            "kept for later; resident if ever written");
     put_row(page, style, "  released", facts->released_bytes, "given back to the kernel");
 }
 
