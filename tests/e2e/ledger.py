@@ -62,6 +62,8 @@ class Ledger:
 
 
 class Case(harness.Case):
+    PROGRAM = harness.helper("ledger")
+
     def ledger(self, profile=None):
         profile = profile or self.profile("ledger.prof")
         self.assertEqual(profile.facts["ledger_source"], "pagemap_scan")
@@ -71,7 +73,7 @@ class Case(harness.Case):
 
     def known(self, mode, options=None, drift=0, **how):
         """Runs ledger.c: (what it says, its ledger)."""
-        arguments = [harness.helper("ledger"), mode]
+        arguments = [self.PROGRAM, mode]
         status, output, errors, _ = self.run_program(
             arguments, ",".join(filter(None, ["final=off", options])), **how)
         self.assertEqual(status, 0, errors)
