@@ -19,10 +19,16 @@ static bool resolve(void)
     return boehm_resolve();
 }
 
-/* NULL: pass the call on. */
-static struct guard_thread *enter(void)
+/* A call that is part of another one, and was asked for by libgc itself: most that are large. */
+static bool is_part(const void *caller)
 {
-    return boehm_records() ? hook_enter() : NULL;
+    return boehm_is_inner(caller) && guard_state() != GUARD_OUTSIDE;
+}
+
+/* NULL: pass the call on. */
+static struct guard_thread *enter(const void *caller)
+{
+    return boehm_records() && !is_part(caller) ? hook_enter() : NULL;
 }
 
 static void missed(const void *address, const void *caller)
@@ -33,19 +39,19 @@ static void missed(const void *address, const void *caller)
 
 /* Calls `allocate`, and records what it gives as `size_bytes`, for the hook that this expands in. `address` names the
    result in `size_bytes`. */
-#define RECORD_OBJECT(allocate, size_bytes)                     \
-    ({                                                          \
-        struct guard_thread *own_ = enter();                    \
-        const struct unwind_start start_ = UNWIND_HERE();       \
-        void *address = (allocate);                             \
-        size_t size_bytes_ = address ? (size_bytes) : 0;        \
-        if (!own_)                                              \
-            missed(address, __builtin_return_address(0));       \
-        else if (address && !sample_passes_over(size_bytes_))   \
-            tracker_alloc(own_, address, size_bytes_, &start_); \
-        if (own_)                                               \
-            guard_leave(own_);                                  \
-        address;                                                \
+#define RECORD_OBJECT(allocate, size_bytes)                             \
+    ({                                                                  \
+        struct guard_thread *own_ = enter(__builtin_return_address(0)); \
+        const struct unwind_start start_ = UNWIND_HERE();               \
+        void *address = (allocate);                                     \
+        size_t size_bytes_ = address ? (size_bytes) : 0;                \
+        if (!own_)                                                      \
+            missed(address, __builtin_return_address(0));               \
+        else if (address && !sample_passes_over(size_bytes_))           \
+            tracker_alloc(own_, address, size_bytes_, &start_);         \
+        if (own_)                                                       \
+            guard_leave(own_);                                          \
+        address;                                                        \
     })
 
 /* `otherwise`: without a libgc, memory that nobody collects. */
@@ -67,6 +73,9 @@ HOOK_OBJECT(GC_malloc_ignore_off_page, calloc(1, a), a)
 HOOK_OBJECT(GC_malloc_atomic_ignore_off_page, calloc(1, a), a)
 HOOK_OBJECT(GC_malloc_explicitly_typed, calloc(1, a), a)
 HOOK_OBJECT(GC_generic_malloc, calloc(1, a), a)
+HOOK_OBJECT(GC_malloc_kind, calloc(1, a), a)
+HOOK_OBJECT(GC_malloc_kind_global, calloc(1, a), a)
+HOOK_OBJECT(GC_finalized_malloc, calloc(1, a), a)
 HOOK_OBJECT(GC_gcj_malloc, calloc(1, a), a)
 HOOK_OBJECT(GC_calloc_explicitly_typed, calloc(1, a *b), a *b)
 HOOK_OBJECT(GC_memalign, NULL, b)
@@ -102,7 +111,7 @@ HOOK int GC_posix_memalign(void **made, size_t alignment, size_t size)
 /* The old record is taken out first: the collector may give its address away before we are back. */
 #define RECORD_REALLOC(from, size, reallocate)                             \
     ({                                                                     \
-        struct guard_thread *own_ = enter();                               \
+        struct guard_thread *own_ = enter(__builtin_return_address(0));    \
         const struct unwind_start start_ = UNWIND_HERE();                  \
         struct block old_;                                                 \
         bool known_ = own_ && (from) && tracker_take(own_, (from), &old_); \
@@ -135,7 +144,7 @@ HOOK_REALLOC(GC_debug_realloc_replacement)
 
 static void record_free(void *address, release_fn release)
 {
-    struct guard_thread *own = address ? enter() : NULL;
+    struct guard_thread *own = address ? enter(__builtin_return_address(0)) : NULL;
     if (own)
         tracker_free(own, address);
     else if (address && boehm_records() && guard_process.recording)
@@ -167,7 +176,7 @@ HOOK void GC_generic_malloc_many(size_t size, int kind, void **list)
     typedef void (*many_fn)(size_t, int, void **);
     if (!resolve() || !boehm.GC_generic_malloc_many)
         return;
-    struct guard_thread *own = enter();
+    struct guard_thread *own = enter(__builtin_return_address(0));
     const struct unwind_start start = UNWIND_HERE();
     ((many_fn)boehm.GC_generic_malloc_many)(size, kind, list);
     if (!own)

@@ -47,6 +47,7 @@ struct boehm boehm;
 static struct {
     bool resolved, armed;
     bool hooked;                 /* calls of the program's come by us */
+    uint64_t start, end;         /* libgc, where it is hooked */
     uint64_t own_start, own_end; /* this library */
     boehm_event_fn next;         /* the program's */
     boehm_roots_fn roots;        /* the same */
@@ -181,6 +182,12 @@ void boehm_set_roots(boehm_roots_fn callback)
     state.roots = callback;
 }
 
+bool boehm_is_inner(const void *caller)
+{
+    return (uint64_t)caller - state.start < state.end - state.start ||
+           (uint64_t)caller - state.own_start < state.own_end - state.own_start;
+}
+
 bool boehm_records(void)
 {
     return state.armed && state.hooked;
@@ -220,11 +227,12 @@ static void keep_out_roots(void)
     struct module own;
     void (*set)(boehm_roots_fn) =
         (void (*)(boehm_roots_fn))boehm.GC_register_has_static_roots_callback;
-    if (!set || !module_find((uint64_t)&boehm_resolve, &own))
+    if (!module_find((uint64_t)&boehm_resolve, &own))
         return;
     state.own_start = own.start;
     state.own_end = own.end;
-    set(has_roots);
+    if (set)
+        set(has_roots);
 }
 
 static void meet(struct runtime_found *found)
@@ -251,6 +259,8 @@ static enum box_runtime_state arm(struct runtime_found *found)
     /* The program's own functions, and those of a library that it has opened for itself, are called past us. */
     state.hooked = !found->is_static && !found->is_late && found->module.name[0] != '\0';
     found->truth = state.hooked ? BOX_TRUTH_EXACT : BOX_TRUTH_TOTALS;
+    state.start = found->module.start;
+    state.end = found->module.end;
     if (state.hooked)
         inner_add_allocator((const void *)boehm.GC_malloc);
     state.armed = true;

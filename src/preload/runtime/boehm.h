@@ -31,6 +31,9 @@ typedef int (*boehm_roots_fn)(const char *name, void *start, size_t bytes);
     X(GC_malloc_atomic_ignore_off_page)       \
     X(GC_malloc_explicitly_typed)             \
     X(GC_generic_malloc)                      \
+    X(GC_malloc_kind)                         \
+    X(GC_malloc_kind_global)                  \
+    X(GC_finalized_malloc)                    \
     X(GC_gcj_malloc)                          \
     X(GC_calloc_explicitly_typed)             \
     X(GC_strdup)                              \
@@ -90,6 +93,10 @@ boehm_event_fn boehm_event(void);
 
 /* The program's callback for what libgc is to scan, as GC_register_has_static_roots_callback() would keep it. */
 void boehm_set_roots(boehm_roots_fn callback);
+
+/* Whether a hook was called by libgc's own code; or, as that jumps from one of its functions to the next, by one of our
+   hooks. */
+bool boehm_is_inner(const void *caller);
 
 /* Whether objects are to be recorded. */
 bool boehm_records(void);

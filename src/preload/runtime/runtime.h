@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 enum {
-    RUNTIME_SYMBOLS_MAX = 48,
+    RUNTIME_SYMBOLS_MAX = 64,
     RUNTIME_WAIT_MS = 2,      /* between two tries to arm, at first; then ever longer ... */
     RUNTIME_WAIT_MS_MAX = 200 /* ... up to this */
 };
