@@ -285,18 +285,21 @@ static __attribute__((noinline)) char *touch_little(void)
     return block;
 }
 
+/* All below the huge page is a filler's, of whose chunk the last word is the next one's header. */
 static void huge(void)
 {
-    enum { HUGE = 2 * MIB };
-    char *heap = sbrk(0), *aligned = (char *)(((uintptr_t)heap + 2 * HUGE - 1) & -(uintptr_t)HUGE);
+    enum { HUGE = 2 * MIB, LAST = 1000, LAST_CHUNK = 1008, HEADER = 8 };
+    static char output[1024]; /* not on the heap */
+    setvbuf(stdout, output, _IOFBF, sizeof output);
     mallopt(M_MMAP_THRESHOLD, 64 * MIB);
     mallopt(M_TOP_PAD, 16 * MIB);
-    char *filler =
-        malloc((size_t)(aligned - heap) + HUGE / 2); /* the next one is inside a huge page */
-    madvise(aligned, HUGE, MADV_HUGEPAGE);
-    memset(touch_little(), 1, 128);
-    sink = filler;
-    say("aligned", (uintptr_t)aligned);
+    uintptr_t next = (uintptr_t)malloc(LAST) + LAST_CHUNK;
+    uintptr_t aligned = (next + 2 * HUGE - 1) & -(uintptr_t)HUGE;
+    sink = malloc(aligned - next - HEADER);
+    madvise((void *)aligned, HUGE, MADV_HUGEPAGE);
+    char *little = touch_little();
+    memset(little, 1, 128);
+    say("misplaced", (uintptr_t)little - aligned);
     snapshot("ledger.prof");
 }
 

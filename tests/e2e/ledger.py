@@ -157,11 +157,16 @@ class Known(Case):
         with open("/sys/kernel/mm/transparent_hugepage/enabled") as file:
             if "[never]" in file.read():
                 self.skipTest("no huge pages")
-        _, ledger = self.known("huge")
+        said, ledger = self.known("huge")
+        self.assertEqual(said["misplaced"], 0)
         if int(ledger.facts.get("huge_page_bytes", 0)) == 0:
             self.skipTest("the kernel had no huge page to give")
-        self.assertGreater(ledger.sums["huge"], MIB // 2)
-        self.assertGreater(ledger.sites["touch_little"]["huge"], 0)
+        site = ledger.sites["touch_little"]
+        self.assertEqual(site["live"], 128)
+        self.assertEqual(site["live"] + site["slack"] + site["pinned"] + site["huge"], 2 * MIB)
+        self.assertGreaterEqual(site["huge"], 2 * MIB - 2 * 4096)
+        self.assertIn("huge pages held by little that lives on them: touch_little 2.0 MiB",
+                      self.heapdiff(self.path("ledger.prof")))
 
     def test_off(self):
         self.run_program([harness.helper("ledger"), "survivors"], "final=off,ledger=off")
