@@ -95,7 +95,7 @@ class Attach(harness.Case):
         """{function: value} of what is live anywhere."""
         found = {}
         for sample in profile.samples:
-            if sample.kind == "malloc":
+            if sample.kind == "":
                 place = profile.functions[single(profile.locations[sample.locations[0]][4])[1]]
                 found[place] = found.get(place, 0) + sample.values[name]
         return found
@@ -114,7 +114,7 @@ class Attach(harness.Case):
 
     def check_marked(self, profile, percent=1):
         marked = int(profile.facts["go_marked_bytes"])
-        self.assertLess(abs(profile.total("malloc", "collected_space") - marked), marked * percent / 100)
+        self.assertLess(abs(profile.total("", "collected_space") - marked), marked * percent / 100)
 
     def test_known_answer(self):
         child, profiled, collections = self.begin("exact")
@@ -147,7 +147,7 @@ class Attach(harness.Case):
         self.assertEqual(profile.facts["go_published_bytes"], str(profiled))
         self.assertEqual(profile.facts["go_published_collection"], str(collections - 1))
         self.check_marked(profile)
-        self.assertGreater(profile.total("malloc", "collected_space"), profiled)
+        self.assertGreater(profile.total("", "collected_space"), profiled)
         self.check_kept(self.sites(profile, "inuse_space"))
 
     def test_as_pprof_scales(self):
@@ -177,7 +177,7 @@ class Attach(harness.Case):
             live = self.sites(profile, "collected_space")
             self.check_kept(live)
             marked = int(profile.facts["go_marked_bytes"])
-            then = profile.total("malloc", "collected_space")
+            then = profile.total("", "collected_space")
             # While it sweeps, what is dead is not all counted yet.
             self.assertGreater(then, marked * 0.99)
             if "go_sweeping" not in profile.facts:
@@ -208,7 +208,7 @@ class Attach(harness.Case):
         child, _, _ = self.begin("exact")
         profile, _ = self.look(child)
         report = self.heapdiff("--collected", profile.path)
-        self.assertRegex(report, r"32\.0 MiB +\S+ +malloc +main\.keepFresh")
+        self.assertRegex(report, r"32\.0 MiB +\S+ +main\.keepFresh")
 
     def test_without_dwarf(self):
         child, _, _ = self.begin("exact", "symbols")
@@ -242,7 +242,7 @@ class Attach(harness.Case):
         self.assertIn("MemProfileRate is 0", text)
         self.assertEqual(profile.facts["collections"], "2")
         self.assertGreaterEqual(int(profile.facts["go_marked_bytes"]), MIB)
-        self.assertEqual(profile.total("malloc", "inuse_space"), 0)
+        self.assertEqual(profile.total("", "inuse_space"), 0)
         self.assertGreater(profile.total("ledger", "resident_space"), MIB)
         self.assertIn("MemProfileRate is 0", self.heapdiff(profile.path))
 
@@ -276,6 +276,8 @@ class Attach(harness.Case):
     def test_text_form(self):
         child, profiled, collections = self.begin("natural")
         text, packed = self.path("heap.txt"), self.path("heap.pb.gz")
+        report = self.heapdiff("--base", packed, self.look(child)[0].path)
+        self.assertRegex(report, r"\+\d\S+ MiB +\S+ +64.0 MiB +\S+ +main\.keepOld")
         same = self.heapdiff("--base", packed, text)
         self.assertIn("nothing changed", same)
         report = self.heapdiff(text)

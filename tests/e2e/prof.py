@@ -131,13 +131,14 @@ class Profile:
         for one in self.locations.values():
             require(one.get(2, 0) in self.mappings, "a location without mapping")
         keys = set()
+        kinds = ("", "ledger") if "go_rate_bytes" in self.facts else ("malloc", "mmap", "ledger")
         for sample in self.samples:
             key = (tuple(sample.locations), sample.kind)
             require(sample.locations, "an empty stack")
-            sized = self.period > 1 and sample.kind == "malloc" # one for each class of sizes
+            sized = self.period > 1 and sample.kind in ("malloc", "") # one for each class of sizes
             require(sized or key not in keys, "a site twice: %s" % (self.frames(sample),))
             keys.add(key)
-            require(sample.kind in ("malloc", "mmap", "ledger"), "mem_kind %r" % sample.kind)
+            require(sample.kind in kinds, "mem_kind %r" % sample.kind)
             values = sample.values
             require(0 <= values["inuse_objects"] <= values["alloc_objects"], "objects %s" % values)
             require(0 <= values["inuse_space"] <= values["alloc_space"], "bytes %s" % values)

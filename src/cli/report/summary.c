@@ -1,6 +1,7 @@
 #include "summary.h"
 
 #include "estimate.h"
+#include "format/ledger.h"
 #include "format/pprof.h"
 #include "value.h"
 
@@ -35,7 +36,7 @@ static void add_live(struct summary *summary, const struct profile *profile)
         int64_t bytes = sample->values[space];
         int64_t *part =
             kind && strcmp(kind, "mmap") == 0 ? &summary->mmap_bytes : &summary->malloc_bytes;
-        summary->has_kinds |= kind != NULL;
+        summary->has_kinds |= kind && strcmp(kind, LEDGER_MEM_KIND) != 0;
         summary->live_bytes = value_sum(summary->live_bytes, bytes);
         *part = value_sum(*part, bytes);
     }
