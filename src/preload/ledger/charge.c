@@ -85,6 +85,10 @@ static void add_run(struct charge *charge, const struct label *label, uint64_t s
         return;
     }
     charge->heap.mapped = label->heap == LABEL_NO_HEAP;
+    if (!huge && heap_is_clear(&charge->heap, end)) {
+        add_label(charge, label, start, end, false);
+        return;
+    }
     while (start < end) {
         uint64_t limit = end;
         if (huge) {
@@ -96,7 +100,7 @@ static void add_run(struct charge *charge, const struct label *label, uint64_t s
         if (found.kind == HEAP_PAGE)
             add_page(charge, label, huge);
         else if (found.kind == HEAP_INSIDE)
-            add_inside(charge, &found.inside, start, found.end, huge);
+            add_inside(charge, found.inside, start, found.end, huge);
         else
             add_label(charge, label, start, found.end, huge);
         start = found.end;

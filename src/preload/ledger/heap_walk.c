@@ -295,7 +295,7 @@ struct heap_run heap_next(struct heap_walk *walk, uint64_t page, uint64_t end, s
     const struct share_block *inside = inside_of(walk, page, &end);
     if (inside) {
         none(walk, end);
-        return (struct heap_run){.kind = HEAP_INSIDE, .end = end, .inside = *inside};
+        return (struct heap_run){.kind = HEAP_INSIDE, .end = end, .inside = inside};
     }
     if (walk->carried_count > 0)
         return page_of(walk, page, share);

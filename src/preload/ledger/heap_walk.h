@@ -56,10 +56,20 @@ enum heap_kind {
 struct heap_run {
     enum heap_kind kind;
     uint64_t end;
-    struct share_block inside;
+    const struct share_block *inside; /* until the next call */
 };
 
 struct heap_walk heap_walk(uint64_t page_bytes);
+
+/* Whether nothing is known to be in [page, end), as after a run of that kind: then it has been walked over. */
+static inline bool heap_is_clear(struct heap_walk *walk, uint64_t end)
+{
+    if (end > walk->clear_end)
+        return false;
+    walk->page = end;
+    walk->last = true;
+    return true;
+}
 
 /* What is at `page`; the run ends at `end` at most. `page` never goes down. */
 struct heap_run heap_next(struct heap_walk *walk, uint64_t page, uint64_t end, struct share *share);

@@ -427,8 +427,10 @@ static bool large_see(const uint64_t *cell, uintptr_t address, struct block_seen
 bool block_large_next(uintptr_t *from, struct block_seen *seen)
 {
     uint64_t at = *from / BLOCK_LARGE_BYTES, number = at / BLOCK_LARGE_CELLS;
-    const uint64_t *cells;
-    while ((cells = plate_next(&large, &number))) {
+    const uint64_t *cells = NULL;
+    if (*from >> BLOCK_ADDRESS_BITS == 0)
+        cells = plate_find(large.shelves, number); /* where the last one was */
+    for (; cells || (cells = plate_next(&large, &number)); cells = NULL) {
         if (at < number * BLOCK_LARGE_CELLS)
             at = number * BLOCK_LARGE_CELLS;
         for (; at < (number + 1) * BLOCK_LARGE_CELLS; at++)

@@ -52,41 +52,45 @@ static inline uint64_t word_load(const struct page *page, unsigned at)
     return __atomic_load_n(&page->words[at], __ATOMIC_ACQUIRE);
 }
 
-/* All words at once, those of the next page on their way. */
-static inline uint64_t all_words(const struct page *page, unsigned count)
+/* What the next page says is on its way when it is asked for. */
+static inline void fetch_next(const struct page *page, unsigned count)
 {
-    uint64_t all = 0;
     for (unsigned i = 0; i < count; i += LINE_WORDS) {
         __builtin_prefetch(page->words + count + i);
         if (page->highs)
             __builtin_prefetch(page->highs + (count + i) * WORD_CELLS);
     }
-    for (unsigned i = 0; i < count; i++)
-        all |= __atomic_load_n(&page->words[i], __ATOMIC_RELAXED);
-    return all;
+}
+
+/* Calls see() for what there is in [from, to). */
+static inline __attribute__((always_inline)) void see_all(struct page *page, unsigned granule_bits,
+                                                          unsigned from, unsigned to)
+{
+    for (unsigned at = from; at < to; at++) {
+        uint64_t word = word_load(page, at);
+        /* The highest bit of each cell that is not 0. */
+        uint64_t any = (((word & ~WORD_HIGHEST) + ~WORD_HIGHEST) | word) & WORD_HIGHEST;
+        see_word(page, granule_bits, at, word, any);
+    }
 }
 
 /* Compiled once for each size of granules. */
 static inline __attribute__((always_inline)) void see_page(struct page *page, unsigned granule_bits,
                                                            bool held)
 {
-    unsigned count = BLOCK_PAGE_SMALL >> granule_bits >> 2, at = 0;
+    unsigned count = BLOCK_PAGE_SMALL >> granule_bits >> 2;
     /* Those of the last KiB may reach into the next page. */
     unsigned whole = count - (BLOCK_LARGE_BYTES >> granule_bits >> 2);
-    uint64_t all = all_words(page, count);
-    if (all == 0)
-        return;
-    held |= (all & WORD_LIVE) != 0;
-    for (; held && at < whole; at++) {
+    uint64_t all = 0;
+    fetch_next(page, count);
+    for (unsigned at = 0; at < whole; at++) {
         uint64_t word = word_load(page, at);
+        all |= word;
         see_word(page, granule_bits, at, word, word & WORD_LIVE);
     }
-    for (; at < count; at++) {
-        uint64_t word = word_load(page, at);
-        /* The highest bit of each cell that is not 0. */
-        uint64_t any = (((word & ~WORD_HIGHEST) + ~WORD_HIGHEST) | word) & WORD_HIGHEST;
-        see_word(page, granule_bits, at, word, any);
-    }
+    for (unsigned at = whole; !(all & WORD_LIVE) && at < count; at++)
+        all |= word_load(page, at) & WORD_LIVE;
+    see_all(page, granule_bits, all != 0 && !(all & WORD_LIVE) && !held ? 0 : whole, count);
 }
 
 unsigned block_page(uintptr_t page, bool held, struct block_small found[BLOCK_PAGE_SMALL_MAX])

@@ -92,7 +92,7 @@ static bool want(uint64_t page)
 
 static void add_inside(const struct heap_run *run, uint64_t page)
 {
-    found[run->inside.site].live_bytes += run->end - page;
+    found[run->inside->site].live_bytes += run->end - page;
     for (; page < run->end; page += PAGE)
         assert_true(want(page));
 }
@@ -183,7 +183,7 @@ static void test_ghosts_are_many(void **state)
     for (uint64_t page = at; page < end;) {
         struct heap_run run = heap_next(&walk, page, end, &share);
         if (run.kind == HEAP_INSIDE)
-            sites[run.inside.site].live_bytes += run.end - page;
+            sites[run.inside->site].live_bytes += run.end - page;
         else if (run.kind == HEAP_PAGE)
             share_out(&share, true, sites, 3);
         page = run.end;
