@@ -284,6 +284,17 @@ class Many(Host):
                 self.heapdiff("recover", str(done[3]), "-o", self.path("recovered"))
                 self.assertGreater(self.counted(self.path("recovered"), "many_site")[0], 15000)
 
+    def test_no_memory_for_a_snapshot(self):
+        """However little a limit leaves, the snapshot is written, at worst without a ledger."""
+        for left in (0, 4096, 65536, 131072, 262144, 524288, 1 << 20, 4 << 20):
+            with self.subTest(left=left):
+                done = self.run_program([harness.helper("hosts_many"), "tight", str(left)])
+                self.assertEqual(done[:3], (0, "20000 20000\n", ""))
+                found = self.profiles("hosts_many.%d.*.prof" % done[3])
+                self.assertEqual(len(found), 2)
+                for path in found:
+                    self.assertEqual(self.counted(path, "many_site"), [20000, 20000])
+
     def test_no_room_for_thread_locals(self):
         """Ours are there first: libraries get what they get in a plain run, with RTLD_DEEPBIND."""
         paths = [self.path("tls%d.so" % i) for i in range(40)]

@@ -239,6 +239,25 @@ static int run_limit(char **arguments)
     return 0;
 }
 
+/* A limit that leaves the address space so much, or next to nothing; then a snapshot is asked for. */
+static int run_tight(char **arguments)
+{
+    for (size_t i = 0; i < 20000; i++)
+        if (!(sink = many_site(100)))
+            return 4;
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file || fscanf(file, "%ld", &pages) != 1)
+        return 5;
+    fclose(file);
+    rlim_t bytes = (rlim_t)(pages * sysconf(_SC_PAGESIZE) + atol(arguments[0]));
+    if (setrlimit(RLIMIT_AS, &(struct rlimit){bytes, bytes}) != 0)
+        return 3;
+    raise(SIGUSR1);
+    puts("20000 20000");
+    return 0;
+}
+
 /* Another root, in which there is nothing that was there before; then the tables must grow. */
 static int run_chroot(char **arguments)
 {
@@ -303,17 +322,12 @@ int main(int count, char **arguments)
     static const struct {
         const char *name;
         int (*run)(char **arguments);
-    } modes[] = {{"together", run_together},
-                 {"short", run_short},
-                 {"handed", run_handed},
-                 {"forks", run_forks},
-                 {"alternate", run_alternate},
-                 {"close_range", run_close_range},
-                 {"libraries", run_libraries},
-                 {"limit", run_limit},
-                 {"chroot", run_chroot},
-                 {"growing", run_growing},
-                 {"proc", run_proc}};
+    } modes[] = {{"together", run_together},   {"short", run_short},
+                 {"handed", run_handed},       {"forks", run_forks},
+                 {"alternate", run_alternate}, {"close_range", run_close_range},
+                 {"libraries", run_libraries}, {"limit", run_limit},
+                 {"chroot", run_chroot},       {"growing", run_growing},
+                 {"proc", run_proc},           {"tight", run_tight}};
 
     for (size_t i = 0; i < sizeof modes / sizeof modes[0] && count > 1; i++)
         if (strcmp(arguments[1], modes[i].name) == 0)

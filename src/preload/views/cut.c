@@ -6,15 +6,33 @@
 
 #include "format/box_cut.h"
 
+#include <sys/mman.h>
+
 enum {
+    CUT_RESERVE_BYTES = 1 << 20, /* some thousand sites; address space, no more, until then */
     CUT_PAGE_BYTES = 4096,
     CUT_SPARE_BYTES = 64 << 10 /* for what comes in until the gate is closed */
 };
 
-static bool make_room(struct cut *cut, size_t room_bytes)
+/* For when memory, or what a limit leaves of it, has run out. One cut at a time, as snapshot.c takes them. */
+static struct {
+    void *room;
+} reserve;
+
+void cut_init(void)
+{
+    reserve.room = sys_pages(CUT_RESERVE_BYTES);
+}
+
+/* At least `least_bytes` of it. */
+static bool make_room(struct cut *cut, size_t room_bytes, size_t least_bytes)
 {
     cut->room = sys_pages_present(room_bytes);
     cut->room_bytes = room_bytes;
+    if (!cut->room && least_bytes <= CUT_RESERVE_BYTES) {
+        cut->room = reserve.room;
+        cut->room_bytes = CUT_RESERVE_BYTES;
+    }
     return cut->room != NULL;
 }
 
@@ -33,7 +51,7 @@ static bool copy(struct cut *cut)
     size_t bytes = box_cut_bytes(&cut->view);
     if (bytes > cut->room_bytes) { /* very many came in */
         cut_free(cut);
-        if (!make_room(cut, bytes))
+        if (!make_room(cut, bytes, bytes))
             return false;
     }
     box_cut_copy(&cut->view, cut->room);
@@ -57,7 +75,7 @@ bool cut_take(struct cut *cut, const struct cut_moment *moment)
     bool copied;
     arena_view(&cut->view);
     size_t bytes = box_cut_bytes(&cut->view);
-    if (!make_room(cut, bytes + bytes / 8 + CUT_SPARE_BYTES))
+    if (!make_room(cut, bytes + bytes / 8 + CUT_SPARE_BYTES, bytes))
         return false;
     touch(cut);
     while (!take(cut, moment, &copied) && moment->again(moment->context))
@@ -71,7 +89,9 @@ bool cut_take(struct cut *cut, const struct cut_moment *moment)
 
 void cut_free(struct cut *cut)
 {
-    if (cut->room)
+    if (cut->room && cut->room == reserve.room)
+        sys_advise(cut->room, cut->room_bytes, MADV_DONTNEED);
+    else if (cut->room)
         sys_pages_free(cut->room, cut->room_bytes);
     cut->room = NULL;
 }

@@ -3,7 +3,7 @@
  *
  * What it is: the gate is closed, the counters are copied, the gate is opened; the program's malloc
  *   waits for no more than the copy.
- * Owns: nothing; a cut's memory is the cut's, until cut_free().
+ * Owns: a reserve, for one cut at a time; a cut's memory is the cut's, until cut_free().
  * Context: as gate.h: with all signals blocked.
  * Not here: adding up (format/box_cut.h), writing (snapshot.c).
  */
@@ -29,6 +29,9 @@ struct cut_moment {
     void (*taken)(void *context);   /* the gate is open again, nothing has been done yet */
     void *context;
 };
+
+/* Reserves what a small cut needs when memory is out. */
+void cut_init(void);
 
 /* False when memory is out. `moment` may be NULL. */
 bool cut_take(struct cut *cut, const struct cut_moment *moment);

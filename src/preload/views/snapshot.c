@@ -70,6 +70,7 @@ struct fd_sink {
 
 bool snapshot_init(void)
 {
+    cut_init();
     state.memory = sys_pages(sizeof(struct snapshot_memory));
     return state.memory != NULL;
 }
@@ -178,6 +179,18 @@ static void moment_close(struct moment *moment)
     ledger_close(moment->run);
 }
 
+/* Where memory does not do for all of it, what has been counted is what matters. */
+static bool cut_with(struct cut *cut, struct moment *moment)
+{
+    const struct cut_moment taker = {moment_prepare, moment_take, moment_again, moment_taken,
+                                     moment};
+    if (cut_take(cut, &taker))
+        return true;
+    moment_close(moment);
+    *moment = (struct moment){0};
+    return cut_take(cut, NULL);
+}
+
 static bool write_profile(struct fd_sink *file, const char *source)
 {
     struct box_header *header = arena.header;
@@ -187,14 +200,11 @@ static bool write_profile(struct fd_sink *file, const char *source)
     header->own_bytes = own_bytes();
     header->unwind_full = unwind_full_count();
     struct moment moment = moment_open();
-    struct ledger_run *run = moment.run;
-    const struct cut_moment taker = {moment_prepare, moment_take, moment_again, moment_taken,
-                                     &moment};
-    if (!cut_take(&cut, &taker)) {
-        moment_close(&moment);
+    if (!cut_with(&cut, &moment)) {
         file->error = -ENOMEM;
         return false;
     }
+    struct ledger_run *run = moment.run;
     struct box_profile_facts facts = {.time_ns = header->update_time_ns,
                                       .rss_bytes = header->rss_bytes,
                                       .rss_peak_bytes = header->rss_peak_bytes,
