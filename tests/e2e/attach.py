@@ -72,9 +72,9 @@ def rename_version(binary, path):
 
 
 class Attach(harness.Case):
-    def begin(self, mode, name="static", binary=None):
+    def begin(self, mode, name="static", binary=None, title=()):
         """The program at rest: its process, what it says its own profile has, and its collections."""
-        child = self.start([binary or built(name), mode], preload=False)
+        child = self.start([binary or built(name), mode, *title], preload=False)
         line = child.stdout.readline().split()
         self.assertEqual(line[:1], [b"ready"], line)
         return child, int(line[1]), int(line[2])
@@ -245,6 +245,14 @@ class Attach(harness.Case):
         self.assertEqual(profile.total("", "inuse_space"), 0)
         self.assertGreater(profile.total("ledger", "resident_space"), MIB)
         self.assertIn("MemProfileRate is 0", self.heapdiff(profile.path))
+
+    def test_a_name_that_leads_elsewhere(self):
+        os.mkdir(self.path("here"))
+        child, _, _ = self.begin("exact", title=["../up/x"])
+        for _ in range(2):
+            self.run_program([harness.COMMAND, "attach", str(child.pid)], preload=False, cwd=self.path("here"))
+        self.assertEqual(sorted(os.listdir(self.path("here"))),
+                         [".._up_x.%d.%d.prof" % (child.pid, i) for i in (1, 2)])
 
     def test_no_go_program(self):
         child = self.start(["sleep", "1000"], preload=False)

@@ -140,9 +140,15 @@ static bool write_profile(const struct profile *profile, const char *path)
            message_error(path, "cannot be written: %s", strerror(errno));
 }
 
+/* A process calls itself what it wants: that must not lead to another directory. */
 static char *path_of(const struct attach_options *options, const struct go_process *process)
 {
-    struct name_values values = {.program = process->look.name, .pid = options->pid, .counter = 1};
+    char program[THREAD_NAME_BYTES];
+    snprintf(program, sizeof(program), "%s", process->look.name);
+    for (char *at = program; *at; at++)
+        if (*at == '/' || *at < ' ' || *at == 0x7f)
+            *at = '_';
+    struct name_values values = {.program = program, .pid = options->pid, .counter = 1};
     if (options->path)
         return memory_format("%s", options->path);
     return name_pattern_free_name(DEFAULT_PATTERN, &values);

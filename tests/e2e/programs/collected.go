@@ -5,7 +5,7 @@
 //	collected sampled      the same, one allocation in 512 KiB recorded
 //	collected busy         four goroutines go on allocating
 //
-// Says "ready PROFILED MARKS", what its own heap profile says is live, and the number of collections; writes
+// A second argument is what it calls itself. Says "ready PROFILED MARKS", what its own heap profile says is live, and the number of collections; writes
 // that profile into heap.pb.gz and heap.txt, and waits.
 package main
 
@@ -59,6 +59,9 @@ func write(name string, debug int) {
 
 func main() {
 	mode := os.Args[1]
+	if len(os.Args) > 2 {
+		os.WriteFile("/proc/self/comm", []byte(os.Args[2]), 0)
+	}
 	if mode != "sampled" {
 		runtime.MemProfileRate = 1
 	}
