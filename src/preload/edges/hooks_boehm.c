@@ -19,16 +19,10 @@ static bool resolve(void)
     return boehm_resolve();
 }
 
-/* A call that is part of another one, and was asked for by libgc itself: most that are large. */
-static bool is_part(const void *caller)
-{
-    return boehm_is_inner(caller) && guard_state() != GUARD_OUTSIDE;
-}
-
 /* NULL: pass the call on. */
 static struct guard_thread *enter(const void *caller)
 {
-    return boehm_records() && !is_part(caller) ? hook_enter() : NULL;
+    return boehm_records() && !boehm_is_inner(caller) ? hook_enter() : NULL;
 }
 
 static void missed(const void *address, const void *caller)
@@ -54,43 +48,53 @@ static void missed(const void *address, const void *caller)
         address;                                                        \
     })
 
-/* `otherwise`: without a libgc, memory that nobody collects. */
-#define HOOK_OBJECT(name, otherwise, size_bytes)                                   \
+enum { NOT_KNOWN_YET = -1 }; /* a size: more than any distance of samples */
+
+/* Most of a sampled run's. */
+static bool skips(size_t request, const void *caller)
+{
+    return boehm_records() && !boehm_is_inner(caller) && sample_skips(request);
+}
+
+/* `otherwise`: without a libgc, memory that nobody collects. `request`: its size, if the arguments tell. */
+#define HOOK_OBJECT(name, otherwise, request, size_bytes)                          \
     HOOK void *name(size_t a, size_t b, size_t c, size_t d);                       \
     HOOK void *name(size_t a, size_t b, size_t c, size_t d)                        \
     {                                                                              \
         if (!resolve() || !boehm.name)                                             \
             return (otherwise);                                                    \
+        if (skips((size_t)(request), __builtin_return_address(0)))                 \
+            return ((allocate_fn)boehm.name)(a, b, c, d);                          \
         return RECORD_OBJECT(((allocate_fn)boehm.name)(a, b, c, d), (size_bytes)); \
     }
 
-HOOK_OBJECT(GC_malloc, calloc(1, a), a)
-HOOK_OBJECT(GC_malloc_atomic, calloc(1, a), a)
-HOOK_OBJECT(GC_malloc_uncollectable, calloc(1, a), a)
-HOOK_OBJECT(GC_malloc_atomic_uncollectable, calloc(1, a), a)
-HOOK_OBJECT(GC_malloc_stubborn, calloc(1, a), a)
-HOOK_OBJECT(GC_malloc_ignore_off_page, calloc(1, a), a)
-HOOK_OBJECT(GC_malloc_atomic_ignore_off_page, calloc(1, a), a)
-HOOK_OBJECT(GC_malloc_explicitly_typed, calloc(1, a), a)
-HOOK_OBJECT(GC_generic_malloc, calloc(1, a), a)
-HOOK_OBJECT(GC_malloc_kind, calloc(1, a), a)
-HOOK_OBJECT(GC_malloc_kind_global, calloc(1, a), a)
-HOOK_OBJECT(GC_finalized_malloc, calloc(1, a), a)
-HOOK_OBJECT(GC_gcj_malloc, calloc(1, a), a)
-HOOK_OBJECT(GC_calloc_explicitly_typed, calloc(1, a *b), a *b)
-HOOK_OBJECT(GC_memalign, NULL, b)
-HOOK_OBJECT(GC_strdup, NULL, strlen(address) + 1)
-HOOK_OBJECT(GC_strndup, NULL, strlen(address) + 1)
-HOOK_OBJECT(GC_debug_malloc, calloc(1, a), a)
-HOOK_OBJECT(GC_debug_malloc_atomic, calloc(1, a), a)
-HOOK_OBJECT(GC_debug_malloc_uncollectable, calloc(1, a), a)
-HOOK_OBJECT(GC_debug_malloc_atomic_uncollectable, calloc(1, a), a)
-HOOK_OBJECT(GC_debug_malloc_stubborn, calloc(1, a), a)
-HOOK_OBJECT(GC_debug_malloc_ignore_off_page, calloc(1, a), a)
-HOOK_OBJECT(GC_debug_malloc_atomic_ignore_off_page, calloc(1, a), a)
-HOOK_OBJECT(GC_debug_malloc_replacement, calloc(1, a), a)
-HOOK_OBJECT(GC_debug_strdup, NULL, strlen(address) + 1)
-HOOK_OBJECT(GC_debug_strndup, NULL, strlen(address) + 1)
+HOOK_OBJECT(GC_malloc, calloc(1, a), a, a)
+HOOK_OBJECT(GC_malloc_atomic, calloc(1, a), a, a)
+HOOK_OBJECT(GC_malloc_uncollectable, calloc(1, a), a, a)
+HOOK_OBJECT(GC_malloc_atomic_uncollectable, calloc(1, a), a, a)
+HOOK_OBJECT(GC_malloc_stubborn, calloc(1, a), a, a)
+HOOK_OBJECT(GC_malloc_ignore_off_page, calloc(1, a), a, a)
+HOOK_OBJECT(GC_malloc_atomic_ignore_off_page, calloc(1, a), a, a)
+HOOK_OBJECT(GC_malloc_explicitly_typed, calloc(1, a), a, a)
+HOOK_OBJECT(GC_generic_malloc, calloc(1, a), a, a)
+HOOK_OBJECT(GC_malloc_kind, calloc(1, a), a, a)
+HOOK_OBJECT(GC_malloc_kind_global, calloc(1, a), a, a)
+HOOK_OBJECT(GC_finalized_malloc, calloc(1, a), a, a)
+HOOK_OBJECT(GC_gcj_malloc, calloc(1, a), a, a)
+HOOK_OBJECT(GC_calloc_explicitly_typed, calloc(1, a *b), a *b, a *b)
+HOOK_OBJECT(GC_memalign, NULL, b, b)
+HOOK_OBJECT(GC_strdup, NULL, NOT_KNOWN_YET, strlen(address) + 1)
+HOOK_OBJECT(GC_strndup, NULL, NOT_KNOWN_YET, strlen(address) + 1)
+HOOK_OBJECT(GC_debug_malloc, calloc(1, a), a, a)
+HOOK_OBJECT(GC_debug_malloc_atomic, calloc(1, a), a, a)
+HOOK_OBJECT(GC_debug_malloc_uncollectable, calloc(1, a), a, a)
+HOOK_OBJECT(GC_debug_malloc_atomic_uncollectable, calloc(1, a), a, a)
+HOOK_OBJECT(GC_debug_malloc_stubborn, calloc(1, a), a, a)
+HOOK_OBJECT(GC_debug_malloc_ignore_off_page, calloc(1, a), a, a)
+HOOK_OBJECT(GC_debug_malloc_atomic_ignore_off_page, calloc(1, a), a, a)
+HOOK_OBJECT(GC_debug_malloc_replacement, calloc(1, a), a, a)
+HOOK_OBJECT(GC_debug_strdup, NULL, NOT_KNOWN_YET, strlen(address) + 1)
+HOOK_OBJECT(GC_debug_strndup, NULL, NOT_KNOWN_YET, strlen(address) + 1)
 
 int GC_posix_memalign(void **made, size_t alignment, size_t size);
 

@@ -106,13 +106,14 @@ static void reclaim(void)
                                      .truth = BOX_TRUTH_TOTALS,
                                      .pause_ns = state.pause_ns,
                                      .before_bytes = state.before_bytes,
-                                     .after_bytes = heap_bytes(),
                                      .rss_before_bytes = state.rss_bytes};
     if (!guard_counts() || guard_state() == GUARD_RECORDING)
         return;
     struct guard_thread *entered = guard_enter(); /* NULL: in a hook already */
     if (boehm_records())
         reclaim_objects(&event);
+    else
+        event.after_bytes = boehm_heap_marked_bytes();
     collection_mark(&event);
     if (entered)
         guard_leave(entered);

@@ -68,6 +68,7 @@ typedef int (*boehm_roots_fn)(const char *name, void *start, size_t bytes);
     X(GC_is_marked)                 \
     X(GC_is_heap_ptr)               \
     X(GC_get_kind_and_size)         \
+    X(GC_apply_to_all_blocks)       \
     X(GC_get_heap_size)             \
     X(GC_get_free_bytes)            \
     X(GC_get_free_space_divisor)    \

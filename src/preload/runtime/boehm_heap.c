@@ -101,6 +101,29 @@ static void see_large(struct reclaim *reclaim, uintptr_t start, uintptr_t end)
             see(reclaim, seen.address, seen.block.size_bytes);
 }
 
+enum { HEAP_BLOCK_BYTES = 4096 }; /* libgc's HBLKSIZE, unless it was built for something else */
+
+/* One of libgc's blocks: a page of objects of one size, or a large one. */
+static void add_marked(void *block, uintptr_t context)
+{
+    size_t (*ask)(const void *) = (size_t(*)(const void *))boehm.GC_size;
+    uint64_t *marked_bytes = (uint64_t *)context;
+    size_t each_bytes = ask(block);
+    for (size_t at = 0; each_bytes > 0 && (at == 0 || at + each_bytes <= HEAP_BLOCK_BYTES);
+         at += each_bytes)
+        if (is_marked((char *)block + at))
+            *marked_bytes += each_bytes;
+}
+
+uint64_t boehm_heap_marked_bytes(void)
+{
+    typedef void (*apply_fn)(void (*)(void *, uintptr_t), uintptr_t);
+    uint64_t marked_bytes = 0;
+    if (boehm.GC_apply_to_all_blocks && boehm.GC_size && boehm.GC_is_marked)
+        ((apply_fn)boehm.GC_apply_to_all_blocks)(add_marked, (uintptr_t)&marked_bytes);
+    return marked_bytes;
+}
+
 struct boehm_heap boehm_heap_reclaim(struct guard_thread *own)
 {
     struct reclaim reclaim = {.own = own};

@@ -23,6 +23,10 @@ struct boehm_heap {
 
 struct boehm_heap boehm_heap_reclaim(struct guard_thread *own);
 
+/* What is marked, of a libgc that is linked in: by its own list of blocks, whoever asked for what is in them. 0: not
+   known. Context as above. */
+uint64_t boehm_heap_marked_bytes(void);
+
 /* Usable bytes of the object at `address`; 0: it is none. */
 uint64_t boehm_heap_usable(void *address);
 
