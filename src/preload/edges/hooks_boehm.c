@@ -56,6 +56,14 @@ static bool skips(size_t request, const void *caller)
     return boehm_records() && !boehm_is_inner(caller) && sample_skips(request);
 }
 
+/* No tail call: libgc jumps on into others that we hook, and would bring the program as their caller. */
+#define PASS_ON(call)                         \
+    ({                                        \
+        void *passed_ = (call);               \
+        __asm__ volatile("" : "+r"(passed_)); \
+        passed_;                              \
+    })
+
 /* `otherwise`: without a libgc, memory that nobody collects. `request`: its size, if the arguments tell. */
 #define HOOK_OBJECT(name, otherwise, request, size_bytes)                          \
     HOOK void *name(size_t a, size_t b, size_t c, size_t d);                       \
@@ -64,7 +72,7 @@ static bool skips(size_t request, const void *caller)
         if (!resolve() || !boehm.name)                                             \
             return (otherwise);                                                    \
         if (skips((size_t)(request), __builtin_return_address(0)))                 \
-            return ((allocate_fn)boehm.name)(a, b, c, d);                          \
+            return PASS_ON(((allocate_fn)boehm.name)(a, b, c, d));                 \
         return RECORD_OBJECT(((allocate_fn)boehm.name)(a, b, c, d), (size_bytes)); \
     }
 
