@@ -57,6 +57,8 @@ static void serve(uint32_t wanted)
         growth_check();
     if (wanted & GUARD_WANT_LOOK && process_is_ours())
         runtime_look();
+    if (wanted & GUARD_WANT_ASK)
+        runtime_ask();
 }
 
 /* The directory that profiles will be written to. */

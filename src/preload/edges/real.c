@@ -2,6 +2,7 @@
 
 #include "preload/ground/module.h"
 #include "preload/ground/sample.h"
+#include "preload/runtime/symbol.h"
 
 #include <dlfcn.h>
 #include <string.h>
@@ -57,6 +58,47 @@ void *real_next(const char *name)
 void real_found_all(void)
 {
     real_next("malloc");
+}
+
+/* By the library of this name, which is there already. */
+static void *defined_by(const char *library, const char *name)
+{
+    void *handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
+    if (!handle)
+        return NULL;
+    void *found = dlsym(handle, name);
+    real.dlclose(handle);
+    return found;
+}
+
+static void *needed_by(const struct module *module, const char *name)
+{
+    const char *library;
+    void *found = NULL;
+    for (unsigned i = 0; !found && (library = symbol_needs(module, i)); i++)
+        found = defined_by(library, name);
+    return found;
+}
+
+static void *meant(const char *name, const void *caller)
+{
+    struct module module;
+    bool is_known = module_find((uint64_t)caller, &module);
+    void *found =
+        is_known && module_defines(&module, name) ? (void *)symbol_find(&module, name) : NULL;
+    if (!found && is_known)
+        found = needed_by(&module, name);
+    return found ? found : real_next(name);
+}
+
+void *real_meant(const char *name, const void *caller)
+{
+    if (!real_resolve())
+        return NULL;
+    void *found = meant(name, caller);
+    if (!found)
+        real_found_all();
+    return found;
 }
 
 static bool same_object(const void *a, const void *b)

@@ -69,6 +69,7 @@ struct _IO_FILE; /* stdio's FILE, by the name that glibc and musl share */
     X(int, posix_spawnp, REAL_SPAWN)                                         \
     X(int, system, (const char *))                                           \
     X(struct _IO_FILE *, popen, (const char *, const char *))                \
+    X(char *, getenv, (const char *))                                        \
     X(int, prctl, (int, long, long, long, long))                             \
     X(long, syscall, (long, long, long, long, long, long, long))
 
@@ -93,6 +94,14 @@ bool real_resolve(void);
 
 /* The next definition of `name`, or NULL. */
 void *real_next(const char *name);
+
+/*
+ * The `name` that code at `caller` means, by the loader's rules without us: of a library that defines it, its own; else that
+ * of a library which it asks for; else the next one in the program. A name of ours stands in front of all of
+ * these, also where the program has several libraries that know each other by versions, or by handles alone.
+ * NULL: none. Not for hooks of the allocator: the loader is asked.
+ */
+void *real_meant(const char *name, const void *caller);
 
 /* What was not found has left words for dlerror(), which would be taken for the program's: a name that
    is found clears them. Constructor only. */

@@ -44,13 +44,15 @@ enum {
     /* Acquired for this one event: the thread ends, nobody else gives it back. */
     GUARD_WANT_RELEASE = 4,
     GUARD_WANT_MARK = 8,
-    GUARD_WANT_LOOK = 16 /* an object was met that may be a runtime */
+    GUARD_WANT_LOOK = 16, /* an object was met that may be a runtime */
+    GUARD_WANT_ASK = 32   /* a site is new: a runtime may be asked */
 };
 
 struct guard_process {
     bool recording; /* the tables are up and the process is to be recorded */
     bool plain;     /* the allocator calls no hook, and no option asks for more than to record */
     bool checking;  /* events ask for growth checks (every=, interval=) */
+    bool asks_runtimes;   /* at new sites */
     uint64_t *generation; /* never 0, but in a forked child, where the kernel wipes it; atomic */
     uint64_t forgets;     /* libraries were unloaded so often; atomic */
     uint32_t inherited;   /* tables taken over from parents, from the first process to this one */

@@ -4,6 +4,7 @@
 #include "symbol.h"
 
 #include "preload/ground/arena.h"
+#include "preload/ground/guard.h"
 #include "preload/ground/options.h"
 #include "preload/ground/spin.h"
 #include "preload/ground/sys.h"
@@ -140,6 +141,8 @@ static void receive(struct met *met)
     if (met->runtime->meet)
         met->runtime->meet(&met->found);
     settle(met, runtime_is_on(met->runtime) ? BOX_RUNTIME_WAITING : BOX_RUNTIME_OFF);
+    if (met->state == BOX_RUNTIME_WAITING && met->runtime->ask)
+        guard_process.asks_runtimes = true;
 }
 
 static unsigned symbol_count(const struct runtime *runtime)
@@ -236,7 +239,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* When it is to be seen to next. */
 static uint64_t work_on(struct met *met)
 {
-    if (met->state == BOX_RUNTIME_WAITING) {
+    if (met->state == BOX_RUNTIME_WAITING && met->runtime->arm) {
         try_to_arm(met);
         if (met->state == BOX_RUNTIME_WAITING) {
             uint64_t wait_ns = (uint64_t)met->wait_ms * MS_NS;
@@ -260,7 +263,7 @@ static uint64_t work(void)
 
 static bool is_work(const struct met *met)
 {
-    return met->state == BOX_RUNTIME_WAITING || met->polled;
+    return (met->runtime->arm && met->state == BOX_RUNTIME_WAITING) || met->polled;
 }
 
 static void call_helper(void)
@@ -282,10 +285,24 @@ void runtime_init(void)
     look_at_file();
     state.mappings_seen = arena.tables[BOX_MAPPINGS].count;
     for (uint32_t i = 0; i < state.met_count; i++)
-        if (state.met[i].state == BOX_RUNTIME_WAITING && !state.met[i].runtime->by_helper)
+        if (is_work(&state.met[i]) && !state.met[i].runtime->by_helper)
             try_to_arm(&state.met[i]);
     __atomic_store_n(&state.is_up, true, __ATOMIC_RELEASE);
     call_helper();
+}
+
+void runtime_ask(void)
+{
+    uint32_t count = __atomic_load_n(&state.met_count, __ATOMIC_ACQUIRE); /* pairs: met_add() */
+    for (uint32_t i = 0; i < count; i++) {
+        struct met *met = &state.met[i];
+        bool is_open = met->state == BOX_RUNTIME_WAITING || met->state == BOX_RUNTIME_WATCHED;
+        if (!met->runtime->ask || !is_open)
+            continue;
+        enum box_runtime_state outcome = met->runtime->ask(&met->found);
+        if (outcome != met->state && outcome != BOX_RUNTIME_WAITING)
+            settle(met, outcome);
+    }
 }
 
 void runtime_look(void)

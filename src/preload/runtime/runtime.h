@@ -49,6 +49,12 @@ struct runtime {
      * the helper thread, where calls into the runtime take its locks, and it may come up or end at any moment.
      */
     enum box_runtime_state (*arm)(struct runtime_found *found);
+    /*
+     * Instead of arm(), where no thread of ours may be: the same, in the program's own threads at those events that make
+     * a site, also when it is WATCHED; see runtime_ask(). It may be a vfork child that calls.
+     * With neither of the two, hooks say what becomes of it.
+     */
+    enum box_runtime_state (*ask)(struct runtime_found *found);
     /* NULL, or what the helper thread calls every poll_ms, from WATCHED on, until it returns false. */
     bool (*poll)(const struct runtime_found *found);
     uint32_t poll_ms;
@@ -56,6 +62,7 @@ struct runtime {
 
 extern const struct runtime runtime_boehm;
 extern const struct runtime runtime_go;
+extern const struct runtime runtime_lua, runtime_luajit, runtime_python, runtime_ruby;
 
 /* All there are, until NULL. */
 extern const struct runtime *const runtime_table[];
@@ -65,6 +72,9 @@ void runtime_init(void);
 
 /* Looks at what stacks have led through since; outside of recording, whatever else the thread holds. */
 void runtime_look(void);
+
+/* Has runtimes' ask() be called: a site is new. Outside of recording, in the middle of an allocation. */
+void runtime_ask(void);
 
 /* Whether runtimes= lets it be watched. For hooks, from the first event on. */
 bool runtime_is_on(const struct runtime *runtime);

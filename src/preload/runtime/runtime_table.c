@@ -4,7 +4,6 @@
 
 /* What each is called by is declared in runtime.h. */
 const struct runtime *const runtime_table[] = {
-    &runtime_boehm,
-    &runtime_go,
-    NULL,
+    &runtime_boehm,  &runtime_go,   &runtime_lua, &runtime_luajit,
+    &runtime_python, &runtime_ruby, NULL,
 };

@@ -104,6 +104,16 @@ static const ElfW(Dyn) * dynamic_of(const struct module *module)
     return NULL;
 }
 
+const char *symbol_needs(const struct module *module, unsigned index)
+{
+    const ElfW(Dyn) *dynamic = dynamic_of(module);
+    const char *names = dynamic ? table_at(dynamic, module->bias, DT_STRTAB) : NULL;
+    for (; names && dynamic->d_tag != DT_NULL; dynamic++)
+        if (dynamic->d_tag == DT_NEEDED && index-- == 0)
+            return names + dynamic->d_un.d_val;
+    return NULL;
+}
+
 uint64_t symbol_find(const struct module *module, const char *name)
 {
     const ElfW(Dyn) *dynamic = dynamic_of(module);

@@ -3,6 +3,7 @@
 #include "history.h"
 #include "index.h"
 #include "mapping.h"
+#include "preload/ground/guard.h"
 #include "preload/ground/spin.h"
 #include "stack.h"
 
@@ -49,6 +50,8 @@ static uint32_t site_add(const struct site_key *key)
     arena_publish(BOX_SITES);
     /* when that fails it is made again: double, not wrong */
     index_add(&state.sites, site_hash(key), index);
+    if (guard_process.asks_runtimes)
+        guard_want(GUARD_WANT_ASK);
     return index;
 }
 
