@@ -131,7 +131,8 @@ static void record(struct box_collection *entry, const struct collection_event *
     uint64_t live_bytes = marker();
     if (!event->is_minor)
         entry->time_ns = arena.header->collection_time_ns;
-    if (!event->is_minor && event->after_bytes == 0)
+    /* What is live of all sites is no figure of a heap that its runtime says nothing about. */
+    if (!event->is_minor && event->after_bytes == 0 && event->truth != BOX_TRUTH_TOTALS)
         entry->after_bytes = live_bytes;
     entry->mark = state.marks;
     keep(entry);

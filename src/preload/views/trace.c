@@ -50,11 +50,16 @@ static void put_megabytes(struct text *text, const char *before, uint64_t bytes)
 /* After a mark something is known to be live, if only nothing. */
 static void put_heap(struct text *text, const struct box_collection *collection)
 {
-    if (!collection->is_full && collection->before_bytes + collection->after_bytes == 0)
+    bool known = collection->after_bytes != 0 ||
+                 (collection->is_full && collection->truth != BOX_TRUTH_TOTALS);
+    if (!known && collection->before_bytes == 0)
         return;
     put_megabytes(text, " ", collection->before_bytes);
     text_put(text, collection->before_bytes ? " -> " : " ");
-    put_parts(text, collection->after_bytes, 1000000, 1);
+    if (known)
+        put_parts(text, collection->after_bytes, 1000000, 1);
+    else
+        text_put(text, "?");
     text_put(text, " MB,");
 }
 
