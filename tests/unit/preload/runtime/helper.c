@@ -17,6 +17,7 @@ enum { MS_NS = 1000000, LOOKS_MAX = 5000 };
 
 static struct {
     int calls;      /* of work(); atomic */
+    int again;      /* in this call of work() somebody asks for more */
     int left;       /* until there is nothing more to do; atomic */
     int paused;     /* what the thread allocates is not recorded */
     sigset_t block; /* its signals */
@@ -26,7 +27,8 @@ static uint64_t work(void)
 {
     pthread_sigmask(SIG_BLOCK, NULL, &seen.block);
     seen.paused = (int)guard_self()->paused;
-    __atomic_fetch_add(&seen.calls, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_add_fetch(&seen.calls, 1, __ATOMIC_SEQ_CST) == seen.again)
+        helper_want();
     return __atomic_sub_fetch(&seen.left, 1, __ATOMIC_SEQ_CST) > 0 ? MS_NS : HELPER_DONE;
 }
 
@@ -96,6 +98,19 @@ static void test_no_request_is_lost(void **state)
         wait_for_calls(1);
     }
     wait_for_end();
+}
+
+/* It was about to end. */
+static void test_a_late_request_is_heard(void **state)
+{
+    (void)state;
+    begin(1);
+    seen.again = 1;
+    helper_want();
+    wait_for_calls(2);
+    wait_for_end();
+    assert_int_equal(calls(), 2);
+    seen.again = 0;
 }
 
 static void test_it_rests(void **state)
@@ -185,11 +200,9 @@ static void test_it_is_forbidden(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_it_ends_by_itself),
-        cmocka_unit_test(test_no_request_is_lost),
-        cmocka_unit_test(test_it_rests),
-        cmocka_unit_test(test_it_is_no_thread_meanwhile),
-        cmocka_unit_test(test_forks),
+        cmocka_unit_test(test_it_ends_by_itself),         cmocka_unit_test(test_no_request_is_lost),
+        cmocka_unit_test(test_a_late_request_is_heard),   cmocka_unit_test(test_it_rests),
+        cmocka_unit_test(test_it_is_no_thread_meanwhile), cmocka_unit_test(test_forks),
         cmocka_unit_test(test_it_is_forbidden),
     };
     helper_init(work);
