@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "sanitizer.h"
+
 enum { MAPPED_BYTES = 200000, PAGE = 4096 };
 
 static unsigned asked;
@@ -27,6 +29,8 @@ static void test_formula(void **state)
 {
     (void)state;
 #ifdef __GLIBC__
+    if (SANITIZER_ADDRESS || SANITIZER_THREAD) /* whose malloc it is then */
+        skip();
     usable_init(NULL, true);
     for (size_t bytes = 0; bytes < 5000; bytes++) {
         char *block = malloc(bytes);
