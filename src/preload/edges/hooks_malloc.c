@@ -62,6 +62,15 @@ static __attribute__((noinline)) void *record_rest(void *address, size_t size, u
     return address;
 }
 
+/* What plain_called() left: the thread is still GUARD_CALLING. */
+static __attribute__((noinline)) void *record_called(struct guard_thread *own, void *address,
+                                                     size_t size, const struct unwind_start *start)
+{
+    tracker_alloc(own, address, size, start);
+    guard_leave(own);
+    return address;
+}
+
 /* Records what the allocator has given, for the hook that this expands in. */
 #define RECORD_PLAIN(own, address, size)                                       \
     ({                                                                         \
@@ -71,8 +80,29 @@ static __attribute__((noinline)) void *record_rest(void *address, size_t size, u
             : record_rest((address), (size), start_.pc, start_.sp, start_.fp); \
     })
 
+/* Calls an allocator that calls hooks itself, and records what it returns, for the hook that this expands in. */
+#define RECORD_CALLED(own, size, allocate)                                 \
+    ({                                                                     \
+        const struct unwind_start start_ = UNWIND_HERE();                  \
+        guard_set_of((own), (own)->word | GUARD_CALLING);                  \
+        void *address_ = (allocate);                                       \
+        __builtin_expect(plain_called((own), address_, (size), start_), 1) \
+            ? address_                                                     \
+            : record_called((own), address_, (size), &start_);             \
+    })
+
+/* guard_usual of a thread that is outside. */
+static inline struct guard_thread *usual_outside(void)
+{
+    struct guard_thread *own = guard_usual;
+    return own && guard_state_of(own) == GUARD_OUTSIDE ? own : NULL;
+}
+
 HOOK_HALF void *malloc_otherwise(size_t size)
 {
+    struct guard_thread *own = usual_outside();
+    if (__builtin_expect(own != NULL, 1))
+        return RECORD_CALLED(own, size, real.malloc(at_least(size)));
     return RECORD_ALLOC(size, real.malloc(at_least(size)), boot_alloc(size));
 }
 
@@ -90,6 +120,21 @@ HOOK void *malloc(size_t size)
     return sample_skips(size) ? real.malloc(size) : malloc_recorded(size);
 }
 
+static void *calloc_at_least(size_t count, size_t each)
+{
+    return count * each < BLOCK_BYTES_MIN ? real.calloc(1, BLOCK_BYTES_MIN)
+                                          : real.calloc(count, each);
+}
+
+HOOK_HALF void *calloc_otherwise(size_t count, size_t each)
+{
+    size_t size = count * each;
+    struct guard_thread *own = usual_outside();
+    if (__builtin_expect(own != NULL, 1))
+        return RECORD_CALLED(own, size, calloc_at_least(count, each));
+    return RECORD_ALLOC(size, calloc_at_least(count, each), boot_alloc(size));
+}
+
 HOOK_HALF void *calloc_recorded(size_t count, size_t each)
 {
     size_t size = count * each;
@@ -98,9 +143,7 @@ HOOK_HALF void *calloc_recorded(size_t count, size_t each)
         void *address = real.calloc(count, each);
         return RECORD_PLAIN(own, address, size);
     }
-    return RECORD_ALLOC(
-        size, size < BLOCK_BYTES_MIN ? real.calloc(1, BLOCK_BYTES_MIN) : real.calloc(count, each),
-        boot_alloc(size));
+    return calloc_otherwise(count, each);
 }
 
 HOOK void *calloc(size_t count, size_t each)
@@ -121,11 +164,17 @@ static void serve_wanted(void)
 
 HOOK_HALF void free_otherwise(void *address)
 {
+    struct guard_thread *own = guard_plain ? NULL : guard_usual;
+    if (own && plain_freeing(own, address)) {
+        real.free(address);
+        guard_leave(own);
+        return;
+    }
     if (!address || boot_owns(address)) {
         serve_wanted();
         return;
     }
-    struct guard_thread *own = hook_enter();
+    own = hook_enter();
     if (__builtin_expect(own != NULL, true)) {
         tracker_free(own, address);
         real.free(address);

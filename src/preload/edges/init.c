@@ -156,9 +156,10 @@ static bool start_tables(void)
     guard_process.escaped = escape_happened;
     guard_process.left = escape_end;
     guard_process.inherit = escape_inherit;
-    guard_process.plain = options.sample_bytes <= 1 && options.every_percent == 0 &&
+    guard_process.usual = options.sample_bytes <= 1 && options.every_percent == 0 &&
                           options.interval_ns == 0 && options.unwind == OPTIONS_UNWIND_RULES &&
-                          !HEAPDIFF_SELF_CHECK && is_plain_glibc();
+                          !HEAPDIFF_SELF_CHECK;
+    guard_process.plain = guard_process.usual && is_plain_glibc();
     guard_process.checking = options.every_percent > 0 || options.interval_ns > 0;
     return true;
 }

@@ -13,6 +13,7 @@ enum { GUARD_PAGE_BYTES = 4096 };
 __thread struct guard_thread *guard_own;
 __thread struct guard_thread guard_spare;
 __thread struct guard_thread *guard_plain;
+__thread struct guard_thread *guard_usual;
 struct guard_process guard_process;
 
 static uint64_t last_generation; /* the last one made; atomic */
@@ -81,7 +82,9 @@ static void guard_take(void)
 
 void guard_choose(void)
 {
-    guard_plain = guard_process.plain && guard_own && !guard_own->paused ? guard_own : NULL;
+    struct guard_thread *own = guard_own && !guard_own->paused ? guard_own : NULL;
+    guard_usual = guard_process.usual ? own : NULL;
+    guard_plain = guard_process.plain ? own : NULL;
 }
 
 /* Outside, if only because what the thread was inside has been left by a jump. */

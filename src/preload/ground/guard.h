@@ -49,9 +49,10 @@ enum {
 };
 
 struct guard_process {
-    bool recording; /* the tables are up and the process is to be recorded */
-    bool plain;     /* the allocator calls no hook, and no option asks for more than to record */
-    bool checking;  /* events ask for growth checks (every=, interval=) */
+    bool recording;       /* the tables are up and the process is to be recorded */
+    bool usual;           /* no option asks for more than to record */
+    bool plain;           /* the same, and the allocator calls no hook */
+    bool checking;        /* events ask for growth checks (every=, interval=) */
     bool asks_runtimes;   /* at new sites */
     uint64_t *generation; /* never 0, but in a forked child, where the kernel wipes it; atomic */
     uint64_t forgets;     /* libraries were unloaded so often; atomic */
@@ -70,12 +71,13 @@ struct guard_process {
 /* NULL before the thread's first event. */
 extern __thread struct guard_thread *guard_own;
 extern __thread struct guard_thread guard_spare; /* stands in until then */
-/* guard_own where plain.h may be used, else NULL. */
+/* guard_own where plain.h may be used, else NULL: where the allocator calls no hook, and where it may. */
 extern __thread struct guard_thread *guard_plain;
+extern __thread struct guard_thread *guard_usual;
 extern struct guard_process guard_process
     __attribute__((visibility("hidden"))); /* no detour by the GOT */
 
-/* After a change of guard_own or of what it says: sets guard_plain. */
+/* After a change of guard_own or of what it says: sets guard_plain and guard_usual. */
 void guard_choose(void);
 
 /* Sets the callbacks that the core has and makes the wiped page; false: no memory for it. */

@@ -244,16 +244,27 @@ static inline __attribute__((always_inline)) bool block_put_plain(uintptr_t addr
 }
 
 /*
- * block_put() of a small block whose lot (not 0) is known. False, and nothing done, when there is
- * anything unusual about it: block_evict() and block_put() then.
+ * block_put() of a small block whose lot (not 0) is known, of an epoch at its place in `what`. False, and nothing done,
+ * when there is anything unusual about it: block_evict() and block_put() then.
  */
-static inline bool block_put_lot(uintptr_t address, uint32_t lot, uint32_t epoch)
+static inline bool block_put_what(uintptr_t address, uint32_t what)
 {
     struct block_place place = block_place(address);
     if (__builtin_expect(!place.cell || address % BLOCK_ALIGN != 0, 0) ||
         __builtin_expect(block_content(place) & BLOCK_LIVE, 0))
         return false;
-    return block_set(place, address, lot | epoch << BLOCK_EPOCH_AT);
+    return block_set(place, address, what);
+}
+
+static inline bool block_put_lot(uintptr_t address, uint32_t lot, uint32_t epoch)
+{
+    return block_put_what(address, lot | epoch << BLOCK_EPOCH_AT);
+}
+
+/* The same, in the epoch that it is. */
+static inline bool block_put_born(uintptr_t address, uint32_t lot)
+{
+    return block_put_what(address, lot | block_shadow.born);
 }
 
 /* block_take() of a small block: its lot. 0: block_take() knows. */

@@ -2,9 +2,10 @@
  * plain.h - the shortest way through malloc and free.
  *
  * What it is: what tracker_alloc() and tracker_free() do, inline, for the events that are like nearly all
- *   others: on an allocator that calls none of our hooks, nothing paused, sampled or checked. Whatever
+ *   others: nothing paused, sampled or checked. On an allocator that calls none of our hooks, the guard is
+ *   held for that alone; for others there are plain_called() and plain_freeing(). Whatever
  *   turns out to be unusual goes the long way, from where it is.
- * Owns: nothing; guard_plain says which threads may come here.
+ * Owns: nothing; guard_plain and guard_usual say which threads may come here.
  * Context: hooks, outside: the guard is taken and left in here.
  * Not here: everything unusual (tracker.c).
  */
@@ -57,17 +58,13 @@ static inline bool plain_counts(const struct box_delta *slot, uint32_t lot, uint
     return __builtin_expect(slot->lot == lot && (int32_t)count >= 0, 1);
 }
 
-/*
- * tracker_alloc() for the hook that this expands in; false: not here, and nothing was done.
- */
-static inline __attribute__((always_inline)) bool plain_alloc(struct guard_thread *own,
-                                                              void *address, size_t size_bytes,
-                                                              const struct unwind_start start)
+/* What is recorded of a block; `glibc`: its malloc made it. */
+static inline __attribute__((always_inline)) void plain_record(struct guard_thread *own,
+                                                               void *address, size_t size_bytes,
+                                                               const struct unwind_start start,
+                                                               bool glibc)
 {
     struct thread *thread = thread_of(own);
-    uint64_t word;
-    if (!plain_enter(own, &word))
-        return false;
     struct memo_leaf *leaf = thread->memo.leaf;
     if (!memo_is_last(&thread->memo, &start))
         leaf = tracker_leaf(own, start.pc, start.sp, start.fp);
@@ -75,10 +72,45 @@ static inline __attribute__((always_inline)) bool plain_alloc(struct guard_threa
     struct box_delta *slot = plain_slot(thread, lot);
     uint32_t allocs = slot->allocs + 1;
     if (__builtin_expect(leaf->size_bytes == size_bytes && lot != BOX_NONE, 1) &&
-        plain_counts(slot, lot, allocs) && block_put_plain((uintptr_t)address, lot))
+        plain_counts(slot, lot, allocs) &&
+        (glibc ? block_put_plain((uintptr_t)address, lot)
+               : block_put_born((uintptr_t)address, lot)))
         __atomic_store_n(&slot->allocs, allocs, __ATOMIC_RELAXED);
     else
         tracker_block(own, leaf, address, size_bytes);
+}
+
+/*
+ * tracker_alloc() for the hook that this expands in; false: not here, and nothing was done.
+ */
+static inline __attribute__((always_inline)) bool plain_alloc(struct guard_thread *own,
+                                                              void *address, size_t size_bytes,
+                                                              const struct unwind_start start)
+{
+    uint64_t word;
+    if (!plain_enter(own, &word))
+        return false;
+    plain_record(own, address, size_bytes, start, true);
+    plain_leave(own, word);
+    return true;
+}
+
+/*
+ * The same for a hook that is GUARD_CALLING, as the allocator calls hooks itself. It then is outside; false: it is what
+ * it was.
+ */
+static inline __attribute__((always_inline)) bool plain_called(struct guard_thread *own,
+                                                               void *address, size_t size_bytes,
+                                                               const struct unwind_start start)
+{
+    uint64_t word = own->word & ~(uint64_t)GUARD_STATE_MASK;
+    guard_set_of(own, word | GUARD_RECORDING);
+    /* pairs: gate_close(), as in guard_record() */
+    if (__builtin_expect(word != __atomic_load_n(guard_process.generation, __ATOMIC_RELAXED), 0)) {
+        guard_set_of(own, word | GUARD_CALLING);
+        return false;
+    }
+    plain_record(own, address, size_bytes, start, false);
     plain_leave(own, word);
     return true;
 }
@@ -98,25 +130,44 @@ enum plain_outcome {
     PLAIN_WANTED /* the same; and the thread has something to serve */
 };
 
-/* tracker_free(), without a call, so that the hook needs no frame. */
-static inline enum plain_outcome plain_free(struct guard_thread *own, void *address)
+/* Takes the live block at `address`, whose place it is, out and counts it; false: nothing was done. */
+static inline bool plain_forget(struct thread *thread, struct block_place place,
+                                const void *address)
 {
-    struct thread *thread = thread_of(own);
-    uint64_t word;
-    if (!plain_enter(own, &word))
-        return PLAIN_NOT;
-    struct block_place place = block_place_plain((uintptr_t)address);
     uint32_t content = block_content(place), lot = plain_lot(place, content, address);
     struct box_delta *slot = plain_slot(thread, lot);
     uint32_t frees = slot->frees + 1;
-    if (__builtin_expect(lot == BOX_NONE, 0) || !plain_counts(slot, lot, frees)) {
-        guard_set_of(own, word);
-        return PLAIN_NOT;
-    }
+    if (__builtin_expect(lot == BOX_NONE, 0) || !plain_counts(slot, lot, frees))
+        return false;
     block_clear(place, content);
     __atomic_store_n(&slot->frees, frees, __ATOMIC_RELAXED);
+    return true;
+}
+
+/* tracker_free(), without a call, so that the hook needs no frame. */
+static inline enum plain_outcome plain_free(struct guard_thread *own, void *address)
+{
+    uint64_t word;
+    if (!plain_enter(own, &word))
+        return PLAIN_NOT;
+    bool done = plain_forget(thread_of(own), block_place_plain((uintptr_t)address), address);
     guard_set_of(own, word);
+    if (!done)
+        return PLAIN_NOT;
     return __builtin_expect(own->wanted != 0, 0) ? PLAIN_WANTED : PLAIN_DONE;
+}
+
+/* The same for an allocator that calls hooks: the thread is then GUARD_CALLING, for guard_leave(); false: nothing was
+   done. */
+static inline bool plain_freeing(struct guard_thread *own, void *address)
+{
+    uint64_t word;
+    if (!plain_enter(own, &word))
+        return false;
+    bool done = (uintptr_t)address % BLOCK_ALIGN == 0 &&
+                plain_forget(thread_of(own), block_place((uintptr_t)address), address);
+    guard_set_of(own, done ? word | GUARD_CALLING : word);
+    return done;
 }
 
 /*
