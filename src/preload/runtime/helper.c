@@ -25,7 +25,7 @@ static struct {
     uint32_t bell;      /* the futex: changes with each request; atomic */
     uint32_t resting;   /* nesting of helper_rest(); atomic */
     uint32_t forbidden; /* by how many filters; atomic */
-    bool wanted;        /* ended by helper_rest(), not by itself */
+    bool wanted;        /* atomic: ended by helper_rest(), not by itself */
     uint64_t (*work)(void);
     void *stack;
     pthread_t thread;
@@ -47,6 +47,11 @@ static void ring(void)
     sys_call3(SYS_futex, (long)&helper.bell, FUTEX_WAKE_PRIVATE, 1);
 }
 
+static bool is_rung(uint32_t heard)
+{
+    return __atomic_load_n(&helper.bell, __ATOMIC_SEQ_CST) != heard;
+}
+
 static void sleep_until_rung(uint32_t heard, uint64_t wait_ns)
 {
     struct timespec wait = {(time_t)(wait_ns / SECOND_NS), (long)(wait_ns % SECOND_NS)};
@@ -63,9 +68,9 @@ static bool is_resting(void)
 static bool leave(uint32_t heard, bool done)
 {
     spin_lock(&helper.lock);
-    bool leaves = is_resting() || (done && helper.bell == heard);
+    bool leaves = is_resting() || (done && !is_rung(heard));
     if (leaves) {
-        helper.wanted = !done || helper.bell != heard;
+        __atomic_store_n(&helper.wanted, !done || is_rung(heard), __ATOMIC_RELAXED);
         __atomic_store_n(&helper.state, GONE, __ATOMIC_RELEASE); /* pairs: helper_is_here() */
     }
     spin_unlock(&helper.lock);
@@ -119,15 +124,15 @@ static void join(void)
 static void start(void)
 {
     spin_lock(&helper.lock);
-    if (helper.state == GONE)
+    if (__atomic_load_n(&helper.state, __ATOMIC_ACQUIRE) == GONE)
         join();
     if (helper.state == ABSENT && !is_resting()) {
-        helper.wanted = false;
+        __atomic_store_n(&helper.wanted, false, __ATOMIC_RELAXED);
         __atomic_store_n(&helper.state, HERE, __ATOMIC_RELEASE);
         if (!create())
             __atomic_store_n(&helper.state, ABSENT, __ATOMIC_RELEASE);
     } else if (helper.state == ABSENT) {
-        helper.wanted = true;
+        __atomic_store_n(&helper.wanted, true, __ATOMIC_RELAXED);
     }
     spin_unlock(&helper.lock);
 }
@@ -164,7 +169,7 @@ void helper_rest(void)
         sys_call2(SYS_nanosleep, (long)&look, 0);
     int error = errno;
     spin_lock(&helper.lock);
-    if (helper.state == GONE)
+    if (__atomic_load_n(&helper.state, __ATOMIC_ACQUIRE) == GONE)
         join();
     spin_unlock(&helper.lock);
     errno = error;
@@ -173,7 +178,7 @@ void helper_rest(void)
 void helper_resume(void)
 {
     __atomic_fetch_sub(&helper.resting, 1, __ATOMIC_SEQ_CST);
-    if (helper.wanted && !is_resting())
+    if (helper_was_here() && !is_resting())
         helper_want();
 }
 
@@ -195,5 +200,5 @@ void helper_fork(void)
 
 bool helper_was_here(void)
 {
-    return helper.wanted;
+    return __atomic_load_n(&helper.wanted, __ATOMIC_RELAXED);
 }
