@@ -191,7 +191,7 @@ void process_finish(const char *source)
 {
     if (!begin_finish())
         return;
-    runtime_rest();
+    runtime_finish();
     finish(source);
 }
 

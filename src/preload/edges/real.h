@@ -20,10 +20,13 @@
 
 typedef void (*real_handler)(int);
 
+struct epoll_event;
 struct _IO_FILE; /* stdio's FILE, by the name that glibc and musl share */
 
 /* What posix_spawn() and posix_spawnp() take; file actions and attributes are passed on unseen. */
 #define REAL_SPAWN (pid_t *, const char *, const void *, const void *, char *const *, char *const *)
+
+#define REAL_EPOLL (int, struct epoll_event *, int, int, const sigset_t *)
 
 /*
  * X(result, name, parameters): every function that is hooked and passed on. What libc does not have is none of them:
@@ -68,6 +71,8 @@ struct _IO_FILE; /* stdio's FILE, by the name that glibc and musl share */
     X(int, posix_spawn, REAL_SPAWN)                                          \
     X(int, posix_spawnp, REAL_SPAWN)                                         \
     X(int, system, (const char *))                                           \
+    X(int, epoll_wait, (int, struct epoll_event *, int, int))                \
+    X(int, epoll_pwait, REAL_EPOLL)                                          \
     X(struct _IO_FILE *, popen, (const char *, const char *))                \
     X(char *, getenv, (const char *))                                        \
     X(int, prctl, (int, long, long, long, long))                             \

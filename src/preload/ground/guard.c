@@ -90,7 +90,8 @@ void guard_choose(void)
 /* Outside, if only because what the thread was inside has been left by a jump. */
 static bool guard_is_free(void)
 {
-    return guard_state() == GUARD_OUTSIDE || (guard_process.escaped && guard_process.escaped());
+    return guard_state() == GUARD_OUTSIDE ||
+           (!guard_self()->apart && guard_process.escaped && guard_process.escaped());
 }
 
 /* The thread's first event. */

@@ -36,6 +36,7 @@ struct guard_thread {
     bool forking; /* between the handlers of pthread_atfork: inside without a hook on the stack */
     bool ending;  /* of guard_spare: what the thread had has been given back */
     bool asking;  /* GUARD_CALLING in the middle of recording: libunwind is asked */
+    bool apart;   /* between guard_part() and guard_rejoin() */
 };
 
 enum {
@@ -179,6 +180,25 @@ static inline struct guard_thread *guard_enter_recording(void)
         return own;
     guard_set(GUARD_OUTSIDE);
     return NULL;
+}
+
+/*
+ * The calling thread is about to stop others, at any instruction, and must not wait for what they hold: until
+ * guard_rejoin() its calls pass unrecorded, though no hook is on its stack. Gives what that is to be given.
+ */
+static inline enum guard_state guard_part(void)
+{
+    enum guard_state before = guard_state();
+    guard_self()->apart = true;
+    if (before == GUARD_OUTSIDE)
+        guard_set(GUARD_CALLING);
+    return before;
+}
+
+static inline void guard_rejoin(enum guard_state before)
+{
+    guard_set(before);
+    guard_self()->apart = false;
 }
 
 /* Has a forked child's first event be now, where something else than a hook looks at the tables. */

@@ -6,6 +6,7 @@
 #include "preload/ground/arena.h"
 #include "preload/ground/guard.h"
 #include "preload/ground/options.h"
+#include "preload/ground/permit.h"
 #include "preload/ground/spin.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
@@ -358,4 +359,16 @@ void runtime_fork(void)
 {
     spin_reset(&state.lock);
     helper_fork();
+}
+
+/* What ended since the helper thread last looked is looked at now: it is not there any more. */
+void runtime_finish(void)
+{
+    helper_rest();
+    if (permit.revoked != 0)
+        return;
+    uint32_t count = __atomic_load_n(&state.met_count, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < count && !helper_is_here(); i++)
+        if (state.met[i].runtime->poll && is_work(&state.met[i]))
+            work_on(&state.met[i]);
 }

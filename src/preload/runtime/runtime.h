@@ -63,6 +63,7 @@ struct runtime {
 extern const struct runtime runtime_boehm;
 extern const struct runtime runtime_go;
 extern const struct runtime runtime_lua, runtime_luajit, runtime_python, runtime_ruby;
+extern const struct runtime runtime_jvm, runtime_mono, runtime_node;
 
 /* All there are, until NULL. */
 extern const struct runtime *const runtime_table[];
@@ -88,6 +89,7 @@ uint64_t runtime_address(const struct runtime *runtime, const struct runtime_fou
 
 /* Around fork() and before exit: the helper thread is not there. */
 void runtime_rest(void);
+void runtime_finish(void);
 void runtime_resume(void);
 
 /* It is gone for good: the program filters its system calls. Or may come again: no filter was installed. */
