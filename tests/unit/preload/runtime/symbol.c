@@ -26,11 +26,11 @@ static struct module module_of(const void *address)
     return module;
 }
 
-/* What the loader says of names of functions and variables; some have older versions. */
+/* What the loader says of names of functions and variables, none of which a sanitizer has. nftw() has an older
+   version. */
 static void test_exports_are_the_loaders(void **state)
 {
-    static const char *const names[] = {"pthread_create", "environ",     "getauxval",
-                                        "stdout",         "posix_spawn", "fopen"};
+    static const char *const names[] = {"environ", "getauxval", "stdout", "nftw", "strverscmp"};
     struct module libc = module_of((const void *)getenv);
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
