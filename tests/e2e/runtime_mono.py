@@ -114,9 +114,6 @@ class Mono(runtime.Runtime):
             self.assertTrue({"before", "after", "goal"}.isdisjoint(entry), entry)
         self.assertGreaterEqual(len([entry for entry in self.history() if "pause_ns" in entry]), 5)
 
-    def test_same_as_plain(self):
-        self.check_same_as_plain(self.mono("churn"))
-
     def test_leak_by_pinvoke(self):
         self.check_same_as_plain(self.mono("leak"))
         self.assertGreaterEqual(self.counts()[0], runtime.ROUNDS)

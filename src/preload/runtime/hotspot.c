@@ -5,6 +5,16 @@
 
 enum { TABLE, STRIDE, TYPE_NAME, FIELD_NAME, OFFSET, ADDRESS };
 
+bool hotspot_is_ready(const uint64_t *symbols)
+{
+    static const int places[] = {STRIDE, FIELD_NAME, OFFSET, ADDRESS}; /* none of them is 0 */
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        if (symbols[places[i]] != 0 &&
+            __atomic_load_n((const uint64_t *)symbols[places[i]], __ATOMIC_ACQUIRE) == 0)
+            return false;
+    return true;
+}
+
 bool hotspot_field(const uint64_t *symbols, const char *type, const char *name,
                    struct hotspot_field *field)
 {

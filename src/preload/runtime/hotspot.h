@@ -29,6 +29,9 @@ struct hotspot_field {
 bool hotspot_field(const uint64_t *symbols, const char *type, const char *name,
                    struct hotspot_field *field);
 
+/* The library's own constructors have filled the table in; until then the others must not be asked. */
+bool hotspot_is_ready(const uint64_t *symbols);
+
 /* The pointer in a static field; NULL: not there, or not yet. */
 const void *hotspot_pointer(const uint64_t *symbols, const char *type, const char *name);
 

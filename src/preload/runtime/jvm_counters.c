@@ -131,20 +131,11 @@ static void read_version(struct runtime_found *found)
         text_put_bytes(&text, release, strcspn(release, " "));
 }
 
-/* Before that not even what describes its structures is filled in. */
-static bool is_created(const struct runtime_found *found)
-{
-    int32_t (*get_created)(void **, int32_t, int32_t *) =
-        (int32_t(*)(void **, int32_t, int32_t *))found->addresses[0];
-    int32_t count = 0;
-    return get_created(NULL, 0, &count) == 0 && count > 0;
-}
-
 enum box_runtime_state jvm_counters_find(struct jvm_counters *jvm, struct runtime_found *found)
 {
     const uint64_t *table = found->addresses + TABLE_AT;
     struct hotspot_field collections;
-    if (!is_created(found))
+    if (!hotspot_is_ready(table))
         return BOX_RUNTIME_WAITING;
     read_version(found);
     if (!hotspot_field(table, "CollectedHeap", "_total_collections", &collections))
