@@ -78,6 +78,14 @@ class Side:
         return found
 
 
+def is_saved(side):
+    """Whether the child that saves has ended: a shutdown would kill it."""
+    told = side.run("redis-cli", "-s", "socket", "info", "persistence", plain=True).stdout
+    side.log.pop()
+    return (b"rdb_bgsave_in_progress:0" in told
+            and os.path.exists(os.path.join(side.directory, "dump.rdb")))
+
+
 def run_redis(side):
     needed("redis-server", "redis-cli", "redis-benchmark")
     server = side.start("redis-server", "--port", "0", "--unixsocket", "socket", "--save", "",
@@ -92,7 +100,7 @@ def run_redis(side):
     side.run("redis-cli", "-s", "socket", "memory", "doctor", plain=True)
     side.log.pop()
     side.run("redis-cli", "-s", "socket", "bgsave", plain=True)
-    harness.wait_until(lambda: os.path.exists(os.path.join(side.directory, "dump.rdb")), "bgsave")
+    harness.wait_until(lambda: is_saved(side), "bgsave")
     side.run("redis-cli", "-s", "socket", "shutdown", "nosave", plain=True)
     side.log.append((server.communicate(timeout=60)[0], server.returncode))
     os.unlink(os.path.join(side.directory, "dump.rdb"))

@@ -5,11 +5,11 @@
 #include "cli/go/render_go.h"
 
 #include "cli/export/export.h"
+#include "cli/export/output.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/ground/moment.h"
 #include "cli/process/name_pattern.h"
-#include "cli/export/output.h"
 #include "cli/process/stop.h"
 
 #include <errno.h>

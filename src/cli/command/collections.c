@@ -1,8 +1,8 @@
 #include "collections.h"
 
-#include "cli/report/collection.h"
-#include "cli/ground/message.h"
 #include "cli/export/output.h"
+#include "cli/ground/message.h"
+#include "cli/report/collection.h"
 #include "cli/report/render_collection.h"
 #include "cli/symbol/symbol.h"
 

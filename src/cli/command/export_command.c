@@ -1,10 +1,10 @@
 #include "export_command.h"
 
-#include "cli/profile/comparison.h"
 #include "cli/export/export.h"
+#include "cli/export/output.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
-#include "cli/export/output.h"
+#include "cli/profile/comparison.h"
 #include "cli/profile/prune.h"
 #include "cli/report/render.h"
 #include "cli/symbol/symbol.h"

@@ -1,15 +1,15 @@
 #include "harvest.h"
 
-#include "cli/process/box_search.h"
 #include "cli/export/export.h"
+#include "cli/export/output.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/ground/moment.h"
+#include "cli/process/box_search.h"
 #include "cli/process/name_pattern.h"
 #include "cli/report/number_text.h"
-#include "cli/export/output.h"
-#include "cli/symbol/symbol.h"
 #include "cli/report/value.h"
+#include "cli/symbol/symbol.h"
 #include "format/pprof.h"
 
 #include <errno.h>

@@ -2,13 +2,13 @@
 #include "attach.h"
 #include "collections.h"
 #include "export_command.h"
-#include "cli/ground/message.h"
-#include "cli/export/output.h"
 #include "recover.h"
 #include "report.h"
 #include "rss.h"
 #include "run.h"
 #include "snap.h"
+#include "cli/export/output.h"
+#include "cli/ground/message.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 #include "recover.h"
 
-#include "cli/process/box_search.h"
 #include "listing.h"
-#include "cli/ground/message.h"
 #include "cli/export/output.h"
+#include "cli/ground/message.h"
+#include "cli/process/box_search.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,8 +1,8 @@
 #include "report.h"
 
-#include "cli/profile/comparison.h"
-#include "cli/ground/message.h"
 #include "cli/export/output.h"
+#include "cli/ground/message.h"
+#include "cli/profile/comparison.h"
 #include "cli/profile/prune.h"
 #include "cli/report/render.h"
 #include "cli/report/render_collection.h"

@@ -1,7 +1,7 @@
 #include "rss.h"
 
-#include "cli/ground/message.h"
 #include "cli/export/output.h"
+#include "cli/ground/message.h"
 #include "cli/profile/profile.h"
 #include "cli/report/render_rss.h"
 

@@ -1,10 +1,10 @@
 #include "rss_look.h"
 
-#include "cli/process/binary.h"
-#include "cli/process/cgroup.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/ground/moment.h"
+#include "cli/process/binary.h"
+#include "cli/process/cgroup.h"
 #include "cli/process/stop.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 #include "snap.h"
 
-#include "cli/process/box_search.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/ground/moment.h"
+#include "cli/process/box_search.h"
 #include "cli/process/name_pattern.h"
 #include "cli/process/standby.h"
 

@@ -10,8 +10,8 @@
 #ifndef HEAPDIFF_CLI_EXPORT_H
 #define HEAPDIFF_CLI_EXPORT_H
 
-#include "format/sink.h"
 #include "cli/profile/profile.h"
+#include "format/sink.h"
 
 #include <stdio.h>
 

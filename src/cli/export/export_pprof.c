@@ -1,8 +1,8 @@
 #include "export.h"
 
-#include "format/pprof_out.h"
 #include "cli/ground/memory.h"
 #include "cli/profile/token_table.h"
+#include "format/pprof_out.h"
 
 #include <stdlib.h>
 #include <string.h>

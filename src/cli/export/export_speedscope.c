@@ -1,8 +1,8 @@
 #include "export.h"
 
-#include "cli/report/json.h"
 #include "cli/ground/memory.h"
 #include "cli/profile/token_table.h"
+#include "cli/report/json.h"
 #include "cli/report/value.h"
 
 #include <stdlib.h>

@@ -7,8 +7,8 @@
 #ifndef HEAPDIFF_CLI_GO_FACTS_H
 #define HEAPDIFF_CLI_GO_FACTS_H
 
-#include "cli/profile/fact_list.h"
 #include "go_heap.h"
+#include "cli/profile/fact_list.h"
 
 /* Of the last collections that are kept. `truth`: of what is known per site, as in PPROF_TRUTHS. */
 void go_facts_put(struct fact_list *list, const struct go_figures *figures, const char *truth);

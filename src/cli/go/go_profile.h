@@ -14,8 +14,8 @@
 #include "go_heap.h"
 #include "go_symbol.h"
 
-#include "cli/profile/profile.h"
 #include "cli/command/rss_look.h"
+#include "cli/profile/profile.h"
 
 struct go_process {
     struct rss_look look;

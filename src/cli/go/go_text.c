@@ -1,14 +1,14 @@
 #include "go_text.h"
 
-#include "cli/profile/fact_list.h"
 #include "go_facts.h"
 #include "go_scale.h"
 #include "cli/ground/text_cursor.h"
+#include "cli/profile/fact_list.h"
 
-#include "cli/symbol/function_set.h"
 #include "cli/ground/memory.h"
 #include "cli/profile/token_table.h"
 #include "cli/report/value.h"
+#include "cli/symbol/function_set.h"
 #include "format/pprof.h"
 
 #include <inttypes.h>

@@ -8,9 +8,9 @@
 
 #include "go_facts.h"
 
+#include "cli/profile/profile.h"
 #include "cli/report/number_text.h"
 #include "cli/report/page.h"
-#include "cli/profile/profile.h"
 
 /* Lines for the head of any report: what Go's profile says, as of when, and what its heap is. Nothing for other profiles. */
 void render_go_head(const struct page *page, const struct profile *profile,

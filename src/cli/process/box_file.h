@@ -9,9 +9,9 @@
 #ifndef HEAPDIFF_CLI_BOX_FILE_H
 #define HEAPDIFF_CLI_BOX_FILE_H
 
-#include "format/box_profile.h"
-#include "cli/export/output.h"
 #include "process.h"
+#include "cli/export/output.h"
+#include "format/box_profile.h"
 
 #include <sys/types.h>
 #include <time.h>

@@ -1,7 +1,7 @@
 #include "box_search.h"
 
-#include "cli/ground/memory.h"
 #include "program.h"
+#include "cli/ground/memory.h"
 
 #include <dirent.h>
 #include <errno.h>

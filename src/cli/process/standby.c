@@ -1,8 +1,8 @@
 #include "standby.h"
 
+#include "stop.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/moment.h"
-#include "stop.h"
 
 #include <dirent.h>
 #include <errno.h>

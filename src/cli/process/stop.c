@@ -1,8 +1,8 @@
 #include "stop.h"
 
+#include "process.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/moment.h"
-#include "process.h"
 
 #include <dirent.h>
 #include <errno.h>

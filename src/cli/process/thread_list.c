@@ -1,7 +1,7 @@
 #include "thread_list.h"
 
-#include "cli/ground/memory.h"
 #include "process.h"
+#include "cli/ground/memory.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 #include "vma_label.h"
 
 #include "binary.h"
-#include "cli/report/ledger.h"
+#include "page_map.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/text.h"
-#include "page_map.h"
+#include "cli/report/ledger.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "watch.h"
 
 #include "box_search.h"
+#include "standby.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
-#include "standby.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 #include "comparison.h"
 
-#include "cli/report/estimate.h"
 #include "cli/ground/message.h"
+#include "cli/report/estimate.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,10 +3,10 @@
 #include "diff_estimate.h"
 #include "diff_key.h"
 #include "diff_object.h"
-#include "format/pprof.h"
 #include "cli/ground/memory.h"
-#include "cli/symbol/symbol.h"
 #include "cli/report/value.h"
+#include "cli/symbol/symbol.h"
+#include "format/pprof.h"
 
 #include <stdlib.h>
 #include <string.h>

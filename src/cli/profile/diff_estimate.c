@@ -1,8 +1,8 @@
 #include "diff_estimate.h"
 
-#include "format/pprof.h"
 #include "cli/ground/memory.h"
 #include "cli/report/value.h"
+#include "format/pprof.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "input.h"
 
-#include "format/box.h"
 #include "cli/ground/memory.h"
+#include "format/box.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 #include "profile.h"
 
-#include "format/pprof.h"
 #include "input.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/pool.h"
+#include "format/pprof.h"
 
 #include <errno.h>
 #include <stdlib.h>

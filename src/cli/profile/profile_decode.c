@@ -5,12 +5,12 @@
  */
 #include "profile.h"
 
-#include "cli/go/go_text.h"
-#include "format/pprof.h"
-#include "format/wire.h"
 #include "id_map.h"
 #include "input.h"
+#include "cli/go/go_text.h"
 #include "cli/ground/pool.h"
+#include "format/pprof.h"
+#include "format/wire.h"
 
 #include <stdlib.h>
 #include <string.h>

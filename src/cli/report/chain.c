@@ -1,8 +1,8 @@
 #include "chain.h"
 
+#include "value.h"
 #include "cli/ground/memory.h"
 #include "cli/profile/token_table.h"
-#include "value.h"
 
 #include <stdlib.h>
 #include <string.h>

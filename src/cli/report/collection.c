@@ -1,7 +1,7 @@
 #include "collection.h"
 
-#include "cli/ground/memory.h"
 #include "value.h"
+#include "cli/ground/memory.h"
 
 #include "format/pprof.h"
 

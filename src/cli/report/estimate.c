@@ -1,7 +1,7 @@
 #include "estimate.h"
 
-#include "format/pprof.h"
 #include "value.h"
+#include "format/pprof.h"
 
 #include <math.h>
 #include <stdio.h>

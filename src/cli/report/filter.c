@@ -1,7 +1,7 @@
 #include "filter.h"
 
-#include "cli/ground/memory.h"
 #include "name_text.h"
+#include "cli/ground/memory.h"
 
 #include <regex.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 #include "ledger.h"
 
 #include "estimate.h"
-#include "format/pprof.h"
-#include "cli/ground/memory.h"
 #include "value.h"
+#include "cli/ground/memory.h"
+#include "format/pprof.h"
 
 #include <stdlib.h>
 #include <string.h>

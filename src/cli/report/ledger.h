@@ -17,8 +17,8 @@
 #ifndef HEAPDIFF_CLI_LEDGER_H
 #define HEAPDIFF_CLI_LEDGER_H
 
-#include "format/ledger.h"
 #include "cli/profile/profile.h"
+#include "format/ledger.h"
 
 /* Kinds of lines are the categories, and what only a look from outside has to say. */
 enum {

@@ -1,7 +1,7 @@
 #include "ledger_json.h"
 
-#include "format/pprof.h"
 #include "value.h"
+#include "format/pprof.h"
 
 #include <stdlib.h>
 

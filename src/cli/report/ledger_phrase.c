@@ -1,8 +1,8 @@
 #include "ledger_phrase.h"
 
-#include "cli/ground/memory.h"
 #include "name_text.h"
 #include "value.h"
+#include "cli/ground/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>

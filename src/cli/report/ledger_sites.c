@@ -1,8 +1,8 @@
 #include "ledger_sites.h"
 
-#include "cli/ground/memory.h"
 #include "tree.h"
 #include "value.h"
+#include "cli/ground/memory.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -8,12 +8,12 @@
 #define HEAPDIFF_CLI_RENDER_H
 
 #include "collection.h"
-#include "cli/profile/diff.h"
 #include "ledger_sites.h"
 #include "number_text.h"
-#include "cli/command/options.h"
 #include "page.h"
 #include "tree.h"
+#include "cli/command/options.h"
+#include "cli/profile/diff.h"
 
 struct report {
     const struct options *options;

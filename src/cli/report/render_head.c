@@ -1,14 +1,14 @@
 #include "render.h"
 
-#include "cli/ground/character.h"
-#include "cli/go/render_go.h"
 #include "estimate.h"
-#include "cli/ground/memory.h"
 #include "name_text.h"
 #include "render_collection.h"
 #include "render_ledger.h"
 #include "summary.h"
 #include "value.h"
+#include "cli/go/render_go.h"
+#include "cli/ground/character.h"
+#include "cli/ground/memory.h"
 
 #include <stdlib.h>
 #include <string.h>

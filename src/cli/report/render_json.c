@@ -1,12 +1,12 @@
 #include "render.h"
 
 #include "estimate.h"
-#include "format/pprof.h"
 #include "json.h"
 #include "ledger_json.h"
-#include "cli/ground/memory.h"
 #include "summary.h"
 #include "value.h"
+#include "cli/ground/memory.h"
+#include "format/pprof.h"
 
 #include <stdlib.h>
 #include <string.h>

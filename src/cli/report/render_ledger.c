@@ -1,8 +1,8 @@
 #include "render_ledger.h"
 
-#include "cli/ground/character.h"
 #include "name_text.h"
 #include "value.h"
+#include "cli/ground/character.h"
 
 #include <stdio.h>
 #include <stdlib.h>

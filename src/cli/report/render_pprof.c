@@ -1,11 +1,11 @@
 /* The tables that users of pprof know, with its columns and its rules for what is left out. */
 #include "render.h"
 
-#include "cli/ground/character.h"
 #include "estimate.h"
-#include "cli/ground/memory.h"
 #include "name_text.h"
 #include "value.h"
+#include "cli/ground/character.h"
+#include "cli/ground/memory.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 #include "render_rss.h"
 
-#include "cli/go/render_go.h"
 #include "ledger_json.h"
-#include "cli/ground/memory.h"
 #include "name_text.h"
 #include "render_ledger.h"
 #include "value.h"
+#include "cli/go/render_go.h"
+#include "cli/ground/memory.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 #include "render.h"
 
 #include "chain.h"
-#include "cli/ground/character.h"
 #include "name_text.h"
 #include "site_table.h"
 #include "value.h"
+#include "cli/ground/character.h"
 
 #include <assert.h>
 #include <string.h>

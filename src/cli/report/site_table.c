@@ -1,9 +1,9 @@
 #include "site_table.h"
 
-#include "cli/ground/memory.h"
 #include "estimate.h"
 #include "name_text.h"
 #include "value.h"
+#include "cli/ground/memory.h"
 
 #include <stdlib.h>
 #include <string.h>

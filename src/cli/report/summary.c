@@ -1,9 +1,9 @@
 #include "summary.h"
 
 #include "estimate.h"
+#include "value.h"
 #include "format/ledger.h"
 #include "format/pprof.h"
-#include "value.h"
 
 #include <string.h>
 

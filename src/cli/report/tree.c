@@ -1,10 +1,10 @@
 #include "tree.h"
 
 #include "estimate.h"
-#include "format/pprof.h"
+#include "value.h"
 #include "cli/ground/memory.h"
 #include "cli/profile/token_table.h"
-#include "value.h"
+#include "format/pprof.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #include "function_set.h"
 
 #include "demangle.h"
-#include "cli/ground/memory.h"
 #include "source_path.h"
+#include "cli/ground/memory.h"
 
 #include <stdlib.h>
 #include <string.h>

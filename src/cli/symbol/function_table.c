@@ -1,8 +1,8 @@
 #include "function_table.h"
 
 #include "die_walk.h"
-#include "cli/ground/memory.h"
 #include "range_table.h"
+#include "cli/ground/memory.h"
 
 #include <dwarf.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 #include "image.h"
 
 #include "image_file.h"
-#include "cli/ground/memory.h"
 #include "symbol_table.h"
+#include "cli/ground/memory.h"
 
 #include <elfutils/libdwfl.h>
 #include <gelf.h>

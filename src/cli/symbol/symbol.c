@@ -3,8 +3,8 @@
 #include "function_set.h"
 #include "image.h"
 #include "image_file.h"
-#include "cli/ground/memory.h"
 #include "progress.h"
+#include "cli/ground/memory.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "unit_table.h"
 
 #include "function_table.h"
-#include "cli/ground/memory.h"
 #include "range_table.h"
 #include "scope_table.h"
+#include "cli/ground/memory.h"
 
 #include <dwarf.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* The preload's side of include/heapdiff.h. */
+#include "hook.h"
+#include "process.h"
+#include "preload/ground/permit.h"
 #include "preload/views/collection.h"
 #include "preload/views/growth.h"
-#include "hook.h"
-#include "preload/ground/permit.h"
-#include "process.h"
 
 #include "heapdiff.h"
 

@@ -8,11 +8,11 @@
 #ifndef HEAPDIFF_PRELOAD_HOOK_H
 #define HEAPDIFF_PRELOAD_HOOK_H
 
-#include "preload/ground/guard.h"
 #include "init.h"
 #include "real.h"
-#include "preload/views/tracker.h"
+#include "preload/ground/guard.h"
 #include "preload/unwind/unwind.h"
+#include "preload/views/tracker.h"
 
 #define HOOK      __attribute__((visibility("default")))
 

@@ -2,8 +2,8 @@
    its marks (runtime/boehm_heap). */
 #include "hook.h"
 
-#include "preload/runtime/boehm.h"
 #include "preload/ground/sample.h"
+#include "preload/runtime/boehm.h"
 
 #include <errno.h>
 #include <stdlib.h>

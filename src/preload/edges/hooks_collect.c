@@ -1,10 +1,10 @@
 /* Explicit purges of the allocator: passed on, and a mark when they are done. What decays by itself is not one. */
 #include "hook.h"
 
-#include "preload/views/collection.h"
-#include "preload/ground/facts.h"
 #include "process.h"
+#include "preload/ground/facts.h"
 #include "preload/ground/sys.h"
+#include "preload/views/collection.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 #include "hook.h"
 
 #include "preload/ground/permit.h"
-#include "preload/tables/range.h"
 #include "preload/ground/sys.h"
+#include "preload/tables/range.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -2,11 +2,11 @@
 #include "hook.h"
 
 #include "listener.h"
-#include "preload/ground/permit.h"
 #include "process.h"
-#include "preload/tables/site.h"
+#include "preload/ground/permit.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
+#include "preload/tables/site.h"
 
 #include <dlfcn.h>
 #include <errno.h>

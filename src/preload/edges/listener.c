@@ -1,15 +1,15 @@
 #include "listener.h"
 
+#include "process.h"
+#include "real.h"
 #include "preload/ground/arena.h"
-#include "preload/views/collection.h"
-#include "preload/views/growth.h"
 #include "preload/ground/guard.h"
 #include "preload/ground/options.h"
 #include "preload/ground/permit.h"
-#include "process.h"
-#include "real.h"
 #include "preload/ground/spin.h"
 #include "preload/ground/sys.h"
+#include "preload/views/collection.h"
+#include "preload/views/growth.h"
 
 enum {
     LISTENER_ROUNDS_MAX = 16 /* snapshots that one signal may cost its thread, in a storm of them */

@@ -1,9 +1,9 @@
 #include "sandbox.h"
 
-#include "preload/ground/arena.h"
 #include "listener.h"
-#include "preload/ground/permit.h"
 #include "process.h"
+#include "preload/ground/arena.h"
+#include "preload/ground/permit.h"
 #include "preload/ground/seccomp_filter.h"
 #include "preload/ground/sys.h"
 #include "preload/runtime/runtime.h"

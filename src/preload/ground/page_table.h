@@ -8,8 +8,8 @@
 #ifndef HEAPDIFF_PRELOAD_PAGE_TABLE_H
 #define HEAPDIFF_PRELOAD_PAGE_TABLE_H
 
-#include "format/ledger.h"
 #include "proc.h"
+#include "format/ledger.h"
 
 #include <stdbool.h>
 #include <stddef.h>

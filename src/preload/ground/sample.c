@@ -1,7 +1,7 @@
 #include "sample.h"
 
-#include "format/box.h"
 #include "sys.h"
+#include "format/box.h"
 
 enum { SAMPLE_FULL = 255, SAMPLE_FRACTION_BITS = 53 };
 

@@ -9,8 +9,8 @@
 #ifndef HEAPDIFF_PRELOAD_BESIDE_H
 #define HEAPDIFF_PRELOAD_BESIDE_H
 
-#include "format/ledger.h"
 #include "residency.h"
+#include "format/ledger.h"
 
 /* Fills in the ledger's fields "beside the sum"; what cannot be told stays as it was. Call it with the gate
    open: it reads a dozen small files. */

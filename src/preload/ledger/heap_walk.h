@@ -9,8 +9,8 @@
 #ifndef HEAPDIFF_PRELOAD_HEAP_WALK_H
 #define HEAPDIFF_PRELOAD_HEAP_WALK_H
 
-#include "preload/tables/block.h"
 #include "share.h"
+#include "preload/tables/block.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 #include "label.h"
 
-#include "preload/tables/claim.h"
 #include "preload/ground/module.h"
 #include "preload/ground/text.h"
+#include "preload/tables/claim.h"
 
 #include <string.h>
 #include <sys/auxv.h>

@@ -12,9 +12,9 @@
 
 #include "line.h"
 #include "loader_pages.h"
-#include "preload/ground/own.h"
 #include "range_list.h"
 #include "thread_stack.h"
+#include "preload/ground/own.h"
 #include "preload/ground/vma.h"
 
 #include <stdbool.h>

@@ -4,10 +4,10 @@
 #include "charge.h"
 #include "loader_pages.h"
 #include "range_list.h"
+#include "tcache.h"
 #include "preload/ground/sample.h"
 #include "preload/ground/sys.h"
 #include "preload/tables/thread.h"
-#include "tcache.h"
 
 #include <string.h>
 #include <sys/auxv.h>

@@ -27,8 +27,8 @@
 #ifndef HEAPDIFF_PRELOAD_RESIDENCY_H
 #define HEAPDIFF_PRELOAD_RESIDENCY_H
 
-#include "format/ledger.h"
 #include "residency_figures.h"
+#include "format/ledger.h"
 #include "preload/ground/vma.h"
 
 #include <stdbool.h>

@@ -4,12 +4,12 @@
 #include "symbol.h"
 
 #include "preload/ground/arena.h"
-#include "preload/views/collection.h"
 #include "preload/ground/facts.h"
 #include "preload/ground/guard.h"
 #include "preload/ground/inner.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
+#include "preload/views/collection.h"
 
 #include <string.h>
 
@@ -123,10 +123,8 @@ static void reclaim(void)
 static void stop(void)
 {
     state.stop_ns = sys_uptime_ns();
-    state.guard_before = guard_state();
     state.stopped = true;
-    if (state.guard_before == GUARD_OUTSIDE)
-        guard_set(GUARD_CALLING);
+    state.guard_before = guard_part();
 }
 
 static void go_on(void)
@@ -134,7 +132,7 @@ static void go_on(void)
     if (!state.stopped)
         return;
     state.stopped = false;
-    guard_set(state.guard_before);
+    guard_rejoin(state.guard_before);
     state.pause_ns += sys_uptime_ns() - state.stop_ns;
 }
 

@@ -1,11 +1,11 @@
 #include "memo.h"
 
-#include "preload/ground/arena.h"
 #include "memo_branch.h"
 #include "memo_cells.h"
 #include "memo_near.h"
 #include "memo_walk.h"
 #include "site.h"
+#include "preload/ground/arena.h"
 #include "preload/unwind/unwind_walk.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "memo_branch.h"
 
-#include "preload/unwind/row.h"
 #include "preload/ground/sys.h"
+#include "preload/unwind/row.h"
 #include "preload/unwind/unwind_arch.h"
 
 #include <assert.h>

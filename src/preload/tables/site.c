@@ -3,9 +3,9 @@
 #include "history.h"
 #include "index.h"
 #include "mapping.h"
+#include "stack.h"
 #include "preload/ground/guard.h"
 #include "preload/ground/spin.h"
-#include "stack.h"
 
 static struct {
     struct spin intern; /* one writer of all interned tables; readers take no lock */

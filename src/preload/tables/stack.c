@@ -1,9 +1,9 @@
 #include "stack.h"
 
-#include "preload/ground/arena.h"
-#include "preload/ground/guard.h"
 #include "index.h"
 #include "mapping.h"
+#include "preload/ground/arena.h"
+#include "preload/ground/guard.h"
 #include "preload/unwind/unwind.h"
 
 static struct {

@@ -14,9 +14,9 @@
 #define HEAPDIFF_PRELOAD_THREAD_H
 
 #include "delta.h"
-#include "preload/ground/guard.h"
 #include "lot.h"
 #include "memo.h"
+#include "preload/ground/guard.h"
 
 #include <stdbool.h>
 #include <stdint.h>

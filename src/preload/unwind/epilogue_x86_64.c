@@ -1,9 +1,9 @@
 #include "epilogue.h"
 
 #include "instruction.h"
-#include "preload/ground/module.h"
 #include "unwind_arch.h"
 #include "unwind_memory.h"
+#include "preload/ground/module.h"
 
 #include <pthread.h>
 #include <stdlib.h>

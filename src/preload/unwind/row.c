@@ -1,6 +1,6 @@
 #include "row.h"
-#include "preload/ground/sys.h"
 #include "unwind_arch.h"
+#include "preload/ground/sys.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,7 +1,7 @@
-#include "row.h"
 #include "cfi.h"
 #include "cfi_read.h"
 #include "epilogue.h"
+#include "row.h"
 #include "unwind_memory.h"
 #include "unwind_object.h"
 #include "unwind_registry.h"

@@ -1,9 +1,9 @@
 #include "unwind.h"
+#include "unwind_arch.h"
+#include "unwind_walk.h"
 #include "preload/ground/inner.h"
 #include "preload/ground/module.h"
 #include "preload/ground/own.h"
-#include "unwind_arch.h"
-#include "unwind_walk.h"
 
 #define UNW_LOCAL_ONLY
 #include <dlfcn.h>

@@ -1,7 +1,7 @@
 #include "unwind_registry.h"
 #include "row.h"
-#include "preload/ground/sys.h"
 #include "unwind_memory.h"
+#include "preload/ground/sys.h"
 
 #include <assert.h>
 #include <stdatomic.h>

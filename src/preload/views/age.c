@@ -1,10 +1,10 @@
 #include "age.h"
 
 #include "preload/ground/arena.h"
-#include "preload/tables/block.h"
-#include "preload/tables/range.h"
 #include "preload/ground/sample.h"
 #include "preload/ground/sys.h"
+#include "preload/tables/block.h"
+#include "preload/tables/range.h"
 
 #include <string.h>
 

@@ -1,20 +1,20 @@
 #include "collection.h"
 
-#include "preload/ground/arena.h"
-#include "preload/tables/block.h"
-#include "preload/tables/delta.h"
-#include "preload/ground/facts.h"
 #include "gate.h"
+#include "trace.h"
+#include "preload/ground/arena.h"
+#include "preload/ground/facts.h"
 #include "preload/ground/guard.h"
-#include "preload/tables/history.h"
 #include "preload/ground/permit.h"
-#include "preload/tables/range.h"
 #include "preload/ground/sample.h"
-#include "preload/tables/site.h"
 #include "preload/ground/spin.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
-#include "trace.h"
+#include "preload/tables/block.h"
+#include "preload/tables/delta.h"
+#include "preload/tables/history.h"
+#include "preload/tables/range.h"
+#include "preload/tables/site.h"
 
 #include <signal.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "cut.h"
 
-#include "preload/ground/arena.h"
 #include "gate.h"
+#include "preload/ground/arena.h"
 #include "preload/ground/sys.h"
 
 #include "format/box_cut.h"

@@ -1,17 +1,17 @@
 #include "escape.h"
 
-#include "preload/ground/arena.h"
 #include "collection.h"
+#include "oracle.h"
+#include "tracker.h"
+#include "preload/ground/arena.h"
 #include "preload/ground/guard.h"
 #include "preload/ground/module.h"
-#include "oracle.h"
 #include "preload/ground/permit.h"
-#include "preload/tables/range.h"
-#include "preload/tables/site.h"
 #include "preload/ground/spin.h"
 #include "preload/ground/sys.h"
+#include "preload/tables/range.h"
+#include "preload/tables/site.h"
 #include "preload/tables/thread.h"
-#include "tracker.h"
 #include "preload/unwind/unwind.h"
 
 #include <signal.h>

@@ -1,11 +1,11 @@
 #include "growth.h"
 
-#include "preload/tables/delta.h"
+#include "snapshot.h"
 #include "preload/ground/facts.h"
 #include "preload/ground/options.h"
-#include "preload/tables/site.h"
-#include "snapshot.h"
 #include "preload/ground/sys.h"
+#include "preload/tables/delta.h"
+#include "preload/tables/site.h"
 
 enum {
     GROWTH_LOOK_NS = 10000000, /* between two looks: reading statm costs a microsecond */

@@ -4,9 +4,9 @@
 #include "preload/ground/guard.h"
 #include "preload/ground/options.h"
 #include "preload/ground/spin.h"
-#include "preload/tables/stack.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
+#include "preload/tables/stack.h"
 
 #include <pthread.h>
 #include <time.h>

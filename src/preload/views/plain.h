@@ -12,11 +12,11 @@
 #ifndef HEAPDIFF_PRELOAD_PLAIN_H
 #define HEAPDIFF_PRELOAD_PLAIN_H
 
-#include "preload/ground/arena.h"
-#include "preload/tables/block.h"
-#include "preload/ground/guard.h"
-#include "preload/tables/thread.h"
 #include "tracker.h"
+#include "preload/ground/arena.h"
+#include "preload/ground/guard.h"
+#include "preload/tables/block.h"
+#include "preload/tables/thread.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 #include "standstill.h"
 
-#include "preload/ground/arena.h"
 #include "gate.h"
+#include "preload/ground/arena.h"
 #include "preload/ground/permit.h"
 #include "preload/ground/sys.h"
 

@@ -1,8 +1,8 @@
 #include "trace.h"
 
+#include "pattern.h"
 #include "preload/ground/arena.h"
 #include "preload/ground/options.h"
-#include "pattern.h"
 #include "preload/ground/permit.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"

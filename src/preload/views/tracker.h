@@ -10,8 +10,8 @@
 #ifndef HEAPDIFF_PRELOAD_TRACKER_H
 #define HEAPDIFF_PRELOAD_TRACKER_H
 
-#include "preload/tables/block.h"
 #include "preload/ground/guard.h"
+#include "preload/tables/block.h"
 #include "preload/tables/memo.h"
 #include "preload/unwind/unwind.h"
 
