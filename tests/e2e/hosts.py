@@ -364,6 +364,16 @@ class Links(Host):
                 self.assertIn("sanitizer", said)
                 self.assertEqual(self.profiles("linked*.prof"), [])
 
+    def test_valgrind(self):
+        """Its malloc is not ours, and memcheck would report how we look around."""
+        if not shutil.which("valgrind"):
+            self.skipTest("no valgrind")
+        self.build()
+        done = self.run_program(["valgrind", "-q", "--error-exitcode=3", self.path("linked")])
+        self.assertEqual(done[:2], (0, "ran\n"), done[2])
+        self.assertEqual(done[2], "heapdiff: this program runs under valgrind: running unprofiled\n")
+        self.assertEqual(self.profiles("linked*.prof"), [])
+
 
 if __name__ == "__main__":
     harness.main()

@@ -218,6 +218,18 @@ static bool has_sanitizer(void)
     return false;
 }
 
+/* Valgrind's tools that watch memory have a malloc in front of ours, and report how we look around. */
+static bool has_watcher(void)
+{
+    const char *preload = environment_get("LD_PRELOAD");
+    while (preload && (preload = strstr(preload, "vgpreload_")) != NULL) {
+        preload += strlen("vgpreload_");
+        if (strncmp(preload, "core", strlen("core")) != 0)
+            return true;
+    }
+    return false;
+}
+
 static void try_start(void)
 {
     enum guard_state before = guard_state();
@@ -226,6 +238,8 @@ static void try_start(void)
     sys_say_init();
     if (has_sanitizer())
         sys_say(INIT_SANITIZED);
+    else if (has_watcher())
+        sys_say("this program runs under valgrind: running unprofiled");
     else if (options_read(environment_get("HEAPDIFF")) == OPTIONS_OK && options.only[0] == '\0')
         start();
     guard_set(before);
