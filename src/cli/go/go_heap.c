@@ -1,5 +1,6 @@
 #include "go_heap.h"
 
+#include "cli/ground/load.h"
 #include "cli/ground/memory.h"
 
 #include <errno.h>
@@ -26,20 +27,6 @@ struct reader {
     struct go_heap *heap;
     uint32_t cycle; /* and its lowest bit: it is, or is being, published */
 };
-
-static uint32_t load32(const unsigned char *at)
-{
-    uint32_t value;
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
-
-static uint64_t load64(const unsigned char *at)
-{
-    uint64_t value;
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
 
 static bool read_at(const struct reader *reader, uint64_t address, void *to, size_t size_bytes)
 {

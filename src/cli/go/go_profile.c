@@ -351,14 +351,7 @@ static void make_mappings(struct profile *profile, const struct go_process *proc
 static void finish(struct maker *maker)
 {
     struct profile *profile = maker->profile;
-    profile->samples = profile_alloc(profile, profile->sample_count, sizeof(*profile->samples));
-    profile->locations =
-        profile_alloc(profile, profile->location_count, sizeof(*profile->locations));
-    if (profile->sample_count > 0)
-        memcpy(profile->samples, maker->samples, profile->sample_count * sizeof(*maker->samples));
-    if (profile->location_count > 0)
-        memcpy(profile->locations, maker->locations,
-               profile->location_count * sizeof(*maker->locations));
+    profile_keep(profile, maker->samples, maker->locations);
     function_set_close(maker->functions);
     token_table_clear(&maker->places);
     token_table_clear(&maker->stacks);

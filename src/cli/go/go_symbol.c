@@ -1,5 +1,7 @@
 #include "go_symbol.h"
 
+#include "cli/ground/load.h"
+
 #include <string.h>
 
 /* Since Go 1.18. */
@@ -31,20 +33,6 @@ enum {
     INLINED_MAX = 1 << 20,
     VARINT_BYTES_MAX = 5
 };
-
-static uint32_t load32(const unsigned char *at)
-{
-    uint32_t value;
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
-
-static uint64_t load64(const unsigned char *at)
-{
-    uint64_t value;
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
 
 /* `count` bytes at an offset of the table, or NULL. */
 static const unsigned char *table_at(const struct go_symbols *symbols, uint64_t base,

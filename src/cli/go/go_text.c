@@ -265,14 +265,7 @@ static void finish(struct text_maker *maker)
     profile->default_type = INUSE_OBJECTS + 1;
     profile->period_type = (struct value_type){"space", "bytes"};
     profile->period = maker->figures.rate > 1 ? maker->figures.rate : 1;
-    profile->samples = profile_alloc(profile, profile->sample_count, sizeof(*profile->samples));
-    profile->locations =
-        profile_alloc(profile, profile->location_count, sizeof(*profile->locations));
-    if (profile->sample_count > 0)
-        memcpy(profile->samples, maker->samples, profile->sample_count * sizeof(*maker->samples));
-    if (profile->location_count > 0)
-        memcpy(profile->locations, maker->locations,
-               profile->location_count * sizeof(*maker->locations));
+    profile_keep(profile, maker->samples, maker->locations);
     put_facts(maker);
 }
 

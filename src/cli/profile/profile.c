@@ -43,6 +43,17 @@ void *profile_alloc(struct profile *profile, size_t count, size_t each_bytes)
     return pool_alloc(profile->pool, count, each_bytes);
 }
 
+void profile_keep(struct profile *profile, const struct sample *samples,
+                  const struct location *locations)
+{
+    profile->samples = profile_alloc(profile, profile->sample_count, sizeof(*samples));
+    profile->locations = profile_alloc(profile, profile->location_count, sizeof(*locations));
+    if (profile->sample_count > 0)
+        memcpy(profile->samples, samples, profile->sample_count * sizeof(*samples));
+    if (profile->location_count > 0)
+        memcpy(profile->locations, locations, profile->location_count * sizeof(*locations));
+}
+
 const char *profile_text(struct profile *profile, const char *text)
 {
     return pool_text(profile->pool, text, strlen(text));

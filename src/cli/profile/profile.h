@@ -96,6 +96,9 @@ void profile_free(struct profile *profile);
 
 /* Zeroed memory that lives as long as the profile; never NULL (exits when memory is out). */
 void *profile_alloc(struct profile *profile, size_t count, size_t each_bytes);
+/* Copies the profile's samples and locations, as many as it counts; they may be NULL where that is 0. */
+void profile_keep(struct profile *profile, const struct sample *samples,
+                  const struct location *locations);
 /* A copy of `text` that lives as long as the profile. */
 const char *profile_text(struct profile *profile, const char *text);
 
