@@ -101,8 +101,8 @@ static void test_history(void **state)
     (void)state;
     static const char *const facts[] = {
         FACTS, "heapdiff.collection.9: source=go kind=minor truth=totals time_ns=7 after=5",
-        "heapdiff.collection.8: source=cpython kind=full truth=exact time_ns=5 mark=10 before=100 "
-        "after=60 pause_ns=7 rss_before=8 rss=9 reason=gen2 rss=1 goal=3",
+        ("heapdiff.collection.8: source=cpython kind=full truth=exact time_ns=5 mark=10 before=100 "
+         "after=60 pause_ns=7 rss_before=8 rss=9 reason=gen2 rss=1 goal=3"),
         "heapdiff.collection.x: source=go"};
     struct profile *profile = make(facts, sizeof facts / sizeof facts[0]);
     struct collection_book book = collection_book_of(profile);
