@@ -33,11 +33,7 @@ enum {
     OPEN_NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
     OPEN_TRACE = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC,
     MOVE = MREMAP_MAYMOVE | MREMAP_FIXED,
-    HOW_INVALID = 0x7fff,     /* as sys_readable() has it */
-    MEMBARRIER_EXPEDITED = 8, /* linux/membarrier.h, linux/futex.h: as gate.c has them */
-    MEMBARRIER_REGISTER = 16,
-    FUTEX_WAIT_OURS = 128,
-    FUTEX_WAKE_OURS = 129,
+    HOW_INVALID = 0x7fff,           /* as sys_readable() has it */
     PAGEMAP_SCAN_OURS = 0xc0606610, /* linux/fs.h: as page_table.c has it */
     /* A snapshot needs all of these. */
     FOR_SNAPSHOTS = PERMIT_WAITING | PERMIT_NUMBERS | PERMIT_SIGNALS | PERMIT_FILES

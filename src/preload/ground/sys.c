@@ -57,6 +57,9 @@ long sys_place(size_t size_bytes)
     return (long)__atomic_sub_fetch(&room_end, bytes, __ATOMIC_RELAXED);
 }
 
+/* What one thread gives back another may be given: the kernel orders that, and this says so to tools that cannot see it. */
+static uint32_t given_back;
+
 void *sys_pages(size_t size_bytes)
 {
     if (!permit_has(PERMIT_PAGES))
@@ -65,6 +68,7 @@ void *sys_pages(size_t size_bytes)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (sys_failed(at))
         return NULL;
+    __atomic_load_n(&given_back, __ATOMIC_ACQUIRE); /* pairs: sys_pages_free() */
     own_add((void *)at, size_bytes);
     return (void *)at;
 }
@@ -72,6 +76,7 @@ void *sys_pages(size_t size_bytes)
 void sys_pages_free(void *pages, size_t size_bytes)
 {
     own_remove(pages, size_bytes); /* before another thread can be given the same addresses */
+    __atomic_fetch_add(&given_back, 1, __ATOMIC_RELEASE); /* pairs: sys_pages() */
     sys_call2(SYS_munmap, (long)pages, (long)size_bytes);
 }
 

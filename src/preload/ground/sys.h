@@ -69,7 +69,14 @@ void sys_leave_room(const void *growing);
 /* Where to map so many bytes, if they fit there; 0: anywhere. */
 long sys_place(size_t size_bytes);
 
-enum { SYS_ADVICE_POPULATE = 23 }; /* MADV_POPULATE_WRITE, which older headers do not have */
+/* Of the kernel's headers, which not every libc brings along, or not the newest of them. */
+enum {
+    SYS_ADVICE_POPULATE = 23, /* MADV_POPULATE_WRITE */
+    MEMBARRIER_EXPEDITED = 1 << 3,
+    MEMBARRIER_REGISTER = 1 << 4,
+    FUTEX_WAIT_OURS = 128, /* private to the process */
+    FUTEX_WAKE_OURS = 129
+};
 
 /* Best effort: an older kernel, or a program's own filter, may have none of it. */
 static inline void sys_advise(const void *pages, size_t size_bytes, int advice)

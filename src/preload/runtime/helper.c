@@ -5,7 +5,6 @@
 #include "preload/ground/sys.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
@@ -44,7 +43,7 @@ bool helper_is_here(void)
 static void ring(void)
 {
     __atomic_fetch_add(&helper.bell, 1, __ATOMIC_SEQ_CST);
-    sys_call3(SYS_futex, (long)&helper.bell, FUTEX_WAKE_PRIVATE, 1);
+    sys_call3(SYS_futex, (long)&helper.bell, FUTEX_WAKE_OURS, 1);
 }
 
 static bool is_rung(uint32_t heard)
@@ -55,7 +54,7 @@ static bool is_rung(uint32_t heard)
 static void sleep_until_rung(uint32_t heard, uint64_t wait_ns)
 {
     struct timespec wait = {(time_t)(wait_ns / SECOND_NS), (long)(wait_ns % SECOND_NS)};
-    sys_call4(SYS_futex, (long)&helper.bell, FUTEX_WAIT_PRIVATE, heard, (long)&wait);
+    sys_call4(SYS_futex, (long)&helper.bell, FUTEX_WAIT_OURS, heard, (long)&wait);
 }
 
 static bool is_resting(void)

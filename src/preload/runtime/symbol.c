@@ -120,6 +120,8 @@ uint64_t symbol_find(const struct module *module, const char *name)
     return dynamic ? find(dynamic, module->bias, name) : 0;
 }
 
+extern ElfW(Dyn) _DYNAMIC[]; /* of this library; musl's link.h does not have it */
+
 uint64_t symbol_find_library(const char *name)
 {
     struct module program;

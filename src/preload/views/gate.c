@@ -22,14 +22,6 @@ enum {
     GATE_STALLS_EXTENDED = 60  /* ... unless it has said so before */
 };
 
-/* Of the kernel's headers, which not every libc brings along. */
-enum {
-    MEMBARRIER_EXPEDITED = 1 << 3,
-    MEMBARRIER_REGISTER = 1 << 4,
-    FUTEX_WAIT_OURS = 128,
-    FUTEX_WAKE_OURS = 129
-};
-
 static struct {
     uint32_t closer; /* futex: the thread that has the gate closed; 0: open */
     uint32_t waiting;

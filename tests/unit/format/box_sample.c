@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ENTRY_BYTES_MAX = 256 };
+
 static const unsigned entry_sizes[BOX_TABLES] = BOX_ENTRY_BYTES;
 
 void *box_sample_at(struct box_sample *sample, enum box_table_id table, uint64_t index)
@@ -58,7 +60,7 @@ uint32_t box_sample_text(struct box_sample *sample, const char *text)
 
 void box_sample_open(struct box_sample *sample)
 {
-    static const struct box_mapping zero; /* the largest entry */
+    static const unsigned char zero[ENTRY_BYTES_MAX];
     sample->bytes = aligned_alloc(4096, BOX_SAMPLE_BYTES);
     if (!sample->bytes)
         abort();
@@ -77,6 +79,8 @@ void box_sample_open(struct box_sample *sample)
     snprintf(header->name, sizeof(header->name), "app");
     snprintf(header->command_line, sizeof(header->command_line), "./app --fast");
     for (unsigned i = 0; i < BOX_TABLES; i++) {
+        if (entry_sizes[i] > sizeof(zero))
+            abort();
         header->tables[i].entry_bytes = entry_sizes[i];
         header->tables[i].shift = BOX_SAMPLE_SHIFT;
         box_sample_add(sample, (enum box_table_id)i, &zero);
