@@ -107,10 +107,13 @@ bool ledger_enlarge(struct ledger_run *run)
     return residency_enlarge(&run->residency);
 }
 
+void ledger_list(struct ledger_run *run)
+{
+    range_list_copy(&run->ranges);
+}
+
 void ledger_measure(struct ledger_run *run)
 {
-    /* As soon after the scan as can be: what was mapped just before it is there. */
-    range_list_copy(&run->ranges);
     if (run->scanned)
         residency_measure(&run->residency);
     run->measured = run->scanned;

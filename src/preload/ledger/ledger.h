@@ -29,6 +29,12 @@ void ledger_prepare(struct ledger_run *run);
 bool ledger_scan(struct ledger_run *run);
 bool ledger_enlarge(struct ledger_run *run);
 
+/*
+ * What is mapped, as soon after the scan as can be: what was mapped just before it is in the list. Waits for the range
+ * lock: not while other threads stand still, one of which may have it.
+ */
+void ledger_list(struct ledger_run *run);
+
 /* The kernel's own figure, right after the scan: before anything else of ours touches memory. */
 void ledger_measure(struct ledger_run *run);
 

@@ -159,10 +159,11 @@ static void moment_taken(void *context)
     age_taken(&moment->age);
     if (!moment->run)
         return;
+    if (moment->measured && standstill_end() && moment->still)
+        ledger_stood_still(moment->run);
+    ledger_list(moment->run);
     if (!moment->measured)
         ledger_measure(moment->run);
-    else if (standstill_end() && moment->still)
-        ledger_stood_still(moment->run);
 }
 
 static struct moment moment_open(void)

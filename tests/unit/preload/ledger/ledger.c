@@ -146,6 +146,7 @@ static const struct ledger *settle(struct ledger_run **run)
     assert_non_null(*run);
     ledger_prepare(*run);
     assert_true(ledger_scan(*run));
+    ledger_list(*run);
     ledger_measure(*run);
     arena_view(&view);
     const struct ledger *ledger = ledger_settle(*run, &view);
