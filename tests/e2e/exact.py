@@ -71,15 +71,6 @@ class Case(harness.Case):
         self.assertEqual(done.stdout, b"")
         return Profile(out).check().facts, done.stderr.decode()
 
-    def snap_exact(self, child):
-        """The same with --exact; once more where it came too late, which it says: the machine decides."""
-        facts, said = self.snap(child, "--exact")
-        if "not stopped" not in said:
-            return facts, said
-        print(said)
-        self.assertGateAlone(facts)
-        return self.snap(child, "--exact")
-
     def assertExact(self, facts):
         self.assertNotEqual(facts.get("source"), "black box")
         self.assertEqual(facts.get("ledger_stopped"), "1")
@@ -93,7 +84,7 @@ class Exact(Case):
     def test_a_busy_program(self):
         child = self.busy()
         for _ in range(TIMES):
-            facts, said = self.snap_exact(child)
+            facts, said = self.snap(child, "--exact")
             self.assertExact(facts)
             self.assertNotIn("not stopped", said)
             self.assertEqual(facts.get("unclean_cuts", "0"), "0")
@@ -115,7 +106,7 @@ class Exact(Case):
     def test_many_threads(self):
         child = self.busy("quiet", THREADS_MANY)
         for _ in range(3):
-            self.assertExact(self.snap_exact(child)[0])
+            self.assertExact(self.snap(child, "--exact")[0])
         self.assertEqual(self.ask(child)[0], 0)  # neither poll nor nanosleep sees anything of it
 
     def test_many_busy_threads(self):

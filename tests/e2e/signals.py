@@ -93,7 +93,7 @@ class Storm(harness.Case):
         output, errors = child.communicate(timeout=30)
         self.assertEqual((child.returncode, errors), (0, b""))
         found = self.profiles()
-        self.assertGreater(len(found), 20)
+        self.assertGreater(len(found), 100)
         last = -1
         for path in found:
             last = self.check_one(path, last)

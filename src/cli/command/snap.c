@@ -19,7 +19,6 @@
 
 enum {
     ANSWER_WAIT_MS = 3000, /* a large heap's snapshot takes well below a second */
-    EXACT_WAIT_MS = 10000, /* its threads are to be stopped first */
     ANSWER_POLL_MS = 2,
     LOOK_MS = 50, /* between two looks at whether the process lives */
     COPY_BYTES = 1 << 16
@@ -72,8 +71,7 @@ static const char *ask(struct snap *snap)
     snap->asked_ns = moment_now(CLOCK_REALTIME);
     if (kill(snap->process.pid, header->signal) != 0)
         return strerror(errno);
-    int wait_ms = snap->standby.header ? EXACT_WAIT_MS : ANSWER_WAIT_MS;
-    for (int waited = 0; waited < wait_ms; waited += ANSWER_POLL_MS) {
+    for (int waited = 0; waited < ANSWER_WAIT_MS; waited += ANSWER_POLL_MS) {
         if (snap->standby.header)
             standby_serve(&snap->standby);
         if (__atomic_load_n(&header->snapshots, __ATOMIC_ACQUIRE) != before)
@@ -84,7 +82,7 @@ static const char *ask(struct snap *snap)
             return "it has ended";
         wait_a_little();
     }
-    return wait_ms == EXACT_WAIT_MS ? "it did not answer in 10 s" : "it did not answer in 3 s";
+    return "it did not answer in 3 s";
 }
 
 /* The same while we stand by; says so when its threads were not stopped. */
