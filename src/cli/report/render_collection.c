@@ -1,8 +1,10 @@
 #include "render_collection.h"
 
+#include "filter.h"
 #include "name_text.h"
 #include "value.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -86,15 +88,33 @@ void render_collection_head(const struct page *page, const struct collection_boo
                             : "survived the collection");
 }
 
-/* The function that asked, as far as there are names. */
-static const char *leaf_name(const struct profile *profile, const struct sample *sample)
+/* The function that asked: not what allocates for others, unless there is nobody else. */
+static const char *asker_name(const struct profile *profile, const struct filter *filter,
+                              const struct sample *sample)
 {
+    const char *leaf = NULL;
     for (size_t i = 0; i < sample->depth; i++) {
         const struct location *location = &profile->locations[sample->locations[i]];
-        if (location->line_count > 0 && location->lines[0].function != PROFILE_NONE)
-            return profile->functions[location->lines[0].function].name;
+        for (size_t k = 0; k < location->line_count; k++) {
+            int function = location->lines[k].function;
+            if (function == PROFILE_NONE)
+                continue;
+            if (!filter_skips(filter, function))
+                return profile->functions[function].name;
+            leaf = leaf ? leaf : profile->functions[function].name;
+        }
     }
-    return "(no name)";
+    return leaf ? leaf : "(no name)";
+}
+
+static void put_suspect(const struct page *page, const struct collection_suspect *suspect,
+                        const char *name, const struct number_style *style)
+{
+    page_right(page, PAINT_GROWN, number_text(suspect->live_bytes, style).text, FIGURE_COLUMNS);
+    page_format(page, PAINT_PLAIN, "  %s old, %s in %d intervals  ",
+                number_text(suspect->old_bytes, style).text,
+                number_text_signed(suspect->grown_bytes, style).text, BOX_HISTORY_MARKS - 1);
+    page_format(page, PAINT_BOLD, "%s\n", name_text_fitted(name, TEXT_COLUMNS).text);
 }
 
 void render_collection_suspects(const struct page *page, const struct collection_book *book,
@@ -106,19 +126,18 @@ void render_collection_suspects(const struct page *page, const struct collection
                 "\nleak suspects: grew between at least 5 of the last 8 %ss, and hold what is 8 or "
                 "more of them old\n",
                 as_of(book));
+    char *message = NULL;
+    struct filter *filter = filter_new(&(struct filter_options){0}, &message);
+    assert(filter != NULL); /* the lists of known functions alone */
+    filter_mark(filter, profile);
     for (size_t i = 0; i < book->suspect_count && i < SUSPECTS_SHOWN; i++) {
         const struct collection_suspect *suspect = &book->suspects[i];
         if (suspect->sample >= profile->sample_count)
             continue;
-        page_right(page, PAINT_GROWN, number_text(suspect->live_bytes, style).text, FIGURE_COLUMNS);
-        page_format(page, PAINT_PLAIN, "  %s old, %s in %d intervals  ",
-                    number_text(suspect->old_bytes, style).text,
-                    number_text_signed(suspect->grown_bytes, style).text, BOX_HISTORY_MARKS - 1);
-        page_format(
-            page, PAINT_BOLD, "%s\n",
-            name_text_fitted(leaf_name(profile, &profile->samples[suspect->sample]), TEXT_COLUMNS)
-                .text);
+        const struct sample *sample = &profile->samples[suspect->sample];
+        put_suspect(page, suspect, asker_name(profile, filter, sample), style);
     }
+    filter_free(filter);
     if (book->suspect_count > SUSPECTS_SHOWN)
         page_format(page, PAINT_DIM, "  ... and %zu more\n", book->suspect_count - SUSPECTS_SHOWN);
 }
