@@ -73,10 +73,12 @@ static int get_in(void *unused)
 {
     (void)unused;
     struct interpreter *interpreter = interpreter_of(current());
-    if (python_hook_join(interpreter, python.minor, is_main(interpreter)))
+    if (python_hook_join(interpreter, python.minor, is_main(interpreter))) {
+        runtime_say_truth(&runtime_python, python_hook_truth());
         runtime_say(&runtime_python, BOX_RUNTIME_WATCHED, python.version);
-    else
+    } else {
         python_api.PyErr_Clear();
+    }
     __atomic_store_n(&python.asked, NULL, __ATOMIC_RELAXED);
     return 0;
 }

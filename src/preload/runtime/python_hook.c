@@ -2,6 +2,7 @@
 
 #include "python_api.h"
 
+#include "preload/ground/facts.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
 #include "preload/views/collection.h"
@@ -11,7 +12,8 @@
 
 enum {
     INTERPRETERS_MAX = 64, /* those beyond are not noticed */
-    MINOR_NS = 1000000,    /* a minor collection is told of from here on; others are counted */
+    GENERATION_FULL = 2,
+    MINOR_NS = 1000000, /* a minor collection is told of from here on; others are counted */
     WINDOW_BYTES_OLD =
         1024, /* of the state in which the two lists are: 3.7 has them at 648 at most ... */
     WINDOW_BYTES = 2048,     /* ... 3.12 at 864 at most ... */
@@ -24,10 +26,11 @@ struct place {
     struct object **
         callbacks; /* the collector's pointer; NULL: there is none, or we are in the program's list */
     struct object *ours;
-    struct object *programs; /* its gc.callbacks */
-    uint64_t start_ns;       /* 0: no collection has begun */
-    uint64_t minors;         /* since the last full one, not told of */
-    uint8_t truth;           /* enum box_truth */
+    struct object *programs;          /* its gc.callbacks */
+    uint64_t start_ns;                /* 0: no collection has begun */
+    uint64_t before_bytes, rss_bytes; /* of one that is full; 0: not known */
+    uint64_t minors;                  /* since the last full one, not told of */
+    uint8_t truth;                    /* enum box_truth */
 };
 
 static struct place places[INTERPRETERS_MAX];
@@ -59,7 +62,7 @@ static struct place *place_for(struct interpreter *interpreter)
 }
 
 /* Blocks of the interpreter's own allocator are within a few of malloc's, which say nothing. */
-static enum box_truth read_truth(void)
+enum box_truth python_hook_truth(void)
 {
     struct allocator raw, object;
     python_api.PyMem_GetAllocator(DOMAIN_RAW, &raw);
@@ -92,7 +95,9 @@ static void tell(struct place *place, bool is_minor, uint64_t pause_ns)
                                            .reason = room,
                                            .is_minor = is_minor,
                                            .truth = place->truth,
-                                           .pause_ns = pause_ns};
+                                           .pause_ns = pause_ns,
+                                           .before_bytes = place->before_bytes,
+                                           .rss_before_bytes = place->rss_bytes};
     collection_mark(&event);
 }
 
@@ -128,20 +133,32 @@ static void pass_on(const struct place *place, struct object *arguments)
     }
 }
 
+static void begins(struct place *place, bool is_minor)
+{
+    bool is_known = !is_minor && place->truth == BOX_TRUTH_EXACT;
+    place->before_bytes = is_known ? collection_live_bytes() : 0;
+    place->rss_bytes = is_minor ? 0 : facts_rss_bytes();
+    place->start_ns = sys_uptime_ns();
+}
+
+static void has_ended(struct place *place, bool is_minor)
+{
+    uint64_t pause_ns = place->start_ns ? sys_uptime_ns() - place->start_ns : 0;
+    place->start_ns = 0;
+    tell(place, is_minor, pause_ns);
+}
+
 static struct object *on_collection(struct object *self, struct object *arguments)
 {
     struct place *place = python_api.PyCapsule_GetPointer(self, NULL);
-    struct object *phase = python_api.PyTuple_GetItem(arguments, 0);
-    bool ends = is_text(phase, "stop");
-    if (ends) {
-        uint64_t pause_ns = place->start_ns ? sys_uptime_ns() - place->start_ns : 0;
-        place->start_ns = 0;
-        tell(place, generation_of(python_api.PyTuple_GetItem(arguments, 1)) != 2, pause_ns);
-    }
+    bool ends = is_text(python_api.PyTuple_GetItem(arguments, 0), "stop");
+    bool is_minor = generation_of(python_api.PyTuple_GetItem(arguments, 1)) != GENERATION_FULL;
+    if (ends)
+        has_ended(place, is_minor);
     if (place->callbacks && place->programs)
         pass_on(place, arguments);
     if (!ends)
-        place->start_ns = sys_uptime_ns();
+        begins(place, is_minor);
     python_api.Py_IncRef(python_api.none);
     return python_api.none;
 }
@@ -261,7 +278,7 @@ bool python_hook_join(struct interpreter *interpreter, unsigned minor, bool is_m
     struct place *place = place_of(interpreter) ? NULL : place_for(interpreter);
     if (!place)
         return true;
-    place->truth = (uint8_t)read_truth();
+    place->truth = (uint8_t)python_hook_truth();
     bool joined = join_lists(place, minor, is_main);
     if (!joined)
         __atomic_store_n(&place->interpreter, NULL, __ATOMIC_RELEASE);

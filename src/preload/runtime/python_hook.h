@@ -11,6 +11,8 @@
 #ifndef HEAPDIFF_PRELOAD_PYTHON_HOOK_H
 #define HEAPDIFF_PRELOAD_PYTHON_HOOK_H
 
+#include "format/box.h"
+
 #include <stdbool.h>
 
 struct interpreter;
@@ -21,5 +23,8 @@ bool python_hook_is_in(const struct interpreter *interpreter);
 /* The running interpreter, of version 3.`minor`; where it is not the main one, its list is its own. False, and an
    error is set: not yet. */
 bool python_hook_join(struct interpreter *interpreter, unsigned minor, bool is_main);
+
+/* Of objects that the interpreter makes. */
+enum box_truth python_hook_truth(void);
 
 #endif

@@ -3,6 +3,7 @@
 #include "runtime.h"
 #include "symbol.h"
 
+#include "preload/ground/facts.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
 #include "preload/views/collection.h"
@@ -16,7 +17,7 @@ typedef uintptr_t value; /* VALUE, ID */
 typedef void (*event_fn)(uint32_t event, value data, value self, value method, value class);
 
 /* RUBY_INTERNAL_EVENT_GC_* */
-enum { END_SWEEP = 0x1000000, ENTER = 0x2000000, EXIT = 0x4000000 };
+enum { START = 0x400000, END_SWEEP = 0x1000000, ENTER = 0x2000000, EXIT = 0x4000000 };
 
 /* Minor collections are told of from this length on; others are counted. */
 enum { MINOR_NS = 1000000 };
@@ -48,10 +49,11 @@ static struct {
     struct api api;
     bool is_watched;
     value major_count, major_by, by, causes[CAUSES];
-    uint64_t majors;   /* GC.stat(:major_gc_count) so far */
-    uint64_t minors;   /* since the last major one, not told of */
-    uint64_t enter_ns; /* 0: outside */
-    uint64_t pause_ns; /* of this collection, which sweeps piece by piece */
+    uint64_t majors;                  /* GC.stat(:major_gc_count) so far */
+    uint64_t minors;                  /* since the last major one, not told of */
+    uint64_t enter_ns;                /* 0: outside */
+    uint64_t pause_ns;                /* of this collection, which sweeps piece by piece */
+    uint64_t before_bytes, rss_bytes; /* of one that is major; 0: not known */
 } ruby;
 
 static const char *cause(value name)
@@ -91,24 +93,39 @@ static void tell(bool is_minor, uint64_t pause_ns)
                                            .reason = room,
                                            .is_minor = is_minor,
                                            .truth = BOX_TRUTH_EXACT,
-                                           .pause_ns = pause_ns};
+                                           .pause_ns = pause_ns,
+                                           .before_bytes = ruby.before_bytes,
+                                           .rss_before_bytes = ruby.rss_bytes};
     collection_mark(&event);
+}
+
+/* Why it is a major one is known by now, and what it finds is not freed yet. */
+static void begins(void)
+{
+    bool is_major = cause(ruby.api.rb_gc_latest_gc_info(ruby.major_by)) != NULL;
+    ruby.before_bytes = is_major ? collection_live_bytes() : 0;
+    ruby.rss_bytes = is_major ? facts_rss_bytes() : 0;
+}
+
+static void has_ended(void)
+{
+    uint64_t majors = ruby.api.rb_gc_stat(ruby.major_count);
+    bool is_minor = majors == ruby.majors;
+    ruby.majors = majors;
+    tell(is_minor, ruby.pause_ns);
+    ruby.before_bytes = ruby.rss_bytes = ruby.pause_ns = 0;
 }
 
 static void on_event(uint32_t event, value data, value self, value method, value class)
 {
     (void)data, (void)self, (void)method, (void)class;
-    uint64_t now_ns = sys_uptime_ns();
     if (ruby.enter_ns != 0)
-        ruby.pause_ns += now_ns - ruby.enter_ns;
-    ruby.enter_ns = event == EXIT ? 0 : now_ns;
-    if (event != END_SWEEP)
-        return;
-    uint64_t majors = ruby.api.rb_gc_stat(ruby.major_count);
-    bool is_minor = majors == ruby.majors;
-    ruby.majors = majors;
-    tell(is_minor, ruby.pause_ns);
-    ruby.pause_ns = 0;
+        ruby.pause_ns += sys_uptime_ns() - ruby.enter_ns;
+    if (event == START)
+        begins();
+    else if (event == END_SWEEP)
+        has_ended();
+    ruby.enter_ns = event == EXIT ? 0 : sys_uptime_ns();
 }
 
 static value symbol(const char *name)
@@ -159,7 +176,7 @@ void ruby_began(const void *code)
     }
     ruby.is_watched = true;
     look_up();
-    ruby.api.rb_add_event_hook(on_event, END_SWEEP | ENTER | EXIT, 0);
+    ruby.api.rb_add_event_hook(on_event, START | END_SWEEP | ENTER | EXIT, 0);
     runtime_say(&runtime_ruby, BOX_RUNTIME_WATCHED, ruby.api.ruby_version);
 }
 

@@ -7,6 +7,7 @@
 #include "preload/ground/guard.h"
 #include "preload/ground/options.h"
 #include "preload/ground/permit.h"
+#include "preload/ground/sample.h"
 #include "preload/ground/spin.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
@@ -89,7 +90,8 @@ static void publish(struct met *met)
     struct box_runtime *entry = &arena.header->runtimes[met->place];
     memcpy(entry->version, met->found.version, sizeof(entry->version));
     entry->version[sizeof(entry->version) - 1] = '\0';
-    entry->truth = met->found.truth;
+    bool is_sampled = sample.period_bytes != 0 && met->found.truth == BOX_TRUTH_EXACT;
+    entry->truth = is_sampled ? BOX_TRUTH_SAMPLED : met->found.truth;
     __atomic_store_n(&entry->state, met->state, __ATOMIC_RELEASE);
 }
 
@@ -337,6 +339,15 @@ void runtime_say(const struct runtime *runtime, enum box_runtime_state outcome, 
         text_put(&text, version ? version : "");
         settle(met, outcome);
     }
+    spin_unlock(&state.lock);
+}
+
+void runtime_say_truth(const struct runtime *runtime, enum box_truth truth)
+{
+    spin_lock(&state.lock);
+    struct met *met = met_find(runtime);
+    if (met)
+        met->found.truth = truth;
     spin_unlock(&state.lock);
 }
 

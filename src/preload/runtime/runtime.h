@@ -83,6 +83,9 @@ bool runtime_is_on(const struct runtime *runtime);
 /* For hooks that learn by themselves: as if arm() had returned `state`. */
 void runtime_say(const struct runtime *runtime, enum box_runtime_state state, const char *version);
 
+/* What is known of its objects, where that turns out when it is up; runtime_say() follows. */
+void runtime_say_truth(const struct runtime *runtime, enum box_truth truth);
+
 /* The address of one of its symbols by name, in an array that goes with `symbols`; 0: not there. */
 uint64_t runtime_address(const struct runtime *runtime, const struct runtime_found *found,
                          const char *name);

@@ -138,22 +138,52 @@ static void record(struct box_collection *entry, const struct collection_event *
     keep(entry);
 }
 
+/* The state this thread was in, and the signals that it is to have again. */
+struct moment {
+    enum guard_state before;
+    uint64_t signals;
+};
+
+static struct moment begin(void)
+{
+    struct moment moment = {.before = guard_state()};
+    uint64_t all = ~0ull;
+    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&moment.signals, sizeof(all));
+    if (moment.before == GUARD_OUTSIDE)
+        guard_set(GUARD_CALLING);
+    spin_lock(&state.lock);
+    return moment;
+}
+
+static void end(const struct moment *moment)
+{
+    guard_set(moment->before);
+    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&moment->signals, 0, sizeof(moment->signals));
+}
+
 void collection_mark(const struct collection_event *event)
 {
     if (!permit_has(PERMIT_FILES))
         return;
     struct box_collection entry;
-    uint64_t all = ~0ull, signals;
-    enum guard_state before = guard_state();
-    sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&signals, sizeof(all));
-    if (before == GUARD_OUTSIDE)
-        guard_set(GUARD_CALLING);
-    spin_lock(&state.lock);
+    struct moment moment = begin();
     record(&entry, event, event->is_minor ? mark_nothing : mark_gated);
     spin_unlock(&state.lock);
     trace_collection(&entry);
-    guard_set(before);
-    sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&signals, 0, sizeof(signals));
+    end(&moment);
+}
+
+uint64_t collection_live_bytes(void)
+{
+    if (!permit_has(PERMIT_FILES))
+        return 0;
+    struct moment moment = begin();
+    gate_close();
+    int64_t bytes = site_live_bytes() + delta_live_bytes();
+    gate_open();
+    spin_unlock(&state.lock);
+    end(&moment);
+    return bytes > 0 ? (uint64_t)bytes : 0;
 }
 
 void collection_fork(void)

@@ -24,12 +24,16 @@ struct collection_event {
     bool is_minor; /* goes to the history only: what it has not looked at is no older for it */
     uint8_t truth; /* enum box_truth of what is recorded */
     uint64_t pause_ns;
-    uint64_t before_bytes, after_bytes; /* the runtime's own figures */
+    /* The runtime's own figures, or of what it keeps in malloc'ed memory collection_live_bytes(). */
+    uint64_t before_bytes, after_bytes;
     uint64_t rss_before_bytes;
     uint64_t goal_bytes;
 };
 
 void collection_mark(const struct collection_event *event);
+
+/* What is live of all sites, in one moment: as a collection begins, for its before_bytes. Context: as above. */
+uint64_t collection_live_bytes(void);
 
 /* A forked child: nobody holds the lock. */
 void collection_fork(void);

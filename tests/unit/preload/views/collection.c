@@ -137,6 +137,23 @@ static void test_peak(void **state)
     site_count_free(other, 1, 5000);
 }
 
+/* As of now, and nothing is marked by it. */
+static void test_live_bytes(void **state)
+{
+    (void)state;
+    uint32_t site = site_of(0x2301);
+    uint64_t start = collection_live_bytes(), marks = arena.header->collections;
+    site_count_alloc(site, 3, 300);
+    site_count_free(site, 1, 100);
+    assert_int_equal(collection_live_bytes(), start + 200);
+    guard_set(GUARD_CALLING);
+    site_count_free(site, 2, 200);
+    assert_int_equal(collection_live_bytes(), start);
+    assert_int_equal(guard_state(), GUARD_CALLING);
+    guard_set(GUARD_OUTSIDE);
+    assert_int_equal(arena.header->collections, marks);
+}
+
 static void test_minor_marks_nothing(void **state)
 {
     (void)state;
@@ -234,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_epoch_and_time),
         cmocka_unit_test(test_history),
         cmocka_unit_test(test_peak),
+        cmocka_unit_test(test_live_bytes),
         cmocka_unit_test(test_minor_marks_nothing),
         cmocka_unit_test(test_guard_is_put_back),
         cmocka_unit_test(test_threads),
