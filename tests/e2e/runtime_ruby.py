@@ -1,5 +1,7 @@
 """Collections of Ruby: Debian's ruby, an embedding program, threads, forks."""
 
+import shutil
+
 import runtime
 
 RUBY = runtime.need("ruby")
@@ -21,6 +23,14 @@ class Ruby(runtime.Case):
         said = self.runtime("ruby")
         self.assertEqual(said["state"], "watched")
         self.assertRegex(said["version"], r"^3\.\d+\.\d+$")
+
+    def test_before(self):
+        """What is live as a collection begins, by our own books."""
+        _, found = self.script("GC.disable\nGC.start\ndef make; 100.times { 'x' * 100000 }; end\nmake\nGC.start")
+        freed = int(found[-1]["before"]) - int(found[-1]["after"])
+        self.assertTrue(9500000 < freed < 10500000, found)
+        self.assertGreater(int(found[-1]["rss_before"]), 0)
+        self.assertEqual(self.runtime("ruby")["truth"], "exact")
 
     def test_collections_of_its_own(self):
         # What has been marked is swept bit by bit: the last one is finished by asking for one more.
@@ -66,6 +76,10 @@ class Ruby(runtime.Case):
             self.assertEqual(done[:3], plain[:3])
 
     def test_leak(self):
+        """By a module in C, and by a library that is called without one."""
+        shutil.copy(runtime.native(), self.path("native.so"))
+        self.check_leak([RUBY, "--disable=gems", "-I", self.path(), "-e", "require 'native'\n"
+                         "%d.times { Native.round; GC.start }" % runtime.ROUNDS])
         self.check_leak([RUBY, "--disable=gems", "-e", "require 'fiddle'\n"
                          "native = Fiddle::Function.new(Fiddle.dlopen('%s')['native_round'],\n"
                          " [Fiddle::TYPE_VOIDP], Fiddle::TYPE_INT)\n"
