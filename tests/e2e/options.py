@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import stat
 import time
 
 import harness
@@ -115,6 +116,26 @@ class Places(harness.Case):
         done = self.run_program([harness.helper("truth"), self.path("table")],
                                 "out=/proc/nowhere/%n.%c.prof")
         self.unharmed(done, "1,2")
+
+    def test_output_that_is_no_file(self):
+        """A file of the same name is replaced, what is none is not, nor is where it leads to."""
+        kinds = {"old": lambda path: open(path, "w").close(), "fifo": os.mkfifo,
+                 "link": lambda path: os.symlink(self.path("old"), path),
+                 "device": lambda path: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 3))}
+        for kind, make in kinds.items():
+            with self.subTest(kind):
+                try:
+                    make(self.path(kind))
+                except PermissionError as why:
+                    self.skipTest(str(why))
+                before = os.lstat(self.path(kind))
+                done = self.run_program([harness.helper("truth"), self.path("table")],
+                                        "out=" + self.path(kind))
+                self.unharmed(done, "0" if kind == "old" else "1,2")
+                after = os.lstat(self.path(kind))
+                self.assertEqual(before.st_ino == after.st_ino, kind != "old")
+        Profile(self.path("old")).check()
+        self.assertEqual(sorted(os.listdir(self.directory)), sorted([*kinds, "table"]))
 
     def test_no_such_box_directory(self):
         done = self.run_program([harness.helper("truth"), self.path("table")],

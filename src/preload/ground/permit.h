@@ -23,7 +23,8 @@ enum {
     /* Resident pages are not asked for one by one: smaps tells how many there are. */
     PERMIT_PAGEMAP = 128,
     PERMIT_LISTS = 256, /* threads are not looked for */
-    PERMIT_PEEKS = 512  /* nor at what each of them keeps: forecasts are limits */
+    PERMIT_PEEKS = 512, /* nor at what each of them keeps: forecasts are limits */
+    PERMIT_LOOKS = 1024 /* nor at what has a profile's name: it stays */
 };
 
 struct permit {

@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 enum {
     SNAPSHOT_STACK_BYTES = 64 << 10,
@@ -231,12 +232,10 @@ static long create_temporary(const char *path)
     return sys_open(text.start, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
 }
 
-/* Gives the finished file its name; -EEXIST when it is taken and `replace` is not wanted. */
-static long settle(const char *path, bool replace)
+/* Gives the finished file its name, which nobody has; else -EEXIST. */
+static long settle_new(const char *path)
 {
     const char *from = state.memory->temporary;
-    if (replace)
-        return sys_call4(SYS_renameat, AT_FDCWD, (long)from, AT_FDCWD, (long)path);
     long result = sys_call6(SYS_renameat2, AT_FDCWD, (long)from, AT_FDCWD, (long)path,
                             SNAPSHOT_RENAME_NOREPLACE, 0);
     if (result != -EINVAL && result != -ENOSYS)
@@ -246,6 +245,29 @@ static long settle(const char *path, bool replace)
     if (!sys_failed(result))
         sys_call3(SYS_unlinkat, AT_FDCWD, (long)from, 0);
     return result;
+}
+
+/* Whether a file is there, and nothing else: /dev/null stays what it is, and /dev/stdout a link. */
+static bool is_file(const char *path)
+{
+    struct stat there;
+    if (!permit_has(PERMIT_LOOKS))
+        return false;
+    long fd = sys_open(path, O_PATH | O_NOFOLLOW, 0);
+    if (sys_failed(fd))
+        return false;
+    bool known = !sys_failed(sys_call2(SYS_fstat, fd, (long)&there));
+    sys_close((int)fd);
+    return known && S_ISREG(there.st_mode);
+}
+
+/* The same; an earlier file of that name is replaced. */
+static long settle(const char *path)
+{
+    long result = settle_new(path);
+    if (result != -EEXIST || !is_file(path))
+        return result;
+    return sys_call4(SYS_renameat, AT_FDCWD, (long)state.memory->temporary, AT_FDCWD, (long)path);
 }
 
 static bool name_of(char *path, uint64_t counter, uint64_t time_s)
@@ -274,10 +296,10 @@ static long settle_by_pattern(const char *source, uint64_t time_s)
 {
     bool counts = pattern_counts(arena.header->pattern);
     long result = -EEXIST;
-    for (int i = 0; result == -EEXIST && i < SNAPSHOT_NAME_TRIES; i++) {
+    for (int i = 0; result == -EEXIST && i < (counts ? SNAPSHOT_NAME_TRIES : 1); i++) {
         if (!name_of(state.memory->path, ++state.counter, time_s))
             return -ENAMETOOLONG;
-        result = settle(state.memory->path, !counts);
+        result = counts ? settle_new(state.memory->path) : settle(state.memory->path);
     }
     if (!sys_failed(result) && counts) {
         keep_newest(state.counter, time_s);
@@ -300,8 +322,7 @@ static long write_file(const struct request *request)
     sys_close(file.fd);
     long result = written ? 0 : file.error;
     if (written)
-        result = request->path ? settle(request->path, true)
-                               : settle_by_pattern(request->source, time_s);
+        result = request->path ? settle(request->path) : settle_by_pattern(request->source, time_s);
     else if (result == -EFBIG) /* a write beyond RLIMIT_FSIZE */
         sys_drop_signal(SIGXFSZ, 0);
     if (sys_failed(result))
