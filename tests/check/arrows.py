@@ -137,6 +137,9 @@ class Tree:
 
 
 def main():
+    if len(sys.argv) != 2:
+        print("usage: arrows.py SOURCE_ROOT", file=sys.stderr)
+        sys.exit(2)
     tree = Tree(pathlib.Path(sys.argv[1]).resolve())
     if not all(tree.rows.values()):
         sys.exit("src/README.md: no table of folders found")

@@ -83,6 +83,9 @@ def breaches(lines, first, brace, last):
 
 
 def main():
+    if len(sys.argv) != 2:
+        print("usage: functions.py SOURCE_ROOT", file=sys.stderr)
+        sys.exit(2)
     root = pathlib.Path(sys.argv[1]).resolve()
     sizes, found = [], 0
     files = [path for folder in ("src", "include", "tests") for path in (root / folder).rglob("*.[ch]")]

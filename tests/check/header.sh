@@ -3,6 +3,7 @@
 # as a position-independent program and as another; the program runs without the preload, and is
 # seen by it when it is there. Compilers that are not installed are passed over.
 set -u
+[ $# = 2 ] || { echo "usage: header.sh SOURCE_ROOT LIBRARY" >&2; exit 2; }
 source=$1
 library=$2
 scratch=$(mktemp -d) || exit 1

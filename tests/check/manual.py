@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The manual pages and the completion know every option that the programs know."""
 
 import os

@@ -44,6 +44,9 @@ def compare(kind, found, path):
 
 
 def main():
+    if len(sys.argv) != 4:
+        print("usage: symbols.py LIBRARY EXPORTED UNDEFINED", file=sys.stderr)
+        sys.exit(2)
     library, exported, undefined = sys.argv[1:]
     if not shutil.which("nm"):
         sys.exit(77)

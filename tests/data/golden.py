@@ -94,4 +94,7 @@ def main(write):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] not in ([], ["--write"]):
+        print("usage: golden.py [--write]", file=sys.stderr)
+        sys.exit(2)
     sys.exit(main("--write" in sys.argv))

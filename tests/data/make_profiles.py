@@ -256,4 +256,7 @@ def main(directory):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or not os.path.isdir(sys.argv[1]):
+        print("usage: make_profiles.py DIRECTORY", file=sys.stderr)
+        sys.exit(2)
     main(sys.argv[1])

@@ -367,4 +367,7 @@ def main(name):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in PROGRAMS:
+        print("usage: programs.py " + "|".join(PROGRAMS), file=sys.stderr)
+        sys.exit(2)
     main(sys.argv[1])
