@@ -1,5 +1,6 @@
 #include "attach.h"
 
+#include "arguments.h"
 #include "cli/go/go_debug.h"
 #include "cli/go/go_profile.h"
 #include "cli/go/render_go.h"
@@ -13,7 +14,6 @@
 #include "cli/process/stop.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,11 @@ struct attach_options {
     bool exact, quiet;
     struct number_style style;
 };
+
+static const struct option known[] = {
+    {"output", required_argument, NULL, 'o'}, {"exact", no_argument, NULL, 'e'},
+    {"quiet", no_argument, NULL, 'q'},        {"unit", required_argument, NULL, 'u'},
+    {"help", no_argument, NULL, 'h'},         {0}};
 
 static int print_help(void)
 {
@@ -61,32 +66,22 @@ static int parse_one(struct attach_options *options, int option, char **argv)
         if (number_style_choose(&options->style, "bytes", optarg))
             return -1;
         return message_usage("attach", "not a unit: %s", optarg);
-    case ':':
-        return message_usage("attach", "a value is missing after %s", argv[optind - 1]);
-    default:
-        return message_usage("attach", "unknown or ambiguous option %s", argv[optind - 1]);
     }
+    return arguments_refused("attach", option, known, argv);
 }
 
 static int parse(struct attach_options *options, int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"output", required_argument, NULL, 'o'}, {"exact", no_argument, NULL, 'e'},
-        {"quiet", no_argument, NULL, 'q'},        {"unit", required_argument, NULL, 'u'},
-        {"help", no_argument, NULL, 'h'},         {0}};
     *options = (struct attach_options){.pid = 0};
     number_style_choose(&options->style, "bytes", "auto");
-    optind = 0;
-    opterr = 0;
+    arguments_begin();
     for (int option; (option = getopt_long(argc, argv, ":o:h", known, NULL)) != -1;) {
         int status = parse_one(options, option, argv);
         if (status >= 0)
             return status;
     }
-    if (argc - optind != 1)
-        return message_usage("attach", "one PID is wanted");
-    options->pid = process_parse_pid(argv[optind]);
-    return options->pid == 0 ? message_usage("attach", "not a PID: %s", argv[optind]) : -1;
+    int status = arguments_pid("attach", argc, argv, &options->pid);
+    return status == 0 ? -1 : status;
 }
 
 /* False, after one line. */

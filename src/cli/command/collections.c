@@ -1,12 +1,13 @@
 #include "collections.h"
 
+#include "arguments.h"
 #include "cli/export/output.h"
 #include "cli/ground/message.h"
+#include "cli/profile/input.h"
 #include "cli/report/collection.h"
 #include "cli/report/render_collection.h"
 #include "cli/symbol/symbol.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,15 +36,12 @@ static int parse(struct collections_options *options, int argc, char **argv)
     static const struct option known[] = {
         {"unit", required_argument, NULL, 'u'}, {"help", no_argument, NULL, 'h'}, {0}};
     number_style_choose(&options->style, "bytes", "auto");
-    optind = 0;
-    opterr = 0;
+    arguments_begin();
     for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
         if (option == 'h')
             return print_help();
-        if (option == ':')
-            return message_usage("collections", "a value is missing after %s", argv[optind - 1]);
         if (option != 'u')
-            return message_usage("collections", "unknown or ambiguous option %s", argv[optind - 1]);
+            return arguments_refused("collections", option, known, argv);
         if (!number_style_choose(&options->style, "bytes", optarg))
             return message_usage("collections", "not a unit: %s", optarg);
     }
@@ -62,7 +60,7 @@ int command_collections(int argc, char **argv)
         return status;
     struct profile *profile = profile_load(options.path, &reason);
     if (!profile)
-        return message_error(options.path, "%s", reason) ? 0 : 1;
+        return message_error(input_name(options.path), "%s", reason) ? 0 : 1;
     struct collection_book book = collection_book_of(profile);
     bool good = book.marks > 0 || book.count > 0;
     if (good) {
@@ -71,7 +69,8 @@ int command_collections(int argc, char **argv)
         render_collection_history(&page, &book, profile, &options.style);
         good = output_finish_stdout();
     } else {
-        message_error(options.path, "no collection had been marked; see heapdiff(1), collections");
+        message_error(input_name(options.path),
+                      "no collection had been marked; see heapdiff(1), collections");
     }
     collection_book_free(&book);
     profile_free(profile);

@@ -1,17 +1,18 @@
 #include "export_command.h"
 
+#include "arguments.h"
 #include "cli/export/export.h"
 #include "cli/export/output.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/profile/comparison.h"
+#include "cli/profile/input.h"
 #include "cli/profile/prune.h"
 #include "cli/report/render.h"
 #include "cli/symbol/symbol.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,7 +121,7 @@ static const struct option long_options[] = {
 
 enum { GO_ON = -1 /* in place of an exit status */ };
 
-static int option_take(struct export_options *options, int option, const char *argument)
+static int option_take(struct export_options *options, int option, char **argv)
 {
     switch (option) {
     case OPTION_FORMAT:
@@ -139,10 +140,8 @@ static int option_take(struct export_options *options, int option, const char *a
     case 'h':
         fputs(usage, stdout);
         return output_finish_stdout() ? 0 : 1;
-    case ':':
-        return message_usage("export", "a value is missing after %s", argument);
     default:
-        return message_usage("export", "unknown or ambiguous option %s", argument);
+        return arguments_refused("export", option, long_options, argv);
     }
 }
 
@@ -150,11 +149,10 @@ static int option_take(struct export_options *options, int option, const char *a
 static int options_read(struct export_options *options, int argc, char **argv)
 {
     int option, status = GO_ON;
-    optind = 0; /* start afresh, wherever main() got to */
-    opterr = 0;
+    arguments_begin();
     while (status == GO_ON &&
            (option = getopt_long_only(argc, argv, ":o:h", long_options, NULL)) != -1)
-        status = option_take(options, option, argv[optind - 1]);
+        status = option_take(options, option, argv);
     if (status != GO_ON)
         return status;
     if (options->format == NULL)
@@ -178,7 +176,8 @@ static bool fits(const struct comparison *comparison, const struct export_format
                  bool to_stdout)
 {
     if (format->possible != NULL && !format->possible(comparison->shown))
-        return message_error(comparison->path, "has no sample type of Go's heap profiles");
+        return message_error(input_name(comparison->path),
+                             "has no sample type of Go's heap profiles");
     if (format->binary && to_stdout && isatty(STDOUT_FILENO))
         return message_error("standard output", "is a terminal: name a file with -o");
     return true;

@@ -1,12 +1,12 @@
 #include "recover.h"
 
+#include "arguments.h"
 #include "listing.h"
 #include "cli/export/output.h"
 #include "cli/ground/message.h"
 #include "cli/process/box_search.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,13 +156,10 @@ int command_recover(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},         {0}};
     struct recover_options wanted = {0};
     int option;
-    optind = 0;
-    opterr = 0;
+    arguments_begin();
     while ((option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
         if (option == 'h')
             return print_help();
-        if (option == ':')
-            return message_usage("recover", "a value is missing after %s", argv[optind - 1]);
         if (option == 'o')
             wanted.wanted_path = optarg;
         else if (option == 'k')
@@ -172,7 +169,7 @@ int command_recover(int argc, char **argv)
         else if (option == 'd')
             wanted.only_delete = true;
         else
-            return message_usage("recover", "unknown or ambiguous option %s", argv[optind - 1]);
+            return arguments_refused("recover", option, options, argv);
     }
     int status = check(&wanted, argc - optind);
     return status != 0 ? status : run(&wanted, argv + optind, argc - optind);

@@ -3,6 +3,7 @@
 #include "cli/export/output.h"
 #include "cli/ground/message.h"
 #include "cli/profile/comparison.h"
+#include "cli/profile/input.h"
 #include "cli/profile/prune.h"
 #include "cli/report/render.h"
 #include "cli/report/render_collection.h"
@@ -97,7 +98,7 @@ static bool choose_collected(const struct session *session, const char **type_na
 {
     const struct comparison *comparison = &session->comparison;
     if (session->book.marks == 0)
-        return message_error(comparison->path, "no collection had been marked");
+        return message_error(input_name(comparison->path), "no collection had been marked");
     *type_name = comparison->base ? "collected_space" : "stale_space";
     return comparison->base || collection_add_staleness(comparison->shown);
 }

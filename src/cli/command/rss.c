@@ -1,11 +1,12 @@
 #include "rss.h"
 
+#include "arguments.h"
 #include "cli/export/output.h"
 #include "cli/ground/message.h"
+#include "cli/profile/input.h"
 #include "cli/profile/profile.h"
 #include "cli/report/render_rss.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,19 @@ struct rss_options {
     const char *profile_path; /* NULL: none */
     struct number_style style;
     bool colour, plain; /* always, never */
+};
+
+static const struct option known[] = {
+    {"exact", no_argument, NULL, OPTION_EXACT},
+    {"vma", no_argument, NULL, OPTION_VMA},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"profile", required_argument, NULL, OPTION_PROFILE},
+    {"unit", required_argument, NULL, OPTION_UNIT},
+    {"color", optional_argument, NULL, OPTION_COLOUR},
+    {"colour", optional_argument, NULL, OPTION_COLOUR},
+    {"no-color", no_argument, NULL, OPTION_NO_COLOUR},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {0},
 };
 
 static int print_help(void)
@@ -78,32 +92,16 @@ static int parse_one(struct rss_options *options, int option, char **argv)
         if (parse_colour(options, optarg))
             return 0;
         return message_usage("rss", "--color is auto, always or never, not %s", optarg);
-    case ':':
-        return message_usage("rss", "a value is missing after %s", argv[optind - 1]);
-    default:
-        return message_usage("rss", "unknown or ambiguous option %s", argv[optind - 1]);
     }
+    return arguments_refused("rss", option, known, argv);
 }
 
 /* -1: go on; else the exit status. */
 static int parse(struct rss_options *options, int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"exact", no_argument, NULL, OPTION_EXACT},
-        {"vma", no_argument, NULL, OPTION_VMA},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"profile", required_argument, NULL, OPTION_PROFILE},
-        {"unit", required_argument, NULL, OPTION_UNIT},
-        {"color", optional_argument, NULL, OPTION_COLOUR},
-        {"colour", optional_argument, NULL, OPTION_COLOUR},
-        {"no-color", no_argument, NULL, OPTION_NO_COLOUR},
-        {"help", no_argument, NULL, OPTION_HELP},
-        {0},
-    };
     *options = (struct rss_options){0};
     number_style_choose(&options->style, "bytes", "auto");
-    optind = 0;
-    opterr = 0;
+    arguments_begin();
     for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
         if (option == OPTION_HELP || option == 'h')
             return print_help();
@@ -111,10 +109,8 @@ static int parse(struct rss_options *options, int argc, char **argv)
         if (status != 0)
             return status;
     }
-    if (argc - optind != 1)
-        return message_usage("rss", "one PID is wanted");
-    options->pid = process_parse_pid(argv[optind]);
-    return options->pid == 0 ? message_usage("rss", "not a PID: %s", argv[optind]) : -1;
+    int status = arguments_pid("rss", argc, argv, &options->pid);
+    return status == 0 ? -1 : status;
 }
 
 /* False, after one line, when there is no gap to be told. */
@@ -125,7 +121,7 @@ static bool find_gap(struct rss_gap *gap, const struct rss_look *look, const cha
     if (profile)
         reason = rss_gap_of(gap, look, profile);
     profile_free(profile);
-    return !reason || message_error(path, "%s", reason);
+    return !reason || message_error(input_name(path), "%s", reason);
 }
 
 static bool print(const struct rss_options *options, const struct rss_report *report)

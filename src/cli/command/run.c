@@ -16,6 +16,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -228,19 +229,40 @@ static bool check_command(const struct run_options *options)
     return message_error(command, "%s (--force runs it all the same)", refusal);
 }
 
-/* Whether the profiles can be written where they shall be. What has a field in it is left to the
-   process that fills it in. */
-static bool check_directory(const struct run_options *options)
+/* What `pattern` names; malloc'd, or NULL for one with a field in it: the process fills that in. */
+static char *fixed_name(const char *pattern)
+{
+    struct name_values none = {0};
+    return name_pattern_is_fixed(pattern) ? name_pattern_expand(pattern, &none) : NULL;
+}
+
+/* False, after one line, for a name that cannot become a file's: a finished profile takes the place of
+   what has its name, and that must not be a device. */
+static bool check_name(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return errno == ENOENT || message_error(path, "cannot be written: %s", strerror(errno));
+    if (S_ISDIR(status.st_mode))
+        return message_error(path, "cannot be written: %s", strerror(EISDIR));
+    return S_ISREG(status.st_mode) || message_error(path, "cannot be written: not a regular file");
+}
+
+/* Whether the profiles can be written where they shall be. */
+static bool check_place(const struct run_options *options)
 {
     char *pattern = run_options_value(options, "out", "./");
+    char *path = fixed_name(pattern);
     char *slash = strrchr(pattern, '/');
-    bool good = true;
     *(slash ? slash + 1 : pattern) = '\0';
-    struct name_values none = {0};
-    char *directory = name_pattern_is_fixed(pattern) ? name_pattern_expand(pattern, &none) : NULL;
+    char *directory = fixed_name(pattern);
+    bool good = true;
     if (directory && access(directory, W_OK | X_OK) != 0)
         good = message_error(directory, "no profiles can be written there: %s", strerror(errno));
+    else if (path)
+        good = check_name(path);
     free(directory);
+    free(path);
     free(pattern);
     return good;
 }
@@ -264,7 +286,7 @@ int command_run(int argc, char **argv)
     int status = run_options_read(&options, argc, argv);
     if (status == 0) {
         char *preload =
-            check_command(&options) && check_directory(&options) ? preload_of(&options) : NULL;
+            check_command(&options) && check_place(&options) ? preload_of(&options) : NULL;
         status = preload ? run_command(&options, preload) : 1;
         free(preload);
     } else if (status < 0) {

@@ -1,10 +1,10 @@
 #include "run_options.h"
 
+#include "arguments.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/process/name_pattern.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,17 +134,14 @@ static int read_all(struct run_options *options, int argc, char **argv)
     for (int i = 0; i < KEY_COUNT; i++)
         table[8 + i] = (struct option){keys[i], required_argument, NULL, OPTION_KEY + i};
     int option, status = 0;
-    optind = 0;
-    opterr = 0;
+    arguments_begin();
     while (status == 0 && (option = getopt_long(argc, argv, "+:o:O:qh", table, NULL)) != -1) {
         if (option == 'h') {
             puts(help);
             return -1;
         }
-        if (option == ':')
-            return message_usage("run", "a value is missing after %s", argv[optind - 1]);
-        if (option == '?')
-            return message_usage("run", "unknown or ambiguous option %s", argv[optind - 1]);
+        if (option == ':' || option == '?')
+            return arguments_refused("run", option, table, argv);
         status = apply(options, option);
     }
     return status;

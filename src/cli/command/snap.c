@@ -1,27 +1,24 @@
 #include "snap.h"
 
+#include "arguments.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/ground/moment.h"
 #include "cli/process/box_search.h"
-#include "cli/process/name_pattern.h"
 #include "cli/process/standby.h"
+#include "cli/process/written_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     ANSWER_WAIT_MS = 3000, /* a large heap's snapshot takes well below a second */
     ANSWER_POLL_MS = 2,
-    LOOK_MS = 50, /* between two looks at whether the process lives */
-    COPY_BYTES = 1 << 16
+    LOOK_MS = 50 /* between two looks at whether the process lives */
 };
 
 /* A snapshot being asked for. */
@@ -100,60 +97,11 @@ static const char *ask_exactly(struct snap *snap)
     return reason;
 }
 
-/* The newest file that the process can have written since it was asked; malloc'd, or NULL. */
-static char *find_written(const struct snap *snap)
-{
-    const struct box_header *header = snap->box.view.header;
-    char *pattern = memory_text(header->pattern, strnlen(header->pattern, sizeof(header->pattern)));
-    char *root = memory_format("/proc/%d/root", snap->process.pid);
-    struct name_values values = {.program = snap->box.program, .pid = header->pid};
-    struct path_list list = {0};
-    char *newest = NULL;
-    uint64_t newest_ns = snap->asked_ns - 1000000000u; /* file clocks lag by a tick or more */
-    name_pattern_search(&list, root, pattern, &values);
-    for (size_t i = 0; i < list.count; i++) {
-        struct stat status;
-        if (lstat(list.paths[i], &status) != 0 || !S_ISREG(status.st_mode) ||
-            status.st_uid != snap->process.user || moment_of(status.st_mtim) <= newest_ns)
-            continue;
-        newest_ns = moment_of(status.st_mtim);
-        newest = list.paths[i];
-    }
-    newest = newest ? memory_format("%s", newest) : NULL;
-    path_list_free(&list);
-    free(root);
-    free(pattern);
-    return newest;
-}
-
-/* Opens what the process wrote, if it is its own file; -1: it is not, or may not be read. */
-static int open_written(const struct snap *snap, const char *path)
-{
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 ||
-        (fstat(fd, &status) == 0 && status.st_uid == snap->process.user && S_ISREG(status.st_mode)))
-        return fd;
-    close(fd);
-    return -1;
-}
-
-static bool copy_bytes(int fd, struct sink *sink)
-{
-    unsigned char *bytes = memory_zeroed(1, COPY_BYTES);
-    ssize_t got;
-    while ((got = read(fd, bytes, COPY_BYTES)) > 0)
-        if (!sink->write(sink, bytes, (size_t)got))
-            break;
-    free(bytes);
-    return got >= 0; /* what cannot be written is the output's to tell */
-}
-
 /* Moves the bytes of `fd`, which are those of `from`, to where they are wanted. Another user's files
    are only copied: their names may lead anywhere by the time we would delete them. */
 static bool move_written(struct snap *snap, int fd, const char *from)
 {
-    if (!copy_bytes(fd, &snap->output.sink)) {
+    if (!written_file_copy(fd, &snap->output.sink)) {
         int error = errno;
         output_abandon(&snap->output);
         return message_error(from, "cannot be read: %s", strerror(error));
@@ -165,19 +113,6 @@ static bool move_written(struct snap *snap, int fd, const char *from)
     return true;
 }
 
-/* The path without the "/proc/PID/root" of a process that sees the same files as we do. */
-static const char *shown_path(const struct snap *snap, const char *path)
-{
-    char root[64];
-    int length = snprintf(root, sizeof(root), "/proc/%d/root", snap->process.pid);
-    struct stat inside, here;
-    if (strncmp(path, root, (size_t)length) == 0 && stat(path, &inside) == 0 &&
-        stat(path + length, &here) == 0 && inside.st_dev == here.st_dev &&
-        inside.st_ino == here.st_ino)
-        return path + length;
-    return path;
-}
-
 enum snap_result {
     SNAP_DONE,
     SNAP_FAILED, /* one line has been said */
@@ -187,7 +122,7 @@ enum snap_result {
 /* Puts what the process wrote where it is wanted, and says so. */
 static enum snap_result take_written(struct snap *snap, const char *written, const char **reason)
 {
-    int fd = snap->wanted_path ? open_written(snap, written) : -1;
+    int fd = snap->wanted_path ? written_file_open(written, snap->process.user) : -1;
     if (snap->wanted_path && fd < 0) {
         *reason = "it answered, but its file cannot be read";
         return SNAP_REFUSED;
@@ -197,7 +132,8 @@ static enum snap_result take_written(struct snap *snap, const char *written, con
         close(fd);
     if (done)
         message_note("%s: written by %s (pid %d), asked by signal %d (%s)",
-                     snap->wanted_path ? snap->wanted_path : shown_path(snap, written),
+                     snap->wanted_path ? snap->wanted_path
+                                       : written_file_shown(written, snap->process.pid),
                      snap->box.program, snap->process.pid, snap->box.view.header->signal,
                      strsignal(snap->box.view.header->signal));
     return done ? SNAP_DONE : SNAP_FAILED;
@@ -211,7 +147,7 @@ static enum snap_result snap_by_signal(struct snap *snap, const char **reason)
         *reason = snap->exact ? ask_exactly(snap) : ask(snap);
     if (*reason)
         return SNAP_REFUSED;
-    char *written = find_written(snap);
+    char *written = written_file_find(&snap->box, &snap->process, snap->asked_ns);
     enum snap_result result = SNAP_REFUSED;
     if (written)
         result = take_written(snap, written, reason);
@@ -289,24 +225,19 @@ int command_snap(int argc, char **argv)
     const char *wanted_path = NULL;
     bool exact = false;
     int option;
-    optind = 0;
-    opterr = 0;
+    arguments_begin();
     while ((option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
         if (option == 'h')
             return print_help();
-        if (option == ':')
-            return message_usage("snap", "a value is missing after %s", argv[optind - 1]);
-        if (option == '?')
-            return message_usage("snap", "unknown or ambiguous option %s", argv[optind - 1]);
         if (option == 'e')
             exact = true;
-        else
+        else if (option == 'o')
             wanted_path = optarg;
+        else
+            return arguments_refused("snap", option, options, argv);
     }
-    if (argc - optind != 1)
-        return message_usage("snap", "one PID is wanted");
-    int pid = process_parse_pid(argv[optind]);
-    if (pid == 0)
-        return message_usage("snap", "not a PID: %s", argv[optind]);
+    int pid, status = arguments_pid("snap", argc, argv, &pid);
+    if (status != 0)
+        return status;
     return snap_process(pid, wanted_path, exact) ? 0 : 1;
 }

@@ -99,12 +99,13 @@ static int open_temporary(struct output *output, mode_t permissions)
     return fd;
 }
 
-/* Opening what is there, without a change to it, finds out whether it may be written. */
+/* Opening what is there, without a change to it, finds out whether it may be written. What has no name
+   cannot be made either. */
 static int open_path(struct output *output, const char *path)
 {
     struct stat status;
     int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0 && errno != ENOENT)
+    if (fd < 0 && (errno != ENOENT || *path == '\0'))
         return -1;
     if (fd >= 0 && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
         return fd;

@@ -26,7 +26,7 @@ bool message_error(const char *what, const char *why_format, ...)
     va_start(arguments, why_format);
     char *why = format_text(why_format, arguments);
     va_end(arguments);
-    print_line(memory_format("%s: %s", what, why));
+    print_line(memory_format("%s: %s", *what ? what : "\"\"", why));
     free(why);
     return false;
 }

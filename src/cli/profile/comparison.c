@@ -1,23 +1,17 @@
 #include "comparison.h"
 
+#include "input.h"
 #include "cli/ground/message.h"
 #include "cli/report/estimate.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-/* How a path is called in a message. */
-static const char *shown_name(const char *path)
-{
-    return strcmp(path, "-") == 0 ? "standard input" : path;
-}
 
 static struct profile *load(const char *path)
 {
     const char *reason;
     struct profile *profile = profile_load(path, &reason);
     if (!profile)
-        message_error(shown_name(path), "%s", reason);
+        message_error(input_name(path), "%s", reason);
     else
         estimate_fold(profile);
     return profile;
@@ -35,7 +29,7 @@ bool comparison_open(struct comparison *comparison, const struct diff_options *o
     comparison->diff =
         profile_diff(comparison->base, comparison->fresh, options, &comparison->match, &reason);
     comparison->shown = comparison->diff;
-    return comparison->diff || message_error(shown_name(comparison->path), "%s", reason);
+    return comparison->diff || message_error(input_name(comparison->path), "%s", reason);
 }
 
 void comparison_close(struct comparison *comparison)
@@ -53,7 +47,7 @@ int comparison_type(const struct comparison *comparison, const char *name)
     if (type != PROFILE_NONE)
         return type;
     char *types = profile_types_text(profile);
-    message_error(shown_name(comparison->path), "no sample type \"%s\"; there are: %s", name,
+    message_error(input_name(comparison->path), "no sample type \"%s\"; there are: %s", name,
                   types);
     free(types);
     return PROFILE_NONE;

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -41,6 +42,10 @@ static bool input_widen(struct input *input, size_t *room_bytes)
 static const char *read_all(struct input *input, int fd)
 {
     size_t room_bytes = 0;
+    struct stat status;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+        (uint64_t)status.st_size > INPUT_BYTES_MAX)
+        return REASON_TOO_LARGE; /* without reading it first */
     for (;;) {
         if (input->size_bytes == room_bytes && !input_widen(input, &room_bytes))
             return REASON_TOO_LARGE;
@@ -52,6 +57,11 @@ static const char *read_all(struct input *input, int fd)
         else if (errno != EINTR)
             return strerror(errno);
     }
+}
+
+const char *input_name(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
 }
 
 const char *input_read(struct input *input, const char *path)

@@ -20,6 +20,9 @@ struct input {
     size_t size_bytes;
 };
 
+/* How `path` is called in a message: "-" is standard input. */
+const char *input_name(const char *path);
+
 /* Reads all of `path` ("-": standard input). NULL on success, else a static reason. */
 const char *input_read(struct input *input, const char *path);
 

@@ -132,6 +132,8 @@ static void devices_stay_devices(void **state)
 static void what_cannot_be_written_is_told(void **state)
 {
     (void)state;
+    assert_false(put("", "", OUTPUT_REPLACE));
+    assert_int_equal(errno, ENOENT);
     assert_false(put("absent/out", "", OUTPUT_REPLACE));
     assert_int_equal(errno, ENOENT);
     assert_false(put(".", "", OUTPUT_REPLACE));
