@@ -221,6 +221,11 @@ static unsigned version(struct runtime_found *found)
     return number;
 }
 
+static bool is_known(unsigned number)
+{
+    return number >= VERSION_MIN && number < VERSION_END;
+}
+
 static void keep_out_roots(void)
 {
     struct module own;
@@ -240,7 +245,8 @@ static void meet(struct runtime_found *found)
         return;
     memcpy(&boehm, found->addresses + ADDRESSES_AT, sizeof(boehm));
     state.resolved = true;
-    keep_out_roots();
+    if (is_known(version(found)))
+        keep_out_roots();
 }
 
 static enum box_runtime_state arm(struct runtime_found *found)
@@ -248,8 +254,7 @@ static enum box_runtime_state arm(struct runtime_found *found)
     if (!state.resolved)
         memcpy(&boehm, found->addresses + ADDRESSES_AT, sizeof(boehm));
     void (*set)(boehm_event_fn) = (void (*)(boehm_event_fn))found->addresses[0];
-    unsigned number = version(found);
-    if (number < VERSION_MIN || number >= VERSION_END)
+    if (!is_known(version(found)))
         return BOX_RUNTIME_UNKNOWN;
     boehm_event_fn (*get)(void) = (boehm_event_fn(*)(void))boehm.GC_get_on_collection_event;
     boehm_event_fn before = get ? get() : NULL;
