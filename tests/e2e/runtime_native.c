@@ -91,7 +91,7 @@ static void *round_of_python(void *self, void *arguments)
 
 void *PyInit_native(void)
 {
-    static struct method methods[] = {{"round", round_of_python, NO_ARGUMENTS, NULL}, {NULL}};
+    static struct method methods[2] = {{"round", round_of_python, NO_ARGUMENTS, NULL}};
     static struct definition definition = {
         .references = 1, .name = "native", .state_bytes = -1, .methods = methods};
     return PyModule_Create2(&definition, ABI_VERSION);

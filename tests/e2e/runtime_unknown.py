@@ -2,6 +2,9 @@
 than its version.
 """
 
+import os
+import shutil
+
 import harness
 import runtime
 
@@ -35,6 +38,22 @@ class Unknown(runtime.Case):
         """The same JVM with the name of a collector that is known is watched."""
         said = self.met("jvm", more={"UNKNOWN_JVM_COLLECTOR": "Serial full collection pauses"})
         self.assertEqual(said["state"], "watched")
+
+    def test_unprofiled(self):
+        """Runtimes that are here, in programs that are not recorded: the hooks that meet them find nobody at home."""
+        programs = [[program, "-e", "print(1)"] for program in ("lua5.4", "lua5.3", "lua5.1", "luajit")]
+        programs += [["python3", "-c", "import gc; print(gc.collect() >= 0)"], ["ruby", "-e", "GC.start; p 1"],
+                     ["node", "-e", "console.log(1)"]]
+        programs = [arguments for arguments in programs if shutil.which(arguments[0])]
+        built = [harness.helper(name) for name in sorted(os.listdir(harness.HELPERS))
+                 if name.startswith(("runtime_embed_", "runtime_unknown_"))]
+        programs += [[path] for path in built if os.path.isfile(path)]
+        for arguments in programs:
+            plain = self.run_program(arguments, preload=False)
+            for settings in ("nonsense=1", "only=^nobody$"):
+                with self.subTest(arguments, settings=settings):
+                    self.assertEqual(self.run_program(arguments, settings)[:2], plain[:2])
+        self.assertEqual(self.profiles(), [])
 
 
 if __name__ == "__main__":

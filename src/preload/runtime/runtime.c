@@ -49,7 +49,10 @@ static bool names_has(const char *names, const char *name)
 
 bool runtime_is_on(const struct runtime *runtime)
 {
-    return strcmp(options.runtimes, "all") == 0 || names_has(options.runtimes, runtime->name);
+    bool is_profiled =
+        arena.header != NULL; /* not where HEAPDIFF= is wrong, or there is no memory */
+    return is_profiled &&
+           (strcmp(options.runtimes, "all") == 0 || names_has(options.runtimes, runtime->name));
 }
 
 static bool is_known_name(const char *name, size_t length)
