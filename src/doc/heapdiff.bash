@@ -37,7 +37,7 @@ _heapdiff_options()
     snap) echo "--exact --output --help" ;;
     rss) echo "--exact --profile --vma --json --unit --color --help" ;;
     attach) echo "--output --exact --quiet --unit --help" ;;
-    collections) echo "--unit --help" ;;
+    collections) echo "--unit --json --help" ;;
     recover) echo "--output --all --keep --delete --help" ;;
     export) echo "--format --base --sample-index --output --help" ;;
     *) echo "--base --diff-base --normalize --top --cum --tree --traces --collected --json --sample-index
@@ -91,7 +91,7 @@ _heapdiff()
     shopt -q extglob && had_extglob=1 || shopt -s extglob
     COMPREPLY=()
     case ${COMP_WORDS[1]} in
-    run | snap | rss | collections | recover | export) ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]} ;;
+    run | snap | rss | attach | collections | recover | export) ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]} ;;
     esac
     [[ $command == recover && $previous == --@(keep|all|delete) ]] && previous=""
     if [[ $command == run ]]; then

@@ -69,6 +69,8 @@ def bytes_field(field, content):
 
 
 class Writer:
+    TYPES = TYPES
+
     def __init__(self, build_id, slide):
         self.build_id, self.slide = build_id, slide
         self.texts, self.locations, self.functions = [""], {}, {}
@@ -118,7 +120,7 @@ class Writer:
 
     def profile(self, samples, facts, period=1):
         out = b"".join(bytes_field(1, number_field(1, self.text(name))
-                                   + number_field(2, self.text(unit))) for name, unit in TYPES)
+                                   + number_field(2, self.text(unit))) for name, unit in self.TYPES)
         out += b"".join(self.sample(*sample) for sample in samples)
         out += self.mapping(1, SERVICE, self.build_id, 0x550000000000 + self.slide)
         out += self.mapping(2, LIBRARY, "0c" * 20, 0x7f0000000000 + self.slide)
@@ -229,6 +231,8 @@ def write(directory, name, data, packed=True):
 
 
 def main(directory):
+    import make_marked  # which is built on this file
+
     old = Writer("0a" * 20, 0).profile(OLD, facts(812, 60, 31 << 20))
     write(directory, "old.prof", old)
     new = facts(812, 660, 62 << 20, lost_nested_events=3, unwind_ends=0)
@@ -253,6 +257,8 @@ def main(directory):
         *ledger(LEDGER_NEW, SAMPLED_LINES, 660, **known), PERIOD))
     rebuilt = facts(9100, 660, 62 << 20)
     write(directory, "rebuilt.prof", Writer("0b" * 20, 0x1230000).profile(NEW, rebuilt))
+    for name, data in make_marked.profiles().items():
+        write(directory, name, data)
 
 
 if __name__ == "__main__":

@@ -256,7 +256,7 @@ class Rss(harness.Case):
                          ledger["sum_bytes"])
         text = self.heapdiff("rss", "--exact", "--profile", self.path("half.prof"), str(child.pid))
         self.assertRegex(" ".join(text.split()),
-                         r"the profile names [\d.]+ MiB of [\d.]+ MiB; it is [\d.]+ s old; the rest: "
+                         r"the profile names [\d.]+ MiB of [\d.]+ MiB \(sampled\); it is [\d.]+ s old; the rest: "
                          r"[\d.]+ MiB of Go's heap that it does not name")
         print("\n" + text)
 

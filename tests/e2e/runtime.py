@@ -39,7 +39,7 @@ def need_built(name):
 def suspects(report):
     """The functions that a report says may leak, the largest first."""
     _, _, after = report.partition("\nleak suspects:")
-    return re.findall(r"^ .* intervals  (.+)$", after.split("\n\n")[0], re.MULTILINE)
+    return re.findall(r"^ .* grew in \d of 7  (.+)$", after.split("\n\n")[0], re.MULTILINE)
 
 
 class Case(harness.Case):

@@ -4,6 +4,7 @@
  */
 #include "cli/profile/profile.h"
 #include "cli/profile/prune.h"
+#include "cli/report/collection_json.h"
 #include "cli/report/render.h"
 #include "cli/report/render_collection.h"
 #include "cli/symbol/symbol.h"
@@ -46,7 +47,7 @@ static void render_all(const struct report *report)
     render_json(nowhere, report);
     struct number_style style = {"bytes", NULL, 1};
     render_collection_history(&page, report->book, report->fresh, &style);
-    render_collection_suspects(&page, report->book, report->fresh, &style);
+    collection_json(nowhere, "new", report->book, report->fresh);
 }
 
 static void report_on(const struct options *options, struct profile *shown, struct profile *fresh,
@@ -56,7 +57,9 @@ static void report_on(const struct options *options, struct profile *shown, stru
     profile_prune(shown);
     struct filter *filter = filter_new(&options->filter, &message);
     struct ledger_pair ledger = ledger_pair_of(shown, fresh, base, &options->filter);
-    struct collection_book book = collection_book_of(fresh);
+    struct collection_book book = collection_book_of(fresh), base_book = {0};
+    if (base)
+        base_book = collection_book_of(base);
     struct report report = {.options = options,
                             .shown = shown,
                             .fresh = fresh,
@@ -66,11 +69,13 @@ static void report_on(const struct options *options, struct profile *shown, stru
                             .filter = filter,
                             .ledger = &ledger,
                             .book = &book,
+                            .base_book = &base_book,
                             .problem = shown->mapping_count ? "is not here" : NULL};
     filter_mark(filter, shown);
     render_all(&report);
     ledger_pair_clear(&ledger);
     collection_book_free(&book);
+    collection_book_free(&base_book);
     filter_free(filter);
 }
 

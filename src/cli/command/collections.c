@@ -4,7 +4,7 @@
 #include "cli/export/output.h"
 #include "cli/ground/message.h"
 #include "cli/profile/input.h"
-#include "cli/report/collection.h"
+#include "cli/report/collection_json.h"
 #include "cli/report/render_collection.h"
 #include "cli/symbol/symbol.h"
 
@@ -13,6 +13,7 @@
 
 struct collections_options {
     const char *path;
+    bool json;
     struct number_style style;
 };
 
@@ -26,6 +27,7 @@ static int print_help(void)
         "is suspected of leaking.\n"
         "\n"
         "  --unit UNIT    auto, bytes, KiB, MiB, GiB\n"
+        "  --json         for programs; see heapdiff(1)\n"
         "  --help");
     return output_finish_stdout() ? 0 : 1;
 }
@@ -33,13 +35,18 @@ static int print_help(void)
 /* -1: go on; else the exit status. */
 static int parse(struct collections_options *options, int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"unit", required_argument, NULL, 'u'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option known[] = {{"unit", required_argument, NULL, 'u'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
     number_style_choose(&options->style, "bytes", "auto");
     arguments_begin();
     for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
         if (option == 'h')
             return print_help();
+        options->json |= option == 'j';
+        if (option == 'j')
+            continue;
         if (option != 'u')
             return arguments_refused("collections", option, known, argv);
         if (!number_style_choose(&options->style, "bytes", optarg))
@@ -49,6 +56,17 @@ static int parse(struct collections_options *options, int argc, char **argv)
         return message_usage("collections", "one profile is wanted");
     options->path = argv[optind];
     return -1;
+}
+
+static void put_history(const struct collections_options *options,
+                        const struct collection_book *book, struct profile *profile)
+{
+    struct page page = page_of(stdout);
+    symbolize(profile);
+    if (options->json)
+        collection_json(stdout, options->path, book, profile);
+    else
+        render_collection_history(&page, book, profile, &options->style);
 }
 
 int command_collections(int argc, char **argv)
@@ -64,9 +82,7 @@ int command_collections(int argc, char **argv)
     struct collection_book book = collection_book_of(profile);
     bool good = book.marks > 0 || book.count > 0;
     if (good) {
-        struct page page = page_of(stdout);
-        symbolize(profile);
-        render_collection_history(&page, &book, profile, &options.style);
+        put_history(&options, &book, profile);
         good = output_finish_stdout();
     } else {
         message_error(input_name(options.path),

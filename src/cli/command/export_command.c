@@ -66,6 +66,9 @@ static void json_write(const struct comparison *comparison, int type, struct out
     struct filter *filter = filter_new(&options.filter, &message);
     struct ledger_pair ledger =
         ledger_pair_of(comparison->shown, comparison->fresh, comparison->base, &options.filter);
+    struct collection_book book = collection_book_of(comparison->fresh), base_book = {0};
+    if (comparison->base)
+        base_book = collection_book_of(comparison->base);
     const struct report report = {.options = &options,
                                   .shown = comparison->shown,
                                   .fresh = comparison->fresh,
@@ -73,11 +76,15 @@ static void json_write(const struct comparison *comparison, int type, struct out
                                   .match = comparison->match,
                                   .type = type,
                                   .filter = filter,
-                                  .ledger = &ledger};
+                                  .ledger = &ledger,
+                                  .book = &book,
+                                  .base_book = &base_book};
     assert(filter != NULL); /* no expression, no mistake in it */
     profile_prune(comparison->shown);
     filter_mark(filter, comparison->shown);
     render_json(output->file, &report);
+    collection_book_free(&book);
+    collection_book_free(&base_book);
     ledger_pair_clear(&ledger);
     filter_free(filter);
 }

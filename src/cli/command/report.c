@@ -64,7 +64,7 @@ struct session {
     struct comparison comparison;
     struct filter *filter;
     struct ledger_pair ledger;
-    struct collection_book book;
+    struct collection_book book, base_book;
     struct report report;
 };
 
@@ -89,8 +89,10 @@ static void render(const struct session *session)
         render_sites(&page, report);
     struct number_style style;
     number_style_choose(&style, "bytes", session->options.unit);
-    if (!report->base && session->options.view == VIEW_SITES)
-        render_collection_suspects(&page, report->book, report->shown, &style);
+    if (report->base || session->options.view != VIEW_SITES)
+        return;
+    render_collection_suspects(&page, report->book, report->shown, &style);
+    render_collection_verdict(&page, report->book, &style);
 }
 
 /* --collected: with a base then and then are compared, else then and now. */
@@ -114,6 +116,8 @@ static bool session_run(struct session *session)
         return false;
     struct profile *shown = comparison->shown, *base = comparison->base;
     session->book = collection_book_of(comparison->fresh);
+    if (base)
+        session->base_book = collection_book_of(base);
     const char *type_name = options->sample_type;
     if (options->collected && !choose_collected(session, &type_name))
         return false;
@@ -135,6 +139,7 @@ static bool session_run(struct session *session)
                                       .filter = session->filter,
                                       .ledger = &session->ledger,
                                       .book = &session->book,
+                                      .base_book = &session->base_book,
                                       .problem = symbol_problem(shown),
                                       .base_problem = base ? symbol_problem(base) : NULL};
     render(session);
@@ -145,6 +150,7 @@ static void session_close(struct session *session)
 {
     ledger_pair_clear(&session->ledger);
     collection_book_free(&session->book);
+    collection_book_free(&session->base_book);
     comparison_close(&session->comparison);
     filter_free(session->filter);
 }

@@ -1,6 +1,7 @@
 #include "rss_gap.h"
 
 #include "cli/ground/text.h"
+#include "cli/report/summary.h"
 #include "cli/report/value.h"
 
 #include <string.h>
@@ -55,7 +56,7 @@ const char *rss_gap_of(struct rss_gap *gap, const struct rss_look *look,
                        const struct profile *profile)
 {
     int type = profile_type(profile, INUSE_SPACE);
-    *gap = (struct rss_gap){.age_ns = -1};
+    *gap = (struct rss_gap){.age_ns = -1, .truth = summary_of(profile).truth};
     if (type == PROFILE_NONE)
         return "it has no inuse_space: it is no heap profile";
     gap->go = go_facts_of(profile);

@@ -16,6 +16,7 @@ struct rss_gap {
     bool too_old;               /* it was taken before the process began: of another one */
     bool other_program;         /* its main file has another name */
     int64_t age_ns;             /* of the profile; -1: not known */
+    const char *truth;          /* "exact", "sampled"; NULL: not known */
     struct go_facts go;         /* of a profile that has any */
     int64_t named_bytes;        /* that it has live */
     int64_t held_bytes;         /* resident of the memory that it speaks of */

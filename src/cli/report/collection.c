@@ -9,15 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INTERVALS = BOX_HISTORY_MARKS - 1, INTERVALS_GROWN_MIN = 5 };
-
-/* What a site has been through. */
-struct past {
-    int64_t ages[AGE_COHORTS];
-    int64_t marks[BOX_HISTORY_MARKS];
-    unsigned count; /* of marks */
-};
-
 /* The text of a fact whose key is `key` and a number; NULL: another one. */
 static const char *numbered_fact(const char *comment, const char *key, uint64_t *number)
 {
@@ -81,36 +72,6 @@ static struct collection read_collection(uint64_t number, const char *text)
     return item;
 }
 
-/* BYTES or BYTESxN, separated by commas. False: there are too many. */
-static bool read_marks(struct past *past, const char *text)
-{
-    for (;;) {
-        char *end;
-        int64_t bytes = strtoll(text, &end, 10);
-        unsigned long times = *end == 'x' ? strtoul(end + 1, &end, 10) : 1;
-        if (end == text || times > BOX_HISTORY_MARKS - past->count)
-            return false;
-        while (times-- > 0)
-            past->marks[past->count++] = bytes;
-        if (*end != ',')
-            return true;
-        text = end + 1;
-    }
-}
-
-static bool read_past(struct past *past, const char *text)
-{
-    *past = (struct past){.count = 0};
-    for (const char *at = text; at && *at; at = strchr(at, ' ')) {
-        at += *at == ' ';
-        if (at[0] >= '0' && at[0] < '0' + AGE_COHORTS && at[1] == '=')
-            past->ages[at[0] - '0'] = strtoll(at + 2, NULL, 10);
-        else if (strncmp(at, "h=", 2) == 0 && !read_marks(past, at + 2))
-            return false;
-    }
-    return true;
-}
-
 /* The sample types that this is about. */
 struct types {
     int live, then, since, survived;
@@ -126,41 +87,32 @@ static bool has_types(const struct profile *profile, struct types *types)
            types->since != PROFILE_NONE && types->survived != PROFILE_NONE;
 }
 
-/* Some tool may have sorted the samples since. */
-static bool is_past_of(const struct past *past, const struct sample *sample,
-                       const struct types *types)
+static void add_suspect(struct collection_book *book, uint64_t index, int64_t live_bytes)
 {
-    int64_t sum = 0;
-    for (int i = 0; i < AGE_COHORTS; i++)
-        sum = value_sum(sum, past->ages[i]);
-    int64_t last = past->count > 0 ? past->marks[past->count - 1] : 0;
-    return sum == sample->values[types->live] && last == sample->values[types->then];
-}
-
-static bool is_suspect(const struct past *past, struct collection_suspect *suspect)
-{
-    if (past->count < BOX_HISTORY_MARKS || past->ages[AGE_OLD] <= 0)
-        return false;
-    suspect->intervals = 0;
-    for (int i = 0; i < INTERVALS; i++)
-        suspect->intervals += past->marks[i + 1] > past->marks[i];
-    suspect->old_bytes = past->ages[AGE_OLD];
-    suspect->grown_bytes = value_difference(past->marks[INTERVALS], past->marks[0]);
-    return suspect->intervals >= INTERVALS_GROWN_MIN && suspect->grown_bytes > 0;
+    const struct collection_past *past = &book->pasts[index];
+    book->suspects =
+        memory_resized(book->suspects, book->suspect_count + 1, sizeof *book->suspects);
+    book->suspects[book->suspect_count++] = (struct collection_suspect){
+        .sample = index,
+        .live_bytes = live_bytes,
+        .old_bytes = past->ages[AGE_OLD],
+        .grown_bytes = value_difference(past->marks[COLLECTION_INTERVALS], past->marks[0]),
+        .growths = collection_past_growths(past)};
 }
 
 static void add_site(struct collection_book *book, const struct profile *profile,
                      const struct types *types, uint64_t index, const char *text)
 {
-    struct past past;
-    struct collection_suspect suspect = {.sample = index};
-    if (index >= profile->sample_count || !read_past(&past, text) ||
-        !is_past_of(&past, &profile->samples[index], types) || !is_suspect(&past, &suspect))
+    struct collection_past past;
+    if (index >= profile->sample_count || book->pasts[index].known ||
+        !collection_past_read(&past, text))
         return;
-    suspect.live_bytes = profile->samples[index].values[types->live];
-    book->suspects =
-        memory_resized(book->suspects, book->suspect_count + 1, sizeof *book->suspects);
-    book->suspects[book->suspect_count++] = suspect;
+    const int64_t *values = profile->samples[index].values;
+    if (!collection_past_fits(&past, values[types->live], values[types->then]))
+        return;
+    book->pasts[index] = past;
+    if (collection_past_is_suspect(&past))
+        add_suspect(book, index, values[types->live]);
 }
 
 static void add_collection(struct collection_book *book, const struct collection *item)
@@ -253,6 +205,8 @@ struct collection_book collection_book_of(const struct profile *profile)
     if (!typed)
         book.marks = 0; /* there is a history at most */
     book.aged = profile_fact(profile, PPROF_FACT_AGES) != NULL;
+    if (typed)
+        book.pasts = memory_zeroed(profile->sample_count, sizeof *book.pasts);
     for (size_t i = 0; i < profile->comment_count; i++)
         add_fact(&book, profile, typed ? &types : NULL, profile->comments[i]);
     sort(book.items, book.count, sizeof *book.items, by_number);
@@ -271,6 +225,7 @@ void collection_book_free(struct collection_book *book)
 {
     free(book->items);
     free(book->suspects);
+    free(book->pasts);
     *book = (struct collection_book){0};
 }
 

@@ -9,10 +9,8 @@
 #ifndef HEAPDIFF_CLI_COLLECTION_H
 #define HEAPDIFF_CLI_COLLECTION_H
 
+#include "collection_past.h"
 #include "cli/profile/profile.h"
-
-#include "format/age.h"
-#include "format/box.h"
 
 struct collection {
     int64_t number, time_ns, mark; /* 0 of these and of those below: unknown */
@@ -23,11 +21,11 @@ struct collection {
 };
 
 /* A site that grew in at least 5 of the last 7 intervals between marks, and has live bytes that are 8 or more
-   of them old. Growth alone could be a cache that fills, age alone a table that is meant to stay. */
+   of them old. */
 struct collection_suspect {
     size_t sample;                              /* index */
-    int64_t live_bytes, old_bytes, grown_bytes; /* over those intervals */
-    unsigned intervals;                         /* in which it grew */
+    int64_t live_bytes, old_bytes, grown_bytes; /* over those intervals; what went may be more */
+    unsigned growths;                           /* in how many of them it grew */
 };
 
 /* A garbage-collected runtime that the process had. */
@@ -48,6 +46,7 @@ struct collection_book {
     struct collection_runtime runtimes[COLLECTION_RUNTIMES_MAX];
     size_t suspect_count;
     struct collection_suspect *suspects; /* the largest old_bytes first */
+    struct collection_past *pasts;       /* by sample; NULL: the profile has no such sample types */
 };
 
 struct collection_book collection_book_of(const struct profile *profile);

@@ -17,15 +17,16 @@
 
 struct report {
     const struct options *options;
-    const struct profile *shown;        /* symbolized; the difference when there is a base */
-    const struct profile *fresh;        /* as loaded */
-    const struct profile *base;         /* as loaded; NULL: none */
-    enum diff_match match;              /* with a base */
-    int type;                           /* of `shown` */
-    const struct filter *filter;        /* marked with `shown` */
-    const struct ledger_pair *ledger;   /* of RSS, as far as there is one */
-    const struct collection_book *book; /* of `fresh` */
-    const char *problem, *base_problem; /* why the program has no names; NULL: it has */
+    const struct profile *shown;             /* symbolized; the difference when there is a base */
+    const struct profile *fresh;             /* as loaded */
+    const struct profile *base;              /* as loaded; NULL: none */
+    enum diff_match match;                   /* with a base */
+    int type;                                /* of `shown` */
+    const struct filter *filter;             /* marked with `shown` */
+    const struct ledger_pair *ledger;        /* of RSS, as far as there is one */
+    const struct collection_book *book;      /* of `fresh` */
+    const struct collection_book *base_book; /* of `base` */
+    const char *problem, *base_problem;      /* why the program has no names; NULL: it has */
 };
 
 /* Process, time, the ledger of RSS, live bytes; with a base the change of each; what was lost. */

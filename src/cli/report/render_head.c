@@ -93,7 +93,14 @@ static void put_process(const struct page *page, const struct summary *summary)
 
 /* When. */
 
-static void put_moment(const struct page *page, const char *label, const struct summary *summary)
+/* Of sampled ones a line of its own tells. */
+static bool is_exact(const struct summary *summary)
+{
+    return summary->truth && strcmp(summary->truth, "exact") == 0;
+}
+
+static void put_moment(const struct page *page, const char *label, const struct summary *summary,
+                       bool exact)
 {
     if (!summary->time_ns)
         return;
@@ -104,7 +111,7 @@ static void put_moment(const struct page *page, const char *label, const struct 
     if (summary->source)
         page_format(page, PAINT_PLAIN, " (%s)",
                     name_plain_fitted(summary->source, SOURCE_COLUMNS).text);
-    page_put(page, PAINT_PLAIN, "\n");
+    page_put(page, PAINT_PLAIN, exact ? "; exact\n" : "\n");
 }
 
 static const char *match_text(enum diff_match match)
@@ -121,8 +128,8 @@ static const char *match_text(enum diff_match match)
 static void put_moments(const struct page *page, const struct summary *base,
                         const struct summary *fresh, enum diff_match match)
 {
-    put_moment(page, "old", base);
-    put_moment(page, "new", fresh);
+    put_moment(page, "old", base, false);
+    put_moment(page, "new", fresh, false);
     if (base->pid && fresh->pid &&
         (base->pid != fresh->pid ||
          value_magnitude(value_difference(base->start_time_ns, fresh->start_time_ns)) >
@@ -134,7 +141,8 @@ static void put_moments(const struct page *page, const struct summary *base,
         page_format(page, PAINT_PLAIN, "%s apart%s; ",
                     number_duration(value_difference(fresh->time_ns, base->time_ns)).text,
                     fresh->time_ns < base->time_ns ? ", and old is the later one" : "");
-    page_format(page, PAINT_DIM, "%s\n", match_text(match));
+    page_put(page, PAINT_DIM, match_text(match));
+    page_put(page, PAINT_PLAIN, is_exact(base) && is_exact(fresh) ? "; exact\n" : "\n");
 }
 
 /* How exact. */
@@ -342,7 +350,7 @@ void render_head(const struct page *page, const struct report *report)
             page_put(page, PAINT_DIM,
                      "  sites of the new profile scaled to the old one's totals\n");
     } else {
-        put_moment(page, "at", &fresh);
+        put_moment(page, "at", &fresh, is_exact(&fresh));
     }
     put_periods(page, report, &base, &fresh);
     render_ledger_pair(page, report->ledger, bytes_style(report),
@@ -352,6 +360,8 @@ void render_head(const struct page *page, const struct report *report)
     if (!report->base) {
         render_go_head(page, report->fresh, &style);
         render_collection_head(page, report->book, &style);
+    } else {
+        render_collection_sides(page, report->base_book, report->book);
     }
     if (fresh.unwind_checked)
         page_format(page, PAINT_PLAIN, "  stacks compared with libunwind's: %s\n",

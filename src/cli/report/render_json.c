@@ -1,5 +1,6 @@
 #include "render.h"
 
+#include "collection_json.h"
 #include "estimate.h"
 #include "json.h"
 #include "ledger_json.h"
@@ -35,13 +36,20 @@ static void put_interval(struct json *json, const char *key, double variance)
         json_number(json, key, estimate_interval(variance));
 }
 
+struct side {
+    const char *path;
+    const struct profile *profile, *named; /* the same, with names where there are any */
+    const struct ledger_book *ledger;
+    const struct collection_book *book;
+};
+
 /* Everything about one side but its sites. */
-static void put_side(struct json *json, const char *key, const char *path,
-                     const struct profile *profile, const struct ledger_book *ledger)
+static void put_side(struct json *json, const char *key, const struct side *side)
 {
+    const struct profile *profile = side->profile;
     struct summary summary = summary_of(profile);
     json_open(json, key, '{');
-    json_text(json, "file", path);
+    json_text(json, "file", side->path);
     put_fact_text(json, "program", summary.program);
     put_known(json, "pid", summary.pid);
     put_known(json, "forked_from", summary.parent_pid);
@@ -54,6 +62,7 @@ static void put_side(struct json *json, const char *key, const char *path,
     put_known(json, "snapshot_time_ns", summary.time_ns);
     put_known(json, "collection_time_ns", summary.collection_time_ns);
     put_known(json, "sample_period_bytes", summary.period_bytes);
+    put_fact_text(json, "truth", summary.truth);
     if (summary.has_live)
         json_number(json, "live_bytes", summary.live_bytes);
     put_interval(json, "live_bytes_interval", summary.live_variance);
@@ -73,7 +82,8 @@ static void put_side(struct json *json, const char *key, const char *path,
     for (size_t i = 0; i < count; i++)
         json_number(json, losses[i].key, losses[i].count);
     json_close(json, '}');
-    ledger_json_book(json, ledger);
+    ledger_json_book(json, side->ledger);
+    collection_json_book(json, side->book, side->named);
     json_close(json, '}');
 }
 
@@ -312,6 +322,8 @@ static void put_site(struct json *json, const struct report *report, const struc
         put_values(json, "base", report, sample->base);
     put_intervals(json, report->shown, sample);
     put_labels(json, sample);
+    if (!report->base && report->book->pasts)
+        collection_json_past(json, &report->book->pasts[sample - report->shown->samples]);
     json_open(json, "stack", '[');
     for (size_t i = 0; i < sample->depth; i++)
         json_number(json, NULL, sites->frames[sample->locations[i]] - 1);
@@ -349,10 +361,19 @@ void render_json(FILE *out, const struct report *report)
     json_number(&json, "schema", SCHEMA);
     json_text(&json, "heapdiff", HEAPDIFF_VERSION);
     put_types(&json, report);
-    put_side(&json, "profile", report->options->profile_path, report->fresh,
-             &report->ledger->fresh);
+    const struct side fresh = {.path = report->options->profile_path,
+                               .profile = report->fresh,
+                               .named = report->base ? report->fresh : report->shown,
+                               .ledger = &report->ledger->fresh,
+                               .book = report->book};
+    put_side(&json, "profile", &fresh);
     if (report->base) {
-        put_side(&json, "base", report->options->base_path, report->base, &report->ledger->base);
+        const struct side base = {.path = report->options->base_path,
+                                  .profile = report->base,
+                                  .named = report->base,
+                                  .ledger = &report->ledger->base,
+                                  .book = report->base_book};
+        put_side(&json, "base", &base);
         json_text(&json, "matched_by", match_name(report->match));
     }
     json_number(&json, "total", tree.kept);

@@ -164,6 +164,8 @@ static char *gap_sentence(const struct rss_report *report)
         return memory_format("%s", "");
     fprintf(out, "the profile names %s of %s", bytes_text(report, gap->covered_bytes).text,
             bytes_text(report, report->look->book.rss_bytes).text);
+    if (gap->truth)
+        fprintf(out, " (%s)", gap->truth);
     if (gap->absent_bytes > 0)
         fprintf(out, " (and %s that are not resident: never written, swapped out, or freed since)",
                 bytes_text(report, gap->absent_bytes).text);
@@ -268,6 +270,8 @@ static void put_json_gap(struct json *json, const struct rss_report *report)
     json_truth(json, "go", gap->is_go);
     if (gap->age_ns >= 0)
         json_number(json, "age_ns", gap->age_ns);
+    if (gap->truth)
+        json_text(json, "truth", gap->truth);
     json_truth(json, "too_old", gap->too_old);
     json_truth(json, "other_program", gap->other_program);
     json_number(json, "named_bytes", gap->named_bytes);

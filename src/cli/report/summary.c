@@ -2,6 +2,7 @@
 
 #include "estimate.h"
 #include "value.h"
+#include "format/box.h"
 #include "format/ledger.h"
 #include "format/pprof.h"
 
@@ -42,6 +43,19 @@ static void add_live(struct summary *summary, const struct profile *profile)
     }
 }
 
+/* Of sites. Who writes profiles with another period, or none, has not said. */
+static const char *truth_of(const struct profile *profile)
+{
+    static const char *const truths[] = PPROF_TRUTHS;
+    const char *go_rate = profile_fact(profile, PPROF_FACT_GO_RATE);
+    bool ours = profile_fact(profile, PPROF_FACT_VERSION) || profile->period == 1;
+    if (estimate_period(profile) > 0)
+        return truths[BOX_TRUTH_SAMPLED];
+    if (go_rate && strcmp(go_rate, "0") == 0)
+        return truths[BOX_TRUTH_TOTALS];
+    return ours ? truths[BOX_TRUTH_EXACT] : NULL;
+}
+
 struct summary summary_of(const struct profile *profile)
 {
     struct summary summary = {
@@ -61,6 +75,7 @@ struct summary summary_of(const struct profile *profile)
         .unwind_checked = fact(profile, PPROF_FACT_UNWIND_CHECKED),
         .collection_time_ns = fact(profile, PPROF_FACT_COLLECTION_TIME),
         .period_bytes = estimate_period(profile),
+        .truth = truth_of(profile),
     };
     if (summary.time_ns == 0)
         summary.time_ns = profile->time_nanos;

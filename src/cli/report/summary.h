@@ -20,6 +20,7 @@ struct summary {
     int64_t live_bytes, live_objects;             /* objects -1: unknown */
     int64_t malloc_bytes, mmap_bytes;             /* with has_kinds */
     int64_t period_bytes;                         /* between samples; 0: everything was recorded */
+    const char *truth;                            /* "exact", "sampled", "totals"; NULL: unknown */
     double live_variance;                         /* of live_bytes, when sampled */
     int64_t rss_bytes, rss_peak_bytes, own_bytes; /* 0: unknown */
     int64_t unwind_checked;                       /* stacks compared with libunwind's; 0: none */

@@ -1,4 +1,5 @@
 #include "cli/report/collection.h"
+#include "cli/report/render_collection.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,6 +53,7 @@ static void test_only_the_leak_is_suspected(void **state)
         FACTS,
         "heapdiff.site.0: 0=150 1=150 8=1700 h=1200,1300,1400,1500,1600,1700,1800,1900 p=1900",
         "heapdiff.site.1: 1=30 8=270 h=300x8 p=300",
+        "heapdiff.site.1: 1=30 8=270 h=1,2,3,4,5,6,7,300", /* who says more of the same is not heard */
         "heapdiff.site.2: 1=50 2=50 h=150,0,50,100,150,0,50,100 p=100",
         "heapdiff.site.3: 8=2001 h=1,2,3,4,5,6,7,1900", /* not its sum */
         "heapdiff.site.77: 8=1 h=1,2,3,4,5,6,7,8"};
@@ -61,8 +63,12 @@ static void test_only_the_leak_is_suspected(void **state)
     assert_int_equal(book.suspects[0].sample, 0);
     assert_int_equal(book.suspects[0].old_bytes, 1700);
     assert_int_equal(book.suspects[0].grown_bytes, 700);
-    assert_int_equal(book.suspects[0].intervals, 7);
+    assert_int_equal(book.suspects[0].growths, 7);
     assert_int_equal(book.age_ns, 2000);
+    assert_true(book.pasts[1].known && !book.pasts[3].known);
+    assert_int_equal(book.pasts[1].ages[8], 270);
+    assert_int_equal(book.pasts[1].marks[0], 300);
+    assert_int_equal(book.pasts[0].peak_bytes, 1900);
     assert_int_equal(book.then_bytes + book.since_bytes - book.freed_bytes, book.live_bytes);
     assert_int_equal(book.freed_bytes, 50);
     collection_book_free(&book);
@@ -79,8 +85,9 @@ static void test_borders_of_suspicion(void **state)
     } cases[] = {{"heapdiff.site.0: 0=1999 8=1 h=5,4,3,4,5,6,7,1900", 1},
                  {"heapdiff.site.0: 0=1999 8=1 h=5,4,3,2,5,6,7,1900", 0},
                  {"heapdiff.site.0: 0=1999 7=1 h=5,4,3,4,5,6,7,1900", 0},
-                 {"heapdiff.site.0: 0=1999 8=1 h=4,5,6,7,8,9,1900", 0},     /* seven marks */
-                 {"heapdiff.site.0: 0=1999 8=1 h=1,2,3,4,5,6,7,8,1900", 0}, /* nine */
+                 {"heapdiff.site.0: 0=1999 8=1 h=9000,4,5,6,7,8,9,1900", 1}, /* less than it was */
+                 {"heapdiff.site.0: 0=1999 8=1 h=4,5,6,7,8,9,1900", 0},      /* seven marks */
+                 {"heapdiff.site.0: 0=1999 8=1 h=1,2,3,4,5,6,7,8,1900", 0},  /* nine */
                  {"heapdiff.site.0: 0=1999 8=1 h=1,2,3,4,5,6x99,7,1900", 0},
                  {"heapdiff.site.0: 0=1999 8=1 h=", 0},
                  {"heapdiff.site.0: 0=1999 8=1", 0},
@@ -121,6 +128,66 @@ static void test_history(void **state)
     profile_free(profile);
 }
 
+static struct number_style style_of_bytes(void)
+{
+    struct number_style style;
+    number_style_choose(&style, "bytes", "bytes");
+    return style;
+}
+
+/* NULL: there must be none. */
+static void assert_verdict(const struct collection_book *book, const char *want)
+{
+    struct number_style style = style_of_bytes();
+    char *verdict = collection_verdict(book, &style);
+    if (want && verdict)
+        assert_string_equal(verdict, want);
+    assert_int_equal(verdict != NULL, want != NULL);
+    free(verdict);
+}
+
+/* More than a quarter of what is live is missing from the last picture, or less. */
+static void test_verdict_of_age(void **state)
+{
+    (void)state;
+    struct collection_book book = {.marks = 3, .live_bytes = 4000, .since_bytes = 1200};
+    book.freed_bytes = 200;
+    assert_verdict(&book, NULL);
+    book.freed_bytes = 199;
+    assert_verdict(&book,
+                   "A profile as of the last collection lacks 1,001 B of the 4,000 B that are live "
+                   "now: it is too old to explain the memory in use.");
+    book.plain = true;
+    assert_verdict(
+        &book, "A profile as of the last mark lacks 1,001 B of the 4,000 B that are live now: it "
+               "is too old to explain the memory in use.");
+    book.marks = 0;
+    assert_verdict(&book, NULL);
+    book = (struct collection_book){.marks = 1, .live_bytes = 4000, .freed_bytes = 3000};
+    assert_verdict(&book, NULL);
+    book = (struct collection_book){.marks = 1};
+    assert_verdict(&book, NULL);
+}
+
+/* Who grew five times and shrank by more is suspected, but nothing is concluded from it. */
+static void test_verdict_of_growth(void **state)
+{
+    (void)state;
+    struct collection_suspect suspects[] = {{.old_bytes = 1700, .grown_bytes = 1, .growths = 5},
+                                            {.old_bytes = 900, .grown_bytes = 0, .growths = 5}};
+    struct collection_book book = {.marks = 8, .live_bytes = 4000, .suspects = suspects};
+    book.suspect_count = 2;
+    assert_verdict(&book,
+                   "1 site grew from collection to collection and holds 1,700 B that is 8 or more "
+                   "of them old: a leak, or a cache without a bound.");
+    suspects[1].grown_bytes = 1;
+    assert_verdict(&book,
+                   "2 sites grew from collection to collection and hold 2,600 B that is 8 or more "
+                   "of them old: a leak, or a cache without a bound.");
+    suspects[0].grown_bytes = suspects[1].grown_bytes = -1;
+    assert_verdict(&book, NULL);
+}
+
 static void test_staleness(void **state)
 {
     (void)state;
@@ -132,6 +199,7 @@ static void test_staleness(void **state)
     assert_int_equal(profile->samples[1].values[type], 0);
     struct collection_book book = collection_book_of(profile);
     assert_int_equal(book.marks, 0);
+    collection_book_free(&book);
     profile_free(profile);
 }
 
@@ -142,6 +210,8 @@ int main(void)
         cmocka_unit_test(test_borders_of_suspicion),
         cmocka_unit_test(test_history),
         cmocka_unit_test(test_staleness),
+        cmocka_unit_test(test_verdict_of_age),
+        cmocka_unit_test(test_verdict_of_growth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
