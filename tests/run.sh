@@ -17,7 +17,7 @@ build_packages="gcc g++ pkg-config meson ninja-build python3 libc6-dev binutils 
 check_packages="clang clang-tidy clang-format libclang-rt-dev mandoc"
 program_packages="redis-server redis-tools sqlite3 git perl nodejs openjdk-17-jdk-headless golang-go
     dash bash make libgc-dev guile-3.0 libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 util-linux
-    valgrind mono-runtime mono-mcs ruby lua5.4 lua5.3 lua5.2 lua5.1 luajit"
+    valgrind postgresql-15 mono-runtime mono-mcs ruby lua5.4 lua5.3 lua5.2 lua5.1 luajit"
 # To be embedded: runtimes as libraries.
 program_packages="$program_packages libpython3-dev ruby-dev liblua5.4-dev liblua5.3-dev liblua5.1-0-dev
     libluajit-5.1-dev"

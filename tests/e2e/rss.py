@@ -9,6 +9,7 @@ import time
 import unittest
 
 import harness
+import postgres
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCENE = harness.helper("rss")
@@ -219,11 +220,12 @@ class Rss(harness.Case):
 
     def test_postgres(self):
         """Its own user, shared memory, several processes."""
-        if not shutil.which("postgres") or not shutil.which("initdb") or os.geteuid() != 0:
+        programs = postgres.programs()
+        if not programs or os.geteuid() != 0:
             self.skipTest("no postgres, or not root")
         shutil.chown(self.directory, "postgres")
-        def run(*arguments):
-            return ["setpriv", "--reuid=postgres", "--clear-groups", *arguments]
+        def run(name, *arguments):
+            return ["setpriv", "--reuid=postgres", "--clear-groups", os.path.join(programs, name), *arguments]
         made = subprocess.run(run("initdb", "-D", "db", "-N"), cwd=self.directory, capture_output=True)
         if made.returncode != 0:
             self.skipTest("initdb: %s" % made.stderr[-200:])
