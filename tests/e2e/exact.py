@@ -120,6 +120,19 @@ class Exact(Case):
         self.assertGoesOn(child)
 
 
+    def test_a_thread_that_keeps_the_lock_of_ranges(self):
+        """It stands still inside munmap: who waits for it before all go on, waits in vain."""
+        child = self.start([harness.helper("exact_held")], "final=off", stdin=subprocess.PIPE)
+        if child.stdout.readline() != b"ready\n":
+            self.assertEqual(child.wait(10), harness.SKIP, child.stderr.read())
+            self.skipTest("no filter that hands calls to others")
+        facts, said = self.snap(child, "--exact")
+        self.assertExact(facts)
+        self.assertNotIn("not stopped", said)
+        self.assertEqual(child.communicate(timeout=10), (b"released\n", b""))
+        self.assertEqual(child.returncode, 0)
+
+
 class Refusals(Case):
     def test_a_blocked_signal(self):
         child = self.busy("blocked")
