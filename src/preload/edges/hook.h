@@ -46,6 +46,9 @@ static inline struct guard_thread *hook_enter(void)
     return own;
 }
 
+/* Sampling has begun: most allocations go straight to the allocator. */
+void hooks_malloc_pass(void);
+
 /* Looks the C++ operators up, so that none of them has to ask the loader later. Constructor only. */
 void hooks_cxx_init(void);
 

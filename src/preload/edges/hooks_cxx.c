@@ -38,22 +38,21 @@ static void *next_of_caller(void **cache, const char *name, const void *caller)
     return next;
 }
 
-/* The next definition of `name`, looked up once; NULL when nobody has one. */
-static void *next_of(void **cache, const char *name, const void *caller)
-{
-    void *found = __atomic_load_n(cache, __ATOMIC_RELAXED);
-    if (found)
-        return found;
-    found = real_next(name);
-    if (!found)
-        return next_of_caller(cache, name, caller);
-    __atomic_store_n(cache, found, __ATOMIC_RELAXED);
-    return found;
-}
-
 static bool is_own(void)
 {
     return real_resolve() && real.cxx_own;
+}
+
+/* The next definition of `name`, where the hook goes from now on if it is not the allocator's; NULL when nobody has one. */
+static void *next_of(void **cache, const char *name, const void *caller)
+{
+    void *found = real_next(name), *unused;
+    bool stays = real_resolve() && !real.cxx_own;
+    if (!found)
+        return next_of_caller(stays ? cache : &unused, name, caller);
+    if (stays)
+        __atomic_store_n(cache, found, __ATOMIC_RELAXED);
+    return found;
 }
 
 /* The allocator's own new: recorded; NULL when it has nothing to give. */
@@ -97,48 +96,44 @@ static void *own_new(size_t size, size_t alignment, struct unwind_start start)
     X(cxx_delete_aligned_nothrow, "_ZdlPvSt11align_val_tRKSt9nothrow_t") \
     X(cxx_delete_array_aligned_nothrow, "_ZdaPvSt11align_val_tRKSt9nothrow_t")
 
-/* The next definition of each; NULL: not looked up yet, or there is none. */
-static struct {
+/* Where each hook goes: its slow half, until it is known to be of no use. */
+struct operators {
 #define CXX_FIELD(function, ...) void *function;
     CXX_NEWS(CXX_FIELD)
     CXX_DELETES(CXX_FIELD)
 #undef CXX_FIELD
-} operators;
+};
 
-void hooks_cxx_init(void)
-{
-    if (!real_resolve() || !real.cxx_new || real.cxx_own)
-        return;
-#define CXX_LOOK_UP(function, name, ...) operators.function = real_next(name);
-    CXX_NEWS(CXX_LOOK_UP)
-    CXX_DELETES(CXX_LOOK_UP)
-#undef CXX_LOOK_UP
-}
+static struct operators operators; /* below */
 
 /*
  * When the allocator has nothing to give, its operator takes over: new_handler and bad_alloc are its
  * business. Both that and libstdc++'s operators are tail calls: no frame of ours is in the way. Code
  * with operators that are nobody's (they were hidden, or are gone) gets what all of them end in.
  */
-#define HOOK_NEW(function, name, alignment)                                               \
-    HOOK void *function(size_t size, size_t second, size_t third) __asm__(name);          \
-    HOOK void *function(size_t size, size_t second, size_t third)                         \
-    {                                                                                     \
-        new_fn chosen;                                                                    \
-        if (is_own()) {                                                                   \
-            void *address = own_new(size, alignment, UNWIND_HERE());                      \
-            if (address)                                                                  \
-                return address;                                                           \
-        }                                                                                 \
-        chosen = (new_fn)next_of(&operators.function, name, __builtin_return_address(0)); \
-        if (!chosen)                                                                      \
-            return own_new(size, alignment, UNWIND_HERE());                               \
-        return chosen(size, second, third);                                               \
+#define HOOK_NEW(function, name, alignment)                                                   \
+    HOOK_HALF void *function##_found(size_t size, size_t second, size_t third)                \
+    {                                                                                         \
+        new_fn chosen;                                                                        \
+        if (is_own()) {                                                                       \
+            void *address = own_new(size, alignment, UNWIND_HERE());                          \
+            if (address)                                                                      \
+                return address;                                                               \
+        }                                                                                     \
+        chosen = (new_fn)next_of(&operators.function, name, __builtin_return_address(0));     \
+        if (!chosen)                                                                          \
+            return own_new(size, alignment, UNWIND_HERE());                                   \
+        return chosen(size, second, third);                                                   \
+    }                                                                                         \
+    HOOK void *function(size_t size, size_t second, size_t third) __asm__(name);              \
+    HOOK void *function(size_t size, size_t second, size_t third)                             \
+    {                                                                                         \
+        return ((new_fn)__atomic_load_n(&operators.function, __ATOMIC_RELAXED))(size, second, \
+                                                                                third);       \
     }
 
 #define HOOK_DELETE(function, name)                                                              \
-    HOOK void function(void *address, size_t second, size_t third) __asm__(name);                \
-    HOOK void function(void *address, size_t second, size_t third)                               \
+    HOOK_HALF void function##_found(void *address, size_t second, size_t third)                  \
     {                                                                                            \
         delete_fn chosen = NULL;                                                                 \
         if (!is_own())                                                                           \
@@ -147,7 +142,32 @@ void hooks_cxx_init(void)
             chosen(address, second, third);                                                      \
         else                                                                                     \
             free(address);                                                                       \
+    }                                                                                            \
+    HOOK void function(void *address, size_t second, size_t third) __asm__(name);                \
+    HOOK void function(void *address, size_t second, size_t third)                               \
+    {                                                                                            \
+        ((delete_fn)__atomic_load_n(&operators.function, __ATOMIC_RELAXED))(address, second,     \
+                                                                            third);              \
     }
 
 CXX_NEWS(HOOK_NEW)
 CXX_DELETES(HOOK_DELETE)
+
+static struct operators operators = {
+#define CXX_FIRST(function, ...) .function = function##_found,
+    CXX_NEWS(CXX_FIRST) CXX_DELETES(CXX_FIRST)
+#undef CXX_FIRST
+};
+
+void hooks_cxx_init(void)
+{
+    void *found;
+    if (!real_resolve() || !real.cxx_new || real.cxx_own)
+        return;
+#define CXX_LOOK_UP(function, name, ...) \
+    if ((found = real_next(name)))       \
+        operators.function = found;
+    CXX_NEWS(CXX_LOOK_UP)
+    CXX_DELETES(CXX_LOOK_UP)
+#undef CXX_LOOK_UP
+}

@@ -115,11 +115,6 @@ HOOK_HALF void *malloc_recorded(size_t size)
     return RECORD_PLAIN(own, address, size);
 }
 
-HOOK void *malloc(size_t size)
-{
-    return sample_skips(size) ? real.malloc(size) : malloc_recorded(size);
-}
-
 static void *calloc_at_least(size_t count, size_t each)
 {
     return count * each < BLOCK_BYTES_MIN ? real.calloc(1, BLOCK_BYTES_MIN)
@@ -146,12 +141,29 @@ HOOK_HALF void *calloc_recorded(size_t count, size_t each)
     return calloc_otherwise(count, each);
 }
 
+/* Where allocations go that are counted down: those of no bytes, while nothing is sampled, are recorded. */
+static struct {
+    void *(*malloc)(size_t size);
+    void *(*calloc)(size_t count, size_t each);
+} passed = {malloc_recorded, calloc_recorded};
+
+HOOK void *malloc(size_t size)
+{
+    return sample_counts_down(size) ? passed.malloc(size) : malloc_recorded(size);
+}
+
 HOOK void *calloc(size_t count, size_t each)
 {
     size_t size;
     if (__builtin_mul_overflow(count, each, &size)) /* refused in the allocator's own way */
         return real_resolve() ? real.calloc(count, each) : NULL;
-    return sample_skips(size) ? real.calloc(count, each) : calloc_recorded(count, each);
+    return sample_counts_down(size) ? passed.calloc(count, each) : calloc_recorded(count, each);
+}
+
+void hooks_malloc_pass(void)
+{
+    passed.malloc = real.malloc;
+    passed.calloc = real.calloc;
 }
 
 /* plain_free() may have held the guard: what a handler has asked for then does not wait for an event. */
@@ -172,6 +184,11 @@ HOOK_HALF void free_otherwise(void *address)
     }
     if (!address || boot_owns(address)) {
         serve_wanted();
+        return;
+    }
+    struct block block;
+    if (sample.period_bytes != 0 && !block_find((uintptr_t)address, &block)) { /* only near one */
+        real.free(address);
         return;
     }
     own = hook_enter();

@@ -121,6 +121,7 @@ static void start_sampling(void)
         return;
     sample_start(options.sample_bytes, options.seed);
     boot_watch(sample_watch);
+    hooks_malloc_pass();
 }
 
 /* The program is on the Boehm collector: its objects are as small as 16 bytes. */

@@ -9,7 +9,9 @@ struct sample sample;
 unsigned char sample_filter[SAMPLE_FILTER_BYTES];
 __thread size_t sample_left_bytes;
 static __thread uint64_t random_state;
-static uint64_t seeds; /* handed out to threads; atomic */
+static __thread uint32_t start_seen; /* that random_state is of */
+static uint32_t starts;              /* of sampling: 0 or 1, more in tests */
+static uint64_t seeds;               /* handed out to threads; atomic */
 
 static const double ln_2 = 0.693147180559945309417;
 
@@ -55,11 +57,12 @@ static double chance(double x)
     return sum;
 }
 
+/* How many bytes are passed over: the whole ones of a distance. */
 static size_t draw(void)
 {
     uint64_t fraction = (random_next() >> (64 - SAMPLE_FRACTION_BITS)) + 1;
     double uniform = (double)fraction / (double)(1ull << SAMPLE_FRACTION_BITS);
-    return (size_t)((double)sample.period_bytes * minus_log(uniform)) + 1;
+    return (size_t)((double)sample.period_bytes * minus_log(uniform));
 }
 
 void sample_init(void)
@@ -71,6 +74,7 @@ void sample_start(uint64_t period_bytes, uint64_t seed)
 {
     /* Neighbouring seeds are far apart: the threads of one run take one number after another. */
     seeds = (seed ? seed : sys_time_ns()) * 0x9e3779b97f4a7c15ull;
+    starts++;
     sample_filter[0] = 0;
     sample.period_bytes = period_bytes;
     sample.filter_mask = SAMPLE_FILTER_BYTES - 1;
@@ -78,11 +82,12 @@ void sample_start(uint64_t period_bytes, uint64_t seed)
 
 bool sample_decides(size_t size_bytes)
 {
-    if (sample_left_bytes == 0) { /* the thread's first */
+    if (start_seen != starts) { /* the thread's first */
+        start_seen = starts;
         random_state = __atomic_add_fetch(&seeds, 1, __ATOMIC_RELAXED) * 0xd1342543de82ef95ull;
         sample_left_bytes = draw();
     }
-    if (sample_skips(size_bytes))
+    if (sample_counts_down(size_bytes))
         return true;
     sample_left_bytes = draw();
     return false;

@@ -28,7 +28,7 @@ extern struct sample sample __attribute__((visibility("hidden"))); /* no detour 
 /* Sampled blocks that begin in a page of the program, modulo the filter's size; 255 stays. */
 extern unsigned char sample_filter[SAMPLE_FILTER_BYTES] __attribute__((visibility("hidden")));
 
-/* Bytes to this thread's next sample; 0 while it has none: everything goes the long way. */
+/* What this thread may still ask for before the next sample; 0 while it has none: everything goes the long way. */
 extern __thread size_t sample_left_bytes;
 
 /* From now on free() passes nothing by: there is memory of ours. Before the first call is passed on. */
@@ -50,14 +50,23 @@ void sample_unwatch(uintptr_t address);
  */
 void sample_weigh(uint64_t size_bytes, uint64_t count, uint64_t *objects, uint64_t *bytes);
 
-/* Most allocations of a sampled run: counted down, and passed on. */
+/*
+ * Most allocations of a sampled run: counted down, and passed on. One of no bytes is passed on whether anything is sampled
+ * or not.
+ */
+static inline bool sample_counts_down(size_t size_bytes)
+{
+    size_t left_bytes;
+    if (__builtin_expect(__builtin_sub_overflow(sample_left_bytes, size_bytes, &left_bytes), false))
+        return false;
+    sample_left_bytes = left_bytes;
+    return true;
+}
+
+/* The same, but that nothing is passed on unless samples are taken. */
 static inline bool sample_skips(size_t size_bytes)
 {
-    size_t left_bytes = sample_left_bytes;
-    if (__builtin_expect(size_bytes >= left_bytes, false))
-        return false;
-    sample_left_bytes = left_bytes - size_bytes;
-    return true;
+    return size_bytes > 0 && sample_counts_down(size_bytes);
 }
 
 /* What sample_skips() left open: true when an allocation of `size_bytes` is not to be recorded. */
