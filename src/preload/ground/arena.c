@@ -18,6 +18,17 @@ enum {
 
 struct arena arena;
 
+/* Of the file, mapped with the header: what the first chunks take. A system call for each table would be 60 at each start. */
+static struct {
+    unsigned char *at;
+    uint64_t left_bytes;
+} ahead;
+
+static uint64_t whole_pages(uint64_t bytes)
+{
+    return (bytes + 4095) & ~4095ull;
+}
+
 static void arena_complain(const char *what, long error)
 {
     char line[256];
@@ -67,9 +78,21 @@ static long arena_reopen(void)
     return fd;
 }
 
+static void *take_ahead(uint64_t bytes, uint64_t *offset)
+{
+    void *at = ahead.at;
+    ahead.at += bytes;
+    ahead.left_bytes -= bytes;
+    *offset = arena.file_bytes;
+    arena.file_bytes += bytes;
+    return at;
+}
+
 /* Maps `bytes` more of the file; NULL when it cannot grow. */
 static void *arena_grow_file(uint64_t bytes, uint64_t *offset)
 {
+    if (ahead.left_bytes >= bytes)
+        return take_ahead(bytes, offset);
     long fd = arena_reopen();
     long result = fd;
     if (!sys_failed(fd)) {
@@ -93,10 +116,9 @@ static bool arena_replace(int fd, void *at, uint64_t offset, uint64_t bytes);
 static bool arena_add_chunk(enum box_table_id id, unsigned chunk)
 {
     struct arena_table *table = &arena.tables[id];
-    uint64_t bytes = box_chunk_entries(table->shift, chunk) * table->entry_bytes;
+    uint64_t bytes = whole_pages(box_chunk_entries(table->shift, chunk) * table->entry_bytes);
     uint64_t offset = 0;
     void *at = NULL;
-    bytes = (bytes + 4095) & ~4095ull;
     if (arena.path[0] && !(arena.header->flags & BOX_FLAG_SPILLED))
         at = arena_grow_file(bytes, &offset);
     if (!at) {
@@ -225,17 +247,39 @@ static long arena_begin(const char *name, int pid, uint64_t bytes)
     return result;
 }
 
-static struct box_header *arena_open_file(const char *name, int pid, long *error)
+/* The first `bytes` of a new file, mapped. */
+static void *arena_open_file(const char *name, int pid, uint64_t bytes, long *error)
 {
-    long fd = arena_begin(name, pid, BOX_HEADER_BYTES), at = fd;
+    long fd = arena_begin(name, pid, bytes), at = fd;
     if (!sys_failed(fd)) {
-        at = arena_map_file((int)fd, 0, BOX_HEADER_BYTES, NULL);
+        at = arena_map_file((int)fd, 0, bytes, NULL);
         sys_close((int)fd);
         if (sys_failed(at))
             arena_unlink();
     }
     *error = at;
-    return sys_failed(at) ? NULL : (struct box_header *)at;
+    return sys_failed(at) ? NULL : (void *)at;
+}
+
+static uint64_t first_chunks_bytes(void)
+{
+    uint64_t bytes = 0;
+    for (int id = 0; id < BOX_TABLES; id++)
+        bytes += whole_pages((uint64_t)arena_entry_bytes[id] << arena_shifts[id]);
+    return bytes;
+}
+
+/* With all that the first chunks need, else without, where room is short. */
+static struct box_header *open_header(const char *name, int pid, long *error)
+{
+    uint64_t bytes = first_chunks_bytes();
+    unsigned char *at = arena_open_file(name, pid, BOX_HEADER_BYTES + bytes, error);
+    ahead.left_bytes = 0;
+    if (!at)
+        return arena_open_file(name, pid, BOX_HEADER_BYTES, error);
+    ahead.at = at + BOX_HEADER_BYTES;
+    ahead.left_bytes = bytes;
+    return (struct box_header *)at;
 }
 
 static bool arena_lay_out(void)
@@ -264,7 +308,7 @@ bool arena_open(const char *directory, const char *name, int pid, long *error)
     arena.shared = directory != NULL;
     if (arena.shared) {
         strcpy(arena.directory, directory); /* fits: options.c and init.c cut it */
-        arena.header = arena_open_file(name, pid, error);
+        arena.header = open_header(name, pid, error);
     } else {
         arena.header = sys_pages(BOX_HEADER_BYTES);
     }
@@ -291,18 +335,27 @@ static bool arena_replace(int fd, void *at, uint64_t offset, uint64_t bytes)
                                  MREMAP_MAYMOVE | MREMAP_FIXED, (long)at, 0));
 }
 
+/* Neighbours in the file and in memory, as the header and the first chunks are, in one go. */
 static bool arena_replace_all(int fd)
 {
+    unsigned char *at = (unsigned char *)arena.header;
+    uint64_t offset = 0, bytes = BOX_HEADER_BYTES;
     bool ok = true;
-    for (int id = 0; id < BOX_TABLES; id++)
-        for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX; chunk++) {
+    for (unsigned chunk = 0; chunk < BOX_CHUNKS_MAX; chunk++)
+        for (int id = 0; id < BOX_TABLES; id++) {
             const struct arena_table *table = &arena.tables[id];
-            uint64_t bytes = box_chunk_entries(table->shift, chunk) * table->entry_bytes;
-            uint64_t offset = arena.header->tables[id].chunk_at[chunk];
-            if (table->chunks[chunk] && offset != 0)
-                ok &= arena_replace(fd, table->chunks[chunk], offset, (bytes + 4095) & ~4095ull);
+            uint64_t next = arena.header->tables[id].chunk_at[chunk];
+            if (!table->chunks[chunk] || next == 0)
+                continue;
+            if (table->chunks[chunk] != at + bytes || next != offset + bytes) {
+                ok &= arena_replace(fd, at, offset, bytes);
+                at = table->chunks[chunk];
+                offset = next;
+                bytes = 0;
+            }
+            bytes += whole_pages(box_chunk_entries(table->shift, chunk) * table->entry_bytes);
         }
-    return arena_replace(fd, arena.header, 0, BOX_HEADER_BYTES) && ok;
+    return arena_replace(fd, at, offset, bytes) && ok;
 }
 
 /* Zeroes the entries that do not count: of the last chunk, and of those made ahead. */
