@@ -192,7 +192,9 @@ void process_finish(const char *source)
     if (!begin_finish())
         return;
     runtime_finish();
+    sys_leave(true);
     finish(source);
+    sys_leave(false); /* what runs now may fork */
 }
 
 /* Has nobody record and nothing grow; not if this very thread was interrupted while it did so. */

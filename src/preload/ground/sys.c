@@ -73,8 +73,17 @@ void *sys_pages(size_t size_bytes)
     return (void *)at;
 }
 
+static bool leaving; /* atomic */
+
+bool sys_leave(bool now)
+{
+    return __atomic_exchange_n(&leaving, now, __ATOMIC_RELAXED);
+}
+
 void sys_pages_free(void *pages, size_t size_bytes)
 {
+    if (__atomic_load_n(&leaving, __ATOMIC_RELAXED))
+        return;
     own_remove(pages, size_bytes); /* before another thread can be given the same addresses */
     __atomic_fetch_add(&given_back, 1, __ATOMIC_RELEASE); /* pairs: sys_pages() */
     sys_call2(SYS_munmap, (long)pages, (long)size_bytes);

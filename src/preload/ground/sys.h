@@ -57,6 +57,9 @@ static inline long sys_call4(long number, long a, long b, long c, long d)
 void *sys_pages(size_t size_bytes);
 void sys_pages_free(void *pages, size_t size_bytes);
 
+/* While the process ends sys_pages_free() leaves all to the kernel, which takes it back in one go. What it was before. */
+bool sys_leave(bool now);
+
 /* Where so many bytes have room to grow down from, not in a hole that our library has made; NULL: nowhere known. */
 void *sys_roomy_place(size_t size_bytes);
 

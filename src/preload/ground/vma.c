@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-    VMA_FIRST = 256,                 /* a small dynamic program has 30 to 60 */
-    VMA_TEXT_FIRST_BYTES = 48 << 10, /* with VMA_FIRST: lines of 190 bytes */
+    VMA_FIRST = 128,                 /* a small dynamic program has 30 to 60 */
+    VMA_TEXT_FIRST_BYTES = 16 << 10, /* with VMA_FIRST: lines of 128 bytes */
     VMA_PAGE_BYTES = 4096 /* the smallest; what is asked for is rounded up by the kernel */
 };
 

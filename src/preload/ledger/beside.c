@@ -47,16 +47,18 @@ static uint64_t group_distance(const struct group *group)
     return group->limit_bytes > group->use_bytes ? group->limit_bytes - group->use_bytes : 0;
 }
 
-/* Takes the group in `directory` when it is the first, or nearer to its limit than the one so far. */
+/* Takes the group in `directory` when it is the first, or nearer to its limit than the one so far. Of those above the
+   first, most have no limit, and are not asked for more. */
 static void group_consider(const char *directory, const struct group_files *files,
                            struct group *nearest)
 {
     struct group group = {0};
-    if (!read_number(directory, files->use, &group.use_bytes))
-        return;
     if (!read_number(directory, files->limit, &group.limit_bytes) ||
         group.limit_bytes >= GROUP_UNLIMITED)
         group.limit_bytes = 0;
+    if ((nearest->use_bytes > 0 && group.limit_bytes == 0) ||
+        !read_number(directory, files->use, &group.use_bytes))
+        return;
     if (nearest->use_bytes == 0 || group_distance(&group) < group_distance(nearest))
         *nearest = group;
 }

@@ -4,7 +4,11 @@
 
 #include <string.h>
 
-enum { SLOTS = 2 * LINE_ROOM, NAME_MORE_BYTES = 32 /* than its subject */ };
+enum {
+    SLOTS_FIRST = 256, /* a page: most processes have fewer than 128 lines */
+    SLOTS_MOST = 2 * LINE_ROOM,
+    NAME_MORE_BYTES = 32 /* than its subject */
+};
 
 static const struct {
     enum ledger_category category;
@@ -27,7 +31,7 @@ static const struct {
 
 static size_t table_bytes(void)
 {
-    return LINE_ROOM * sizeof(struct line) + SLOTS * sizeof(uint32_t);
+    return LINE_ROOM * sizeof(struct line) + SLOTS_MOST * sizeof(uint32_t);
 }
 
 bool line_open(struct line_table *table)
@@ -36,6 +40,7 @@ bool line_open(struct line_table *table)
     if (!table->lines)
         return false;
     table->slots = (uint32_t *)(table->lines + LINE_ROOM);
+    table->slot_count = SLOTS_FIRST;
     line_find(table, LINE_OTHER, "");
     return true;
 }
@@ -48,18 +53,38 @@ static uint32_t hash_of(enum line_kind kind, const char *subject)
     return hash ^ hash >> 15;
 }
 
-uint32_t line_find(struct line_table *table, enum line_kind kind, const char *subject)
+/* The slot that has the line, or is to have it. */
+static uint32_t slot_of(const struct line_table *table, enum line_kind kind, const char *subject)
 {
-    uint32_t at = hash_of(kind, subject) % SLOTS;
-    for (; table->slots[at] != 0; at = (at + 1) % SLOTS) {
+    uint32_t at = hash_of(kind, subject) % table->slot_count;
+    for (; table->slots[at] != 0; at = (at + 1) % table->slot_count) {
         const struct line *line = &table->lines[table->slots[at] - 1];
         if (line->kind == kind && strcmp(line->subject, subject) == 0)
-            return table->slots[at] - 1;
+            break;
     }
+    return at;
+}
+
+/* Twice as many slots, where they are. */
+static void spread(struct line_table *table)
+{
+    memset(table->slots, 0, table->slot_count * sizeof(*table->slots));
+    table->slot_count *= 2;
+    for (uint32_t i = 0; i < table->count; i++)
+        table->slots[slot_of(table, table->lines[i].kind, table->lines[i].subject)] = i + 1;
+}
+
+uint32_t line_find(struct line_table *table, enum line_kind kind, const char *subject)
+{
+    uint32_t at = slot_of(table, kind, subject);
+    if (table->slots[at] != 0)
+        return table->slots[at] - 1;
     if (table->count == LINE_ROOM)
         return 0;
     table->lines[table->count] = (struct line){.subject = subject, .kind = kind};
     table->slots[at] = ++table->count;
+    if (2 * table->count > table->slot_count)
+        spread(table);
     return table->count - 1;
 }
 

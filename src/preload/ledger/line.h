@@ -45,8 +45,9 @@ struct line {
 struct line_table {
     struct line *lines; /* LINE_ROOM; 0 is LINE_OTHER without a subject, and what finds no room */
     uint32_t count;
-    uint32_t *slots; /* twice as many; number of line + 1 */
-    void *names;     /* of line_finish() */
+    uint32_t *slots;     /* number of line + 1 */
+    uint32_t slot_count; /* twice as many as lines, or more */
+    void *names;         /* of line_finish() */
     size_t names_bytes;
 };
 

@@ -16,6 +16,7 @@ enum {
     MAPPINGS_MANY = 1000 /* to read so many takes less than a millisecond */
 };
 
+/* Where sys_pages_present() could not. */
 static void touch(void *memory, size_t size_bytes)
 {
     for (size_t at = 0; at < size_bytes; at += PAGE_BYTES_MIN)
@@ -136,7 +137,7 @@ enum residency_result residency_scan(struct residency *residency)
 
 static bool runs_make_room(struct page_runs *runs, size_t room_bytes)
 {
-    void *bytes = sys_pages(room_bytes);
+    void *bytes = sys_pages_present(room_bytes);
     if (!bytes)
         return false;
     touch(bytes, room_bytes);
@@ -217,7 +218,7 @@ void residency_measure(struct residency *residency)
 
 bool residency_open_at(struct residency *residency, enum ledger_source best)
 {
-    *residency = (struct residency){.scratch = sys_pages(sizeof(struct residency_scratch))};
+    *residency = (struct residency){.scratch = sys_pages_present(sizeof(struct residency_scratch))};
     struct residency_scratch *scratch = residency->scratch;
     if (!scratch)
         return false;

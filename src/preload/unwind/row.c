@@ -146,6 +146,8 @@ static bool table_put(const struct row_table *table, uint64_t key, uint64_t payl
 
 static void table_clear(struct row_table *table)
 {
+    if (atomic_load_explicit(&table->used, memory_order_relaxed) == 0)
+        return; /* at a program's start: its pages need not be there */
     for (uint64_t i = 0; i <= table->mask + ROW_PROBES; i++)
         atomic_store_explicit(&table->words[i], 0, memory_order_relaxed);
     atomic_store_explicit(&table->used, 0, memory_order_relaxed);
@@ -207,12 +209,9 @@ static void table_insert(struct row_table *table, uint64_t key, uint64_t payload
 {
     if (key >> ROW_KEY_BITS != 0)
         return;
-    if (!table_put(table, key, payload)) {
-        table_grow(table);
-        return;
-    }
+    /* First: table_clear() believes it. */
     uint64_t used = atomic_fetch_add_explicit(&table->used, 1, memory_order_relaxed);
-    if (used > table->mask / 4)
+    if (!table_put(table, key, payload) || used > table->mask / 4)
         table_grow(table);
 }
 
