@@ -1,16 +1,15 @@
 /* Explicit purges of the allocator: passed on, and a mark when they are done. What decays by itself is not one. */
 #include "hook.h"
 
+#include "hooks_runtime.h"
 #include "process.h"
 #include "preload/ground/facts.h"
 #include "preload/ground/sys.h"
 #include "preload/views/collection.h"
 
-#include <errno.h>
 #include <string.h>
 
 int malloc_trim(size_t pad_bytes);
-int mallctl(const char *name, void *old, size_t *old_bytes, void *new, size_t new_bytes);
 
 /* A purge under way. */
 struct purge {
@@ -62,16 +61,21 @@ static bool is_purge(const char *name)
     return strcmp(last, ".purge") == 0 || strcmp(last, ".decay") == 0;
 }
 
-HOOK int mallctl(const char *name, void *old, size_t *old_bytes, void *new, size_t new_bytes)
+typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
+
+static uintptr_t real_mallctl;
+
+static int hook_mallctl(const char *name, void *old, size_t *old_bytes, void *new, size_t new_bytes)
 {
-    if (real_resolve() && !real.mallctl)
-        *(void **)&real.mallctl = real_next("mallctl");
-    if (!real.mallctl)
-        return ENOENT; /* as jemalloc says of a name that it does not know */
     if (!is_purge(name))
-        return real.mallctl(name, old, old_bytes, new, new_bytes);
+        return ((mallctl_fn)real_mallctl)(name, old, old_bytes, new, new_bytes);
     struct purge purge = purge_begin();
-    int result = real.mallctl(name, old, old_bytes, new, new_bytes);
+    int result = ((mallctl_fn)real_mallctl)(name, old, old_bytes, new, new_bytes);
     purge_end(&purge, result == 0 ? "jemalloc" : NULL, name);
     return result;
 }
+
+static const struct relink_name names[] = {{"mallctl", (void *)hook_mallctl, &real_mallctl},
+                                           {NULL, NULL, NULL}};
+
+const struct relink_group hooks_jemalloc = {names, NULL, RELINK_FIRST};

@@ -1,4 +1,4 @@
-/* What ends a process, replaces its program, or unloads code. */
+/* What ends a process, or replaces its program. */
 #include "hook.h"
 
 #include "listener.h"
@@ -293,20 +293,4 @@ HOOK int daemon(int no_chdir, int no_close)
     if (!no_chdir && chdir("/") != 0)
         return -1;
     return no_close || open_null() ? 0 : -1;
-}
-
-HOOK int dlclose(void *handle)
-{
-    real_resolve();
-    int result = real.dlclose(handle);
-    struct guard_thread *own = hook_enter();
-    if (own) {
-        if (guard_record(own)) {
-            unwind_forget();
-            site_sweep();
-            guard_forget();
-        }
-        guard_leave(own);
-    }
-    return result;
 }

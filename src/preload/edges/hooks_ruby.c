@@ -1,27 +1,29 @@
 /* Where Ruby comes up: what is told of its collections can be asked for as soon as there is an interpreter. */
 #include "hook.h"
 
+#include "hooks_runtime.h"
 #include "preload/runtime/ruby.h"
 
-#include <dlfcn.h>
+static uintptr_t first_setup, first_init;
 
-int ruby_setup(void);
-void ruby_init(void);
-
-HOOK int ruby_setup(void)
+static int hook_setup(void)
 {
-    int (*next)(void) = real_meant("ruby_setup", __builtin_return_address(0));
-    int status = next ? next() : -1;
+    uintptr_t next = real_meant("ruby_setup", __builtin_return_address(0), first_setup);
+    int status = ((int (*)(void))next)();
     if (status == 0)
-        ruby_began(*(void **)&next);
+        ruby_began((const void *)next);
     return status;
 }
 
-HOOK void ruby_init(void)
+static void hook_init(void)
 {
-    void (*next)(void) = real_meant("ruby_init", __builtin_return_address(0));
-    if (!next)
-        return;
-    next();
-    ruby_began(*(void **)&next);
+    uintptr_t next = real_meant("ruby_init", __builtin_return_address(0), first_init);
+    ((void (*)(void))next)();
+    ruby_began((const void *)next);
 }
+
+static const struct relink_name names[] = {{"ruby_setup", (void *)hook_setup, &first_setup},
+                                           {"ruby_init", (void *)hook_init, &first_init},
+                                           {NULL, NULL, NULL}};
+
+const struct relink_group hooks_ruby = {names, NULL, RELINK_ANY};

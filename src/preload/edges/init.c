@@ -2,6 +2,7 @@
 
 #include "environment.h"
 #include "hook.h"
+#include "hooks_runtime.h"
 #include "listener.h"
 #include "process.h"
 #include "real.h"
@@ -46,6 +47,9 @@ static struct {
     char directory[BOX_TEXT_BYTES_MAX]; /* where the program was started */
     struct box_header facts;            /* gathered before there is a box to hold them */
 } state;
+
+static const struct relink_group *const relinked[] = {&hooks_boehm, &hooks_jemalloc, &hooks_lua,
+                                                      &hooks_ruby, NULL};
 
 static void serve(uint32_t wanted)
 {
@@ -323,6 +327,7 @@ __attribute__((constructor)) static void start_up(void)
     if (usable.formula)
         tcache_learn(real.malloc, real.free);
     runtime_init();
+    relink_init(relinked);
     guard_set(before);
     if (!options.children)
         environment_hide();

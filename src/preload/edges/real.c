@@ -91,14 +91,12 @@ static void *meant(const char *name, const void *caller)
     return found ? found : real_next(name);
 }
 
-void *real_meant(const char *name, const void *caller)
+uintptr_t real_meant(const char *name, const void *caller, uintptr_t first)
 {
-    if (!real_resolve())
-        return NULL;
-    void *found = meant(name, caller);
+    void *found = real_resolve() ? meant(name, caller) : NULL;
     if (!found)
         real_found_all();
-    return found;
+    return found ? (uintptr_t)found : first;
 }
 
 static bool same_object(const void *a, const void *b)

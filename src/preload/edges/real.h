@@ -84,11 +84,9 @@ struct real {
 #undef REAL_FIELD
     /* Of whoever comes before us in the program's search order; NULL: we are the first. */
     void *(*realloc_before)(void *, size_t);
-    int (*mallctl)(const char *, void *, size_t *, void *,
-                   size_t); /* looked up when it is called */
-    bool array_own;         /* the allocator has a reallocarray() itself */
-    void *cxx_new;          /* operator new(size_t) of the next library that has one; NULL: none */
-    bool cxx_own;           /* ... and that library is the allocator itself: new is malloc there */
+    bool array_own; /* the allocator has a reallocarray() itself */
+    void *cxx_new;  /* operator new(size_t) of the next library that has one; NULL: none */
+    bool cxx_own;   /* ... and that library is the allocator itself: new is malloc there */
 };
 
 extern struct real real __attribute__((visibility("hidden"))); /* no detour by the GOT */
@@ -102,11 +100,11 @@ void *real_next(const char *name);
 
 /*
  * The `name` that code at `caller` means, by the loader's rules without us: of a library that defines it, its own; else that
- * of a library which it asks for; else the next one in the program. A name of ours stands in front of all of
+ * of a library which it asks for; else the next one in the program, else `first`. One hook of ours stands for all of
  * these, also where the program has several libraries that know each other by versions, or by handles alone.
- * NULL: none. Not for hooks of the allocator: the loader is asked.
+ * Not for hooks of the allocator: the loader is asked.
  */
-void *real_meant(const char *name, const void *caller);
+uintptr_t real_meant(const char *name, const void *caller, uintptr_t first);
 
 /* What was not found has left words for dlerror(), which would be taken for the program's: a name that
    is found clears them. Constructor only. */

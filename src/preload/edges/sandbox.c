@@ -98,6 +98,8 @@ static const struct {
     {PERMIT_LISTS, SYS_openat, {FD, SOME, SYS_OPEN_TO_READ | O_CLOEXEC, 0}},
     {PERMIT_LOOKS, SYS_openat, {HERE, SOME, OPEN_TO_LOOK, 0}},
     {PERMIT_PEEKS, SYS_process_vm_readv, {SOME, SOME, 1, SOME, SOME, 0}},
+    {PERMIT_SEALS, SYS_mprotect, {SOME, SOME, READ_WRITE}},
+    {PERMIT_SEALS, SYS_mprotect, {SOME, SOME, PROT_READ}},
 };
 enum { FILTER_LENGTH_MAX = 4096 }; /* BPF_MAXINSNS: the kernel takes no more */
 enum { PROBES = sizeof(probes) / sizeof(probes[0]) };

@@ -182,8 +182,8 @@ const ElfW(Dyn) * module_dynamic(const struct module *module, int64_t tag)
     return NULL;
 }
 
-/* Where an entry points to; NULL without it. glibc's loader has added the bias, musl's has not. */
-static const void *dynamic_table(const struct module *module, int64_t tag)
+/* glibc's loader has added the bias, musl's has not. */
+const void *module_dynamic_table(const struct module *module, int64_t tag)
 {
     const ElfW(Dyn) *entry = module_dynamic(module, tag);
     if (!entry)
@@ -195,10 +195,10 @@ static const void *dynamic_table(const struct module *module, int64_t tag)
 /* The index of the last symbol + 1, from the hash tables: nothing else tells it. */
 static uint32_t symbol_count(const struct module *module)
 {
-    const uint32_t *plain = dynamic_table(module, DT_HASH);
+    const uint32_t *plain = module_dynamic_table(module, DT_HASH);
     if (plain)
         return plain[1];
-    const uint32_t *hash = dynamic_table(module, DT_GNU_HASH);
+    const uint32_t *hash = module_dynamic_table(module, DT_GNU_HASH);
     if (!hash)
         return 0;
     uint32_t buckets = hash[0], first = hash[1], last = 0;
@@ -215,8 +215,8 @@ static uint32_t symbol_count(const struct module *module)
 
 bool module_defines(const struct module *module, const char *name)
 {
-    const ElfW(Sym) *symbols = dynamic_table(module, DT_SYMTAB);
-    const char *names = dynamic_table(module, DT_STRTAB);
+    const ElfW(Sym) *symbols = module_dynamic_table(module, DT_SYMTAB);
+    const char *names = module_dynamic_table(module, DT_STRTAB);
     uint32_t count = symbols && names ? symbol_count(module) : 0;
     for (uint32_t i = 1; i < count; i++)
         if (symbols[i].st_shndx != SHN_UNDEF && strcmp(names + symbols[i].st_name, name) == 0)
@@ -226,7 +226,7 @@ bool module_defines(const struct module *module, const char *name)
 
 bool module_exports(const struct module *module, uint64_t address)
 {
-    const ElfW(Sym) *symbols = dynamic_table(module, DT_SYMTAB);
+    const ElfW(Sym) *symbols = module_dynamic_table(module, DT_SYMTAB);
     uint32_t count = symbols ? symbol_count(module) : 0;
     for (uint32_t i = 1; i < count; i++)
         if (symbols[i].st_shndx != SHN_UNDEF &&

@@ -70,4 +70,7 @@ bool module_exports(const struct module *module, uint64_t address);
 /* The entry of the dynamic section with this tag, or NULL. */
 const ElfW(Dyn) * module_dynamic(const struct module *module, int64_t tag);
 
+/* Where that entry points to, or NULL. */
+const void *module_dynamic_table(const struct module *module, int64_t tag);
+
 #endif

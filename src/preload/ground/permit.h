@@ -22,9 +22,10 @@ enum {
     PERMIT_LINES = 64, /* sys_say() is silent */
     /* Resident pages are not asked for one by one: smaps tells how many there are. */
     PERMIT_PAGEMAP = 128,
-    PERMIT_LISTS = 256, /* threads are not looked for */
-    PERMIT_PEEKS = 512, /* nor at what each of them keeps: forecasts are limits */
-    PERMIT_LOOKS = 1024 /* nor at what has a profile's name: it stays */
+    PERMIT_LISTS = 256,  /* threads are not looked for */
+    PERMIT_PEEKS = 512,  /* nor at what each of them keeps: forecasts are limits */
+    PERMIT_LOOKS = 1024, /* nor at what has a profile's name: it stays */
+    PERMIT_SEALS = 2048  /* what the loader has made read-only stays so: no hooks in late objects */
 };
 
 struct permit {

@@ -47,7 +47,7 @@ struct boehm boehm;
 static struct {
     bool resolved, armed;
     bool hooked;                 /* calls of the program's come by us */
-    uint64_t start, end;         /* libgc, where it is hooked */
+    bool is_early;               /* there when the process started, in a library */
     uint64_t own_start, own_end; /* this library */
     boehm_event_fn next;         /* the program's */
     boehm_roots_fn roots;        /* the same */
@@ -181,10 +181,9 @@ void boehm_set_roots(boehm_roots_fn callback)
     state.roots = callback;
 }
 
-bool boehm_is_inner(const void *caller)
+bool boehm_is_hooked(void)
 {
-    return (uint64_t)caller - state.start < state.end - state.start ||
-           (uint64_t)caller - state.own_start < state.own_end - state.own_start;
+    return state.is_early;
 }
 
 bool boehm_records(void)
@@ -245,8 +244,10 @@ static void meet(struct runtime_found *found)
         return;
     memcpy(&boehm, found->addresses + ADDRESSES_AT, sizeof(boehm));
     state.resolved = true;
-    if (is_known(version(found)))
-        keep_out_roots();
+    if (!is_known(version(found)))
+        return;
+    state.is_early = !found->is_static && found->module.name[0] != '\0';
+    keep_out_roots();
 }
 
 static enum box_runtime_state arm(struct runtime_found *found)
@@ -263,8 +264,6 @@ static enum box_runtime_state arm(struct runtime_found *found)
     /* The program's own functions, and those of a library that it has opened for itself, are called past us. */
     state.hooked = !found->is_static && !found->is_late && found->module.name[0] != '\0';
     found->truth = state.hooked ? BOX_TRUTH_EXACT : BOX_TRUTH_TOTALS;
-    state.start = found->module.start;
-    state.end = found->module.end;
     if (state.hooked)
         inner_add_allocator((const void *)boehm.GC_malloc);
     state.armed = true;

@@ -95,9 +95,8 @@ boehm_event_fn boehm_event(void);
 /* The program's callback for what libgc is to scan, as GC_register_has_static_roots_callback() would keep it. */
 void boehm_set_roots(boehm_roots_fn callback);
 
-/* Whether a hook was called by libgc's own code; or, as that jumps from one of its functions to the next, by one of our
-   hooks. */
-bool boehm_is_inner(const void *caller);
+/* Whether the program's calls are to come by our hooks: libgc was there from the start. */
+bool boehm_is_hooked(void);
 
 /* Whether objects are to be recorded. */
 bool boehm_records(void);

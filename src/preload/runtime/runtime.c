@@ -1,6 +1,7 @@
 #include "runtime.h"
 
 #include "helper.h"
+#include "relink.h"
 #include "symbol.h"
 
 #include "preload/ground/arena.h"
@@ -321,8 +322,10 @@ void runtime_look(void)
     for (uint64_t i = state.mappings_seen; i < count; i++) {
         const struct box_mapping *mapping = arena_entry(BOX_MAPPINGS, (uint32_t)i);
         if (!(mapping->flags & (BOX_MAPPING_MAIN | BOX_MAPPING_DEAD)) &&
-            module_find(mapping->start, &module))
+            module_find(mapping->start, &module)) {
             look_at(&module, true);
+            relink_late(&module);
+        }
     }
     state.mappings_seen = count;
     bool fresh = state.met_count != before;
@@ -372,6 +375,7 @@ void runtime_forbid(bool forbidden)
 void runtime_fork(void)
 {
     spin_reset(&state.lock);
+    relink_fork();
     helper_fork();
 }
 

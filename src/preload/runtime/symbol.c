@@ -122,7 +122,8 @@ uint64_t symbol_find(const struct module *module, const char *name)
 
 extern ElfW(Dyn) _DYNAMIC[]; /* of this library; musl's link.h does not have it */
 
-uint64_t symbol_find_library(const char *name)
+/* The libraries in the loader's order; NULL: there is no list. */
+static const struct link_map *libraries(void)
 {
     struct module program;
     const ElfW(Dyn) *dynamic = module_program(&program) ? dynamic_of(&program) : NULL;
@@ -131,13 +132,31 @@ uint64_t symbol_find_library(const char *name)
         if (dynamic->d_tag == DT_DEBUG)
             debug = (const void *)dynamic->d_un.d_ptr;
     const struct link_map *map = debug ? debug->r_map : NULL;
-    for (map = map ? map->l_next : NULL; map; map = map->l_next) {
+    return map ? map->l_next : NULL;
+}
+
+static uint64_t find_from(const struct link_map *map, const char *name)
+{
+    uint64_t address = 0;
+    for (; map && !address; map = map->l_next) {
         bool ours = map->l_ld == _DYNAMIC;
-        uint64_t address = ours || !map->l_ld ? 0 : find(map->l_ld, map->l_addr, name);
-        if (address)
-            return address;
+        address = ours || !map->l_ld ? 0 : find(map->l_ld, map->l_addr, name);
     }
-    return 0;
+    return address;
+}
+
+uint64_t symbol_find_library(const char *name)
+{
+    return find_from(libraries(), name);
+}
+
+uint64_t symbol_find_behind(const char *name)
+{
+    const struct link_map *map = libraries();
+    while (map && map->l_ld != _DYNAMIC)
+        map = map->l_next;
+    uint64_t address = find_from(map, name);
+    return address ? address : symbol_find_library(name);
 }
 
 /* A file in memory; its bytes are anybody's. */

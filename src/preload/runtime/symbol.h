@@ -24,6 +24,9 @@ uint64_t symbol_find(const struct module *module, const char *name);
    asked yet who allocates, and in hooks. 0: none has it. */
 uint64_t symbol_find_library(const char *name);
 
+/* The same in those that come behind this one, if any of them has it. */
+uint64_t symbol_find_behind(const char *name);
+
 /* The name of the `index`th library, from 0 on, that an object asks for; NULL: no more. */
 const char *symbol_needs(const struct module *module, unsigned index);
 

@@ -1,0 +1,50 @@
+"""Functions of runtimes and allocators that not every process has: nobody finds them who would not without us, and
+where they are, calls of them come by."""
+
+import os
+import unittest
+
+import harness
+import runtime
+
+BUILDS = ("lazy", "now", "no_plt", "no_pie", "weak")
+PLUGINS = [harness.helper("libweak_plugin_%s.so" % name) for name in ("lazy", "now")]
+
+
+class Absent(runtime.Case):
+    def test_nothing_is_found(self):
+        for program in ("weak", "weak_no_pie"):
+            for options in ("", "runtimes=none"):
+                with self.subTest(program, options=options):
+                    output = self.both([harness.helper(program)], options)
+                    self.assertRegex(output, r"^\d+ names\n$")
+
+
+@unittest.skipUnless(os.path.exists(harness.helper("weak_purge_now")), "not built: no jemalloc to link with")
+class Purge(runtime.Case):
+    def purges(self):
+        return len(self.full("jemalloc"))
+
+    def test_each_way(self):
+        """All but the last call are seen, by what dlsym() says of all: in a program that is not position independent, its stub."""
+        for build in BUILDS:
+            with self.subTest(build):
+                output = self.both([harness.helper("weak_purge_" + build)] + PLUGINS)
+                self.assertEqual(output.count(" 0\n"), 8, output)
+                self.assertIn("equal 1", output)
+                self.assertEqual(self.purges(), 8 if build == "no_pie" else 7)
+
+    def test_allocator_in_front(self):
+        """Its functions are found before any that stand behind us."""
+        before = "libjemalloc.so.2:%s" % harness.PRELOAD
+        done = self.run_program([harness.helper("weak_purge_weak")], "final=on", more={"LD_PRELOAD": before})
+        self.assertEqual(done[1].count(" 0\n"), 6, done)
+
+    def test_bound_at_once(self):
+        output = self.both([harness.helper("weak_purge_lazy")] + PLUGINS, more={"LD_BIND_NOW": "1"})
+        self.assertEqual(output.count(" 0\n"), 8, output)
+        self.assertEqual(self.purges(), 7)
+
+
+if __name__ == "__main__":
+    harness.main()
