@@ -12,10 +12,10 @@ typedef void *(*ask_fn)(void *, const char *);
 /* We ask dlsym() ourselves, and so cannot be asked for it. */
 static ask_fn real_dlsym(void)
 {
-    static ask_fn real;
-    if (!__atomic_load_n(&real, __ATOMIC_RELAXED))
-        __atomic_store_n(&real, (ask_fn)symbol_find_behind("dlsym"), __ATOMIC_RELAXED);
-    return real;
+    static ask_fn found;
+    if (!__atomic_load_n(&found, __ATOMIC_RELAXED))
+        __atomic_store_n(&found, (ask_fn)symbol_find_behind("dlsym"), __ATOMIC_RELAXED);
+    return found;
 }
 
 /*

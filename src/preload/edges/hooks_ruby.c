@@ -22,8 +22,8 @@ static void hook_init(void)
     ruby_began((const void *)next);
 }
 
-static const struct relink_name names[] = {{"ruby_setup", (void *)hook_setup, &first_setup},
-                                           {"ruby_init", (void *)hook_init, &first_init},
+static const struct relink_name names[] = {{"ruby_init", (void *)hook_init, &first_init},
+                                           {"ruby_setup", (void *)hook_setup, &first_setup},
                                            {NULL, NULL, NULL}};
 
 const struct relink_group hooks_ruby = {names, NULL, RELINK_ANY};

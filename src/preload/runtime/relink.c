@@ -42,27 +42,36 @@ static bool is_ours(const struct module *module)
     return (uint64_t)&state >= module->start && (uint64_t)&state < module->end;
 }
 
-static bool is_defined(const struct module *module, const char *name, uint64_t address)
-{
-    return symbol_find(module, name) == address;
-}
-
-/* What a slot stands for that a call has not been made through yet: it leads back into its own object. */
-static uint64_t unbound_target(const struct object *object, const char *name)
+static bool is_programs(const char *name)
 {
     struct module program;
-    bool is_programs = module_program(&program) && symbol_find(&program, name) != 0;
-    return is_programs || symbol_find(object->module, name) ? 0 : symbol_find_library(name);
+    return module_program(&program) && symbol_find(&program, name) != 0;
+}
+
+/*
+ * What a slot stands for that leads into its own object: to the object's own function, whose calls are a runtime's calls of
+ * itself, or Lua and what uses it in one library; or to where it has it bound at the first call.
+ */
+static uint64_t target_inside(const struct object *object, const char *name,
+                              enum relink_scope scope)
+{
+    uint64_t own = symbol_find(object->module, name);
+    if (is_programs(name))
+        return 0;
+    if (own)
+        return scope == RELINK_ANY ? own : 0;
+    return symbol_find_library(name);
 }
 
 /* The real function, if a slot with this value leads to one that is hooked. The program's own never is. */
-static uint64_t target_of(const struct object *object, const char *name, uint64_t value)
+static uint64_t target_of(const struct object *object, const char *name, uint64_t value,
+                          enum relink_scope scope)
 {
     struct module module;
     if (value >= object->module->start && value < object->module->end)
-        return unbound_target(object, name);
+        return target_inside(object, name, scope);
     return value != 0 && module_find(value, &module) && module.name[0] != '\0' &&
-                   !is_ours(&module) && is_defined(&module, name, value)
+                   !is_ours(&module) && symbol_find(&module, name) == value
                ? value
                : 0;
 }
@@ -125,7 +134,7 @@ static void look_at_name(const struct object *object, const char *name, uint64_t
         if (!found || !is_data(object->module, slot))
             continue;
         uint64_t value = __atomic_load_n((const uint64_t *)slot, __ATOMIC_RELAXED);
-        if (is_meant(group, found, target_of(object, name, value)))
+        if (is_meant(group, found, target_of(object, name, value, group->scope)))
             store(object, slot, value, (uint64_t)found->hook);
     }
 }

@@ -26,11 +26,19 @@ static bool is_wanted_kind(unsigned char info)
     return kind == STT_FUNC || kind == STT_OBJECT || kind == STT_NOTYPE;
 }
 
+/* strcmp() is a sanitizer's in some programs, and asks dlsym() first, which asks us. */
+static bool equal(const char *a, const char *b)
+{
+    while (*a == *b && *a != '\0')
+        a++, b++;
+    return *a == *b;
+}
+
 static bool is_it(const struct exports *exports, uint32_t index, const char *name)
 {
     const ElfW(Sym) *symbol = &exports->symbols[index];
     return symbol->st_shndx != SHN_UNDEF && symbol->st_value != 0 &&
-           is_wanted_kind(symbol->st_info) && strcmp(exports->names + symbol->st_name, name) == 0 &&
+           is_wanted_kind(symbol->st_info) && equal(exports->names + symbol->st_name, name) &&
            !(exports->versions && exports->versions[index] & VERSION_HIDDEN);
 }
 
