@@ -1,6 +1,6 @@
 #include "block.h"
 
-#include "format/age.h"
+#include "block_birth.h"
 
 #include <assert.h>
 
@@ -34,14 +34,12 @@ enum {
 static_assert(BLOCK_LARGE_BYTES == 1 << BLOCK_LARGE_BITS, "one large block a KiB");
 static_assert(BLOCK_LARGE_CELLS == 1 << 9 && BLOCK_PAGE_CELLS == 1 << 11,
               "the shelves reach as far as addresses do");
-static_assert(LOT_MAX < 1 << BLOCK_EPOCH_AT, "a lot fits into a small entry");
-static_assert((BLOCK_EPOCHS << BLOCK_EPOCH_AT) - 1 < 1 << (BLOCK_LOW_BITS + 16),
-              "and its epoch beside it");
+static_assert(LOT_MAX >> BLOCK_LOW_BITS <= UINT16_MAX, "a lot fits into a small entry");
 static_assert((uint64_t)LOT_MAX << LARGE_LOT_AT < LARGE_GHOST, "and into a large one");
+static_assert(BLOCK_LOT_AT + 14 == 16, "as do the low bits, and what says that there are more");
 static_assert(BLOCK_EPOCHS <= BLOCK_ALIGN, "an epoch lies below the address's bits");
 
 struct block_shadow block_shadow;
-static uint64_t block_epochs; /* the epoch that it is; changed while nobody records */
 
 static const struct plate small = {block_shadow.shelves, block_shadow.marks, BLOCK_SMALL_SHELVES};
 
@@ -56,26 +54,6 @@ void block_init(unsigned granule_bits)
 {
     if (plate_own_bytes() == 0)
         block_shadow.fold = granule_bits == BLOCK_GRANULE_BITS_GLIBC;
-}
-
-/* What a record says of an epoch. */
-static uint32_t epoch_stamp(uint64_t epoch)
-{
-    return epoch == 0 ? 0 : 1 + (uint32_t)((epoch - 1) % (BLOCK_EPOCHS - 1));
-}
-
-void block_set_epoch(uint64_t epoch)
-{
-    block_epochs = epoch;
-    __atomic_store_n(&block_shadow.born, epoch_stamp(epoch) << BLOCK_EPOCH_AT, __ATOMIC_RELAXED);
-}
-
-unsigned block_age(uint32_t epoch)
-{
-    uint64_t age = block_epochs;
-    if (epoch != 0)
-        age = (block_epoch() + BLOCK_EPOCHS - 1 - epoch) % (BLOCK_EPOCHS - 1);
-    return age < AGE_OLD ? (unsigned)age : AGE_OLD;
 }
 
 size_t block_bytes_min(void)
@@ -97,25 +75,27 @@ static inline void block_of_lot(struct block *block, uint32_t lot, uint32_t epoc
 
 /* Small entries. */
 
-static void small_decode(struct block *block, uint32_t what)
+/* The pages that an entry needs. A thread that is late may find those of another. */
+static bool small_make(uintptr_t address, uint32_t lot, uint32_t epoch)
 {
-    block_of_lot(block, what & LOT_MAX, what >> BLOCK_EPOCH_AT);
+    uint64_t page = block_granule(address) / BLOCK_PAGE_CELLS * BLOCK_PAGES;
+    if (!block_place(address).cell && !block_births_begin(plate_slot(&small, page), epoch))
+        return false;
+    return plate_page(&small, page) &&
+           (lot < BLOCK_WIDE || plate_page(&small, page + BLOCK_TWIN)) &&
+           block_births(block_place(address), epoch);
 }
 
 static bool small_put(uintptr_t address, const struct block *block)
 {
-    uint64_t page = block_granule(address) / BLOCK_PAGE_CELLS * 2;
     uint32_t lot = block->lot ? block->lot : lot_intern(block->site, block->size_bytes);
-    uint32_t what = lot | block->epoch << BLOCK_EPOCH_AT;
-    if (!lot || !plate_page(&small, page) ||
-        (what >> BLOCK_LOW_BITS != 0 && !plate_page(&small, page + 1)))
-        return false;
-    return block_set(block_place(address), address, what);
+    return lot && small_make(address, lot, block->epoch) &&
+           block_set(block_place(address), address, lot, block->epoch);
 }
 
 static void small_read(struct block_place place, struct block *block)
 {
-    small_decode(block, block_what(block_content(place), place));
+    block_of_lot(block, block_lot(block_content(place), place), block_birth(place));
 }
 
 static void small_take(struct block_place place, struct block *block)
@@ -319,34 +299,37 @@ struct walk {
 };
 
 /*
- * What a live cell says; 0: there is none. Other threads may go on: a cell that stays as it is has its own
- * high bits, but for one that went and came back in between, whose lot may be of neither: one that there
- * is, at least.
+ * The lot of a live cell, and its birth; 0: there is none. Other threads may go on: a cell that stays as it is has
+ * its own high bits and birth, but for one that went and came back in between, whose lot may be of neither: one
+ * that there is, at least.
  */
-static uint32_t small_see(const uint16_t *cell, uint64_t granule, uint32_t *content)
+static uint32_t small_see(const uint16_t *cell, uint64_t granule, uint32_t *content,
+                          uint32_t *epoch)
 {
-    /* pairs: block_set(). The twin page, if it needed one, is there. */
+    /* pairs: block_set(). The pages that it needed are there. */
     *content = __atomic_load_n(cell, __ATOMIC_ACQUIRE);
     if (!(*content & BLOCK_LIVE))
         return 0;
-    uint32_t what = block_what(*content, block_place_of(granule));
+    struct block_place place = block_place_of(granule);
+    uint32_t lot = block_lot(*content, place);
+    *epoch = block_birth(place);
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     bool still = __atomic_load_n(cell, __ATOMIC_RELAXED) == *content;
-    return still && (what & LOT_MAX) < lot_count() ? what : 0;
+    return still && lot < lot_count() ? lot : 0;
 }
 
 static void small_each(uint64_t number, void *page, void *context)
 {
     const struct walk *walk = context;
     const uint16_t *cells = page;
-    for (uint64_t i = 0; number % 2 == 0 && i < BLOCK_PAGE_CELLS; i++) {
-        uint64_t granule = number / 2 * BLOCK_PAGE_CELLS + i;
+    for (uint64_t i = 0; number % BLOCK_PAGES == 0 && i < BLOCK_PAGE_CELLS; i++) {
+        uint64_t granule = number / BLOCK_PAGES * BLOCK_PAGE_CELLS + i;
         uintptr_t address = granule << block_shadow.fold << BLOCK_GRANULE_BITS_ANY;
-        uint32_t content, what = small_see(&cells[i], granule, &content);
+        uint32_t content, epoch, lot = small_see(&cells[i], granule, &content, &epoch);
         struct block block;
-        if (!what)
+        if (!lot)
             continue;
-        small_decode(&block, what);
+        block_of_lot(&block, lot, epoch);
         address |= (uintptr_t)(content & BLOCK_PLACE) << BLOCK_PLACE_AT;
         walk->visit(address, &block, walk->context);
     }
@@ -376,20 +359,15 @@ void block_each(block_visit_fn visit, void *context)
     plate_each(&large, large_each, &walk);
 }
 
-/* A record whose owner changes it meanwhile is a ghost, or was born just now: it is left alone. */
 static void small_redate(uint64_t number, void *page, void *context)
 {
-    enum { STAMP_AT = BLOCK_EPOCH_AT - BLOCK_LOW_BITS };
-    const uint32_t *kept = context;
-    uint16_t *highs = page;
-    for (uint64_t i = 0; number % 2 == 1 && i < BLOCK_PAGE_CELLS; i++) {
-        uint16_t high = __atomic_load_n(&highs[i], __ATOMIC_RELAXED);
-        if (!(*kept >> (high >> STAMP_AT) & 1))
-            __atomic_compare_exchange_n(&highs[i], &high, high & ((1 << STAMP_AT) - 1), false,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-    }
+    (void)page;
+    if (number % BLOCK_PAGES == BLOCK_BIRTHS)
+        block_births_redate((void **)plate_place(small.shelves, number),
+                            *(const uint32_t *)context);
 }
 
+/* A record whose owner changes it meanwhile is a ghost, or was born just now: it is left alone. */
 static void large_redate(uint64_t number, void *page, void *context)
 {
     const uint32_t *kept = context;
@@ -405,9 +383,7 @@ static void large_redate(uint64_t number, void *page, void *context)
 
 void block_redate(uint64_t epoch)
 {
-    uint32_t kept = 1; /* a bit for each number that stays */
-    for (uint64_t age = 0; age < AGE_OLD && age < epoch; age++)
-        kept |= 1u << epoch_stamp(epoch - age);
+    uint32_t kept = block_births_kept(epoch);
     plate_each(&small, small_redate, &kept);
     plate_each(&large, large_redate, &kept);
 }
@@ -447,10 +423,11 @@ bool block_large_next(uintptr_t *from, struct block_seen *seen)
 uintptr_t block_page_next(uintptr_t from)
 {
     unsigned bits = BLOCK_GRANULE_BITS_ANY + block_shadow.fold;
-    uint64_t page = block_granule(from) / BLOCK_PAGE_CELLS, number = page * 2;
+    uint64_t page = block_granule(from) / BLOCK_PAGE_CELLS, number = page * BLOCK_PAGES;
     if (from >> BLOCK_ADDRESS_BITS != 0 || !plate_next(&small, &number))
         return UINTPTR_MAX;
-    return number / 2 == page ? from : number / 2 * BLOCK_PAGE_CELLS << bits;
+    number /= BLOCK_PAGES;
+    return number == page ? from : number * BLOCK_PAGE_CELLS << bits;
 }
 
 uint64_t block_own_bytes(void)

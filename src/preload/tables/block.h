@@ -3,8 +3,8 @@
  *
  * What it is: a shadow of the address space; an entry belongs to the thread that is allocating or
  *   freeing that address, so no event takes a lock. Blocks below BLOCK_LARGE_BYTES have two bytes
- *   for each granule of address space (32 bytes with glibc's malloc), and two more where some block
- *   near by needs them; larger ones eight for each KiB.
+ *   for each granule of address space (32 bytes with glibc's malloc), two more where some block near by
+ *   has a high lot, and one more where blocks near by are of different epochs; larger ones eight for each KiB.
  * Owns: the shadow (private memory: a forked child has its own copy, as of the fork).
  * Context: hooks. Two live blocks never start in one granule: block_bytes_min() sees to it.
  * Not here: counting (delta.h, site.h), lots (lot.h), mmap records (range.h).
@@ -29,20 +29,26 @@ enum {
     BLOCK_GRANULE_BITS_ANY = 4,   /* any other allocator's, once block_bytes_min() is heeded */
 
     /*
-     * A small block's `what` is its lot | its epoch << BLOCK_EPOCH_AT. Its cell: live, the address's bit 4, the
-     * low bits of what. Where no block of a page of cells has needed more, that is all; else
-     * the page has a twin with the high bits. What has been freed leaves all but live: a ghost. 0: neither.
+     * A small block's cell: live, the address's bit 4, its lot. Of those from BLOCK_WIDE on the cell has but
+     * the low bits, and a page of high ones, the twin of the cells' own, the rest. What has been freed
+     * leaves all but live: a ghost. 0: neither.
      */
     BLOCK_LIVE = 1,
     BLOCK_PLACE = 2,    /* the address's bit 4 ... */
     BLOCK_PLACE_AT = 3, /* ... which is so much lower than there */
-    BLOCK_WHAT_AT = 2,
-    BLOCK_LOW_BITS = 14,
-    BLOCK_EPOCH_AT = 26,
+    BLOCK_LOT_AT = 2,
+    BLOCK_LOW_BITS = 10,
+    BLOCK_WIDE = (1 << 14) - (1 << BLOCK_LOW_BITS),
     BLOCK_CELL_BITS = 1,
     BLOCK_PAGE_CELLS = PLATE_PAGE_BYTES >> BLOCK_CELL_BITS,
-    BLOCK_SMALL_SHELVES =
-        2 << (BLOCK_ADDRESS_BITS + BLOCK_CELL_BITS - BLOCK_GRANULE_BITS_ANY - 12 - PLATE_SHELF_BITS)
+
+    /* Pages of the plate for one page of cells, from the first on: */
+    BLOCK_TWIN = 1, /* the high bits, or NULL: all are 0 */
+    BLOCK_BIRTHS =
+        2, /* a byte for each cell, or, below BLOCK_EPOCHS, the epoch of all: see block_birth.h */
+    BLOCK_PAGES = 4,
+    BLOCK_SMALL_SHELVES = BLOCK_PAGES << (BLOCK_ADDRESS_BITS + BLOCK_CELL_BITS -
+                                          BLOCK_GRANULE_BITS_ANY - 12 - PLATE_SHELF_BITS)
 };
 
 struct block {
@@ -52,11 +58,10 @@ struct block {
     uint64_t size_bytes; /* as requested */
 };
 
-/* Where small entries are. Page 2 n of the plate has cells, 2 n + 1 their high bits. The arrays stand here
-   for block_place() alone. */
+/* Where small entries are. The arrays stand here for block_place() alone. */
 struct block_shadow {
     uint32_t fold; /* what a granule's bits are above BLOCK_GRANULE_BITS_ANY */
-    uint32_t born; /* the epoch that it is, at its place in `what`; see block_set_epoch() */
+    uint64_t born; /* what a record says of the epoch that it is; see block_set_epoch() */
     struct plate_shelf *shelves[BLOCK_SMALL_SHELVES];
     uint8_t marks[BLOCK_SMALL_SHELVES / PLATE_MARK_POINTERS];
 };
@@ -149,35 +154,30 @@ static inline uint64_t block_granule(uintptr_t address)
 /* Where a small block is noted. */
 struct block_place {
     uint16_t *cell;     /* NULL: nowhere yet */
-    void *const *pages; /* its own, and the twin */
+    void *const *pages; /* its own, and those for it */
+    uint64_t at;        /* of its page: which one it is */
 };
 
 static inline struct block_place block_place_of(uint64_t granule)
 {
-    void *const *pages = plate_place(block_shadow.shelves, granule / BLOCK_PAGE_CELLS * 2);
+    void *const *pages =
+        plate_place(block_shadow.shelves, granule / BLOCK_PAGE_CELLS * BLOCK_PAGES);
     uint16_t *cells = __builtin_expect(!pages, 0) ? NULL : __atomic_load_n(pages, __ATOMIC_ACQUIRE);
-    return (struct block_place){cells ? cells + granule % BLOCK_PAGE_CELLS : NULL, pages};
-}
-
-/* The high bits, or NULL: they are 0. */
-static inline uint16_t *block_high(struct block_place place)
-{
-    uint16_t *highs = __atomic_load_n(place.pages + 1, __ATOMIC_ACQUIRE);
-    uint64_t at = (uintptr_t)place.cell % PLATE_PAGE_BYTES / sizeof(*place.cell);
-    return highs ? highs + at : NULL;
+    uint64_t at = granule % BLOCK_PAGE_CELLS;
+    return (struct block_place){cells ? cells + at : NULL, pages, at};
 }
 
 /* What a block that is born now has for an epoch. */
 static inline uint32_t block_epoch(void)
 {
-    return __atomic_load_n(&block_shadow.born, __ATOMIC_RELAXED) >> BLOCK_EPOCH_AT;
+    return (uint32_t)block_shadow.born;
 }
 
 /* That of the granule that `address` is in. */
 static inline struct block_place block_place(uintptr_t address)
 {
     if (__builtin_expect(address >> BLOCK_ADDRESS_BITS != 0, 0))
-        return (struct block_place){NULL, NULL};
+        return (struct block_place){0};
     return block_place_of(block_granule(address));
 }
 
@@ -185,9 +185,9 @@ static inline struct block_place block_place(uintptr_t address)
 static inline struct block_place block_place_plain(uintptr_t address)
 {
     uint64_t granule = address >> BLOCK_GRANULE_BITS_GLIBC;
-    if (__builtin_expect(granule / BLOCK_PAGE_CELLS * 2 >> PLATE_SHELF_BITS >= BLOCK_SMALL_SHELVES,
-                         0))
-        return (struct block_place){NULL, NULL};
+    if (__builtin_expect(
+            granule / BLOCK_PAGE_CELLS * BLOCK_PAGES >> PLATE_SHELF_BITS >= BLOCK_SMALL_SHELVES, 0))
+        return (struct block_place){0};
     return block_place_of(granule);
 }
 
@@ -204,25 +204,54 @@ static inline bool block_is_at(uint32_t content, uintptr_t address)
     return ((content ^ address >> BLOCK_PLACE_AT) & (BLOCK_PLACE | BLOCK_LIVE)) == BLOCK_LIVE;
 }
 
-static inline uint32_t block_what(uint32_t content, struct block_place place)
+/* Where the high bits are; NULL: there are none. */
+static inline uint16_t *block_twin(struct block_place place)
 {
-    uint32_t what = content >> BLOCK_WHAT_AT;
-    const uint16_t *high = block_high(place);
-    if (high)
-        what |= (uint32_t)__atomic_load_n(high, __ATOMIC_RELAXED) << BLOCK_LOW_BITS;
-    return what;
+    return __atomic_load_n(place.pages + BLOCK_TWIN, __ATOMIC_ACQUIRE);
 }
 
-/* Where the cell is. False when there is none, or it lacks the high bits. */
-static inline bool block_set(struct block_place place, uintptr_t address, uint32_t what)
+/* What a cell of this content has for a lot. One that says that there are high bits was set when they were there. */
+static inline uint32_t block_lot(uint32_t content, struct block_place place)
 {
-    /* The last block here is seen to have gone before its high bits do. pairs: small_see() */
-    uint16_t *high = block_high(place);
-    if (high)
-        __atomic_store_n(high, (uint16_t)(what >> BLOCK_LOW_BITS), __ATOMIC_RELEASE);
-    else if (__builtin_expect(what >> BLOCK_LOW_BITS != 0, 0))
+    uint32_t lot = content >> BLOCK_LOT_AT;
+    if (lot >= BLOCK_WIDE)
+        lot += (uint32_t)__atomic_load_n(block_twin(place) + place.at, __ATOMIC_RELAXED)
+               << BLOCK_LOW_BITS;
+    return lot;
+}
+
+/* Notes that the block is born in `epoch`; false: that needs a page (block_births()). */
+static inline bool block_set_birth(struct block_place place, uint64_t epoch)
+{
+    uintptr_t births = (uintptr_t)__atomic_load_n(place.pages + BLOCK_BIRTHS, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(births == epoch, 1)) /* with all the others */
+        return true;
+    if (__builtin_expect(births < BLOCK_EPOCHS, 0))
         return false;
-    uint32_t content = what << BLOCK_WHAT_AT | ((uint32_t)address >> BLOCK_PLACE_AT & BLOCK_PLACE);
+    __atomic_store_n((uint8_t *)births + place.at, (uint8_t)epoch, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* Keeps the high bits of *lot, one from BLOCK_WIDE on, which becomes what the cell has of it. False: there is no page. */
+static inline bool block_set_high(struct block_place place, uint32_t *lot)
+{
+    uint16_t *highs = block_twin(place);
+    if (__builtin_expect(!highs, 0))
+        return false;
+    __atomic_store_n(highs + place.at, (uint16_t)((*lot - BLOCK_WIDE) >> BLOCK_LOW_BITS),
+                     __ATOMIC_RELEASE);
+    *lot |= BLOCK_WIDE; /* only 14 bits of it are kept */
+    return true;
+}
+
+/* Where the cell is. False when there is none, or it lacks a page for the high bits or the birth. */
+static inline bool block_set(struct block_place place, uintptr_t address, uint32_t lot,
+                             uint64_t epoch)
+{
+    /* The last block here is seen to have gone before its high bits and birth do. pairs: small_see() */
+    if (!block_set_birth(place, epoch) || (lot >= BLOCK_WIDE && !block_set_high(place, &lot)))
+        return false;
+    uint32_t content = lot << BLOCK_LOT_AT | ((uint32_t)address >> BLOCK_PLACE_AT & BLOCK_PLACE);
     /* pairs: the walk of block_each(), which goes on to the lot */
     __atomic_store_n(place.cell, (uint16_t)(content | BLOCK_LIVE), __ATOMIC_RELEASE);
     return true;
@@ -240,31 +269,20 @@ static inline __attribute__((always_inline)) bool block_put_plain(uintptr_t addr
     struct block_place place = block_place_plain(address);
     if (__builtin_expect(!place.cell, 0) || __builtin_expect(block_content(place) & BLOCK_LIVE, 0))
         return false;
-    return block_set(place, address, lot | block_shadow.born);
+    return block_set(place, address, lot, block_shadow.born);
 }
 
 /*
- * block_put() of a small block whose lot (not 0) is known, of an epoch at its place in `what`. False, and nothing done,
- * when there is anything unusual about it: block_evict() and block_put() then.
+ * block_put() of a small block whose lot (not 0) is known. False, and nothing that is seen done, when there is
+ * anything unusual about it: block_evict() and block_put() then.
  */
-static inline bool block_put_what(uintptr_t address, uint32_t what)
+static inline bool block_put_lot(uintptr_t address, uint32_t lot, uint32_t epoch)
 {
     struct block_place place = block_place(address);
     if (__builtin_expect(!place.cell || address % BLOCK_ALIGN != 0, 0) ||
         __builtin_expect(block_content(place) & BLOCK_LIVE, 0))
         return false;
-    return block_set(place, address, what);
-}
-
-static inline bool block_put_lot(uintptr_t address, uint32_t lot, uint32_t epoch)
-{
-    return block_put_what(address, lot | epoch << BLOCK_EPOCH_AT);
-}
-
-/* The same, in the epoch that it is. */
-static inline bool block_put_born(uintptr_t address, uint32_t lot)
-{
-    return block_put_what(address, lot | block_shadow.born);
+    return block_set(place, address, lot, epoch);
 }
 
 /* block_take() of a small block: its lot. 0: block_take() knows. */
@@ -275,7 +293,7 @@ static inline uint32_t block_take_lot(uintptr_t address)
     if (__builtin_expect(!block_is_at(content, address) || address % BLOCK_ALIGN != 0, 0))
         return 0;
     block_clear(place, content);
-    return block_what(content, place) & LOT_MAX;
+    return block_lot(content, place);
 }
 
 #endif

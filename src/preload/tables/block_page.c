@@ -23,10 +23,11 @@ struct page {
 static inline __attribute__((always_inline)) void see(struct page *page, unsigned granule_bits,
                                                       unsigned cell, uint32_t content)
 {
-    uint32_t what = content >> BLOCK_WHAT_AT;
-    if (page->highs)
-        what |= (uint32_t)__atomic_load_n(&page->highs[cell], __ATOMIC_RELAXED) << BLOCK_LOW_BITS;
-    uint32_t lot = what & LOT_MAX;
+    uint32_t lot = content >> BLOCK_LOT_AT;
+    if (lot >= BLOCK_WIDE && !page->highs) /* these have just come */
+        return;
+    if (lot >= BLOCK_WIDE)
+        lot += (uint32_t)__atomic_load_n(&page->highs[cell], __ATOMIC_RELAXED) << BLOCK_LOW_BITS;
     if (lot - 1 >= page->lot_count - 1) /* 0 is none */
         return;
     __builtin_prefetch(lot_at(lot)); /* by the time that all are found it is there */
@@ -98,8 +99,9 @@ unsigned block_page(uintptr_t page, bool held, struct block_small found[BLOCK_PA
     struct block_place place = block_place(page);
     if (!place.cell)
         return 0;
+    const uint16_t *highs = block_twin(place);
     struct page self = {.words = (const uint64_t *)(const void *)place.cell,
-                        .highs = block_high(place),
+                        .highs = highs ? highs + place.at : NULL,
                         .lot_count = lot_count(),
                         .found = found};
     if (block_shadow.fold)

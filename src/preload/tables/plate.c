@@ -17,6 +17,7 @@ enum {
 
 static struct {
     uint64_t next;      /* address of the next page | pages left in its chunk; atomic */
+    char *half;         /* one that is left; NULL: none; atomic */
     uint64_t own_bytes; /* atomic, relaxed */
 } pool;
 
@@ -113,20 +114,37 @@ static struct plate_shelf *shelf_get(const struct plate *plate, uint64_t at)
     return shelf;
 }
 
-void *plate_page(const struct plate *plate, uint64_t number)
+void **plate_slot(const struct plate *plate, uint64_t number)
 {
     uint64_t place = number % PLATE_SHELF_PAGES, at = number >> PLATE_SHELF_BITS;
     struct plate_shelf *shelf = at < plate->count ? shelf_get(plate, at) : NULL;
     if (!shelf)
         return NULL;
-    void *page = __atomic_load_n(&shelf->pages[place], __ATOMIC_ACQUIRE);
+    plate_mark(shelf->marks, place);
+    return &shelf->pages[place];
+}
+
+void *plate_page(const struct plate *plate, uint64_t number)
+{
+    void *page =
+        number >> PLATE_SHELF_BITS < plate->count ? plate_find(plate->shelves, number) : NULL;
     if (page)
         return page;
-    void *fresh = pool_take();
-    if (!fresh)
-        return NULL;
-    plate_mark(shelf->marks, place);
-    return plate_adopt(&shelf->pages[place], fresh); /* a page too many is a rare page lost */
+    void **slot = plate_slot(plate, number);
+    void *fresh = slot ? pool_take() : NULL;
+    return fresh ? plate_adopt(slot, fresh) : NULL; /* a page too many is a rare page lost */
+}
+
+void *plate_half(void)
+{
+    /* pairs: the store below, of whoever took the other half */
+    char *half = __atomic_exchange_n(&pool.half, NULL, __ATOMIC_ACQUIRE);
+    if (half)
+        return half;
+    half = pool_take();
+    if (half) /* one that another thread puts there now is a rare half lost */
+        __atomic_store_n(&pool.half, half + PLATE_HALF_BYTES, __ATOMIC_RELEASE);
+    return half;
 }
 
 /* A walk: over the shelves, then over one shelf after another. */

@@ -18,7 +18,8 @@
 
 enum {
     PLATE_PAGE_BYTES = 4096, /* a larger page of the kernel's does no harm */
-    PLATE_SHELF_BITS = 17,   /* log2 of the pages of a shelf, which is 1 MiB of address space */
+    PLATE_HALF_BYTES = PLATE_PAGE_BYTES / 2,
+    PLATE_SHELF_BITS = 17, /* log2 of the pages of a shelf, which is 1 MiB of address space */
     PLATE_SHELF_PAGES = 1 << PLATE_SHELF_BITS,
     PLATE_MARK_POINTERS = PLATE_PAGE_BYTES / 8 /* a mark stands for a page of pointers */
 };
@@ -51,6 +52,12 @@ static inline void *plate_find(struct plate_shelf *const *shelves, uint64_t numb
     void *const *place = plate_place(shelves, number);
     return __builtin_expect(!place, 0) ? NULL : __atomic_load_n(place, __ATOMIC_ACQUIRE);
 }
+
+/* plate_place(), made if need be, and met by walks; NULL when there is no memory, or it is past the last shelf. */
+void **plate_slot(const struct plate *plate, uint64_t number);
+
+/* Half a page, for whoever keeps its address in such a place; what is in it is not known. NULL when there is no memory. */
+void *plate_half(void);
 
 /* Page `number`, zeroed if new; NULL when there is no memory, or it is past the last shelf. */
 void *plate_page(const struct plate *plate, uint64_t number);

@@ -6,10 +6,9 @@
 #include "preload/tables/block.h"
 #include "preload/tables/range.h"
 
-#include <string.h>
-
 enum { AGE_SPARE_SITES = 256 /* that come until the gate is closed */ };
 
+/* Zeroed pages, which sites without blocks leave untouched. */
 static bool make_room(struct age_run *run)
 {
     run->room_bytes = (arena.tables[BOX_SITES].count + AGE_SPARE_SITES) * sizeof(struct age_site);
@@ -58,7 +57,6 @@ bool age_take(struct age_run *run)
     run->table.site_count = arena.tables[BOX_SITES].count;
     if (run->table.site_count * sizeof(struct age_site) > run->room_bytes)
         return false;
-    memset(run->table.sites, 0, run->table.site_count * sizeof(struct age_site));
     block_each(add_block, &run->table);
     range_each(add_range, &run->table);
     run->taken = true;

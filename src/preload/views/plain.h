@@ -74,7 +74,7 @@ static inline __attribute__((always_inline)) void plain_record(struct guard_thre
     if (__builtin_expect(leaf->size_bytes == size_bytes && lot != BOX_NONE, 1) &&
         plain_counts(slot, lot, allocs) &&
         (glibc ? block_put_plain((uintptr_t)address, lot)
-               : block_put_born((uintptr_t)address, lot)))
+               : block_put_lot((uintptr_t)address, lot, block_epoch())))
         __atomic_store_n(&slot->allocs, allocs, __ATOMIC_RELAXED);
     else
         tracker_block(own, leaf, address, size_bytes);
@@ -120,7 +120,7 @@ static inline uint32_t plain_lot(struct block_place place, uint32_t content, con
 {
     if (__builtin_expect(!block_is_at(content, (uintptr_t)address), 0))
         return BOX_NONE;
-    return block_what(content, place) & LOT_MAX;
+    return block_lot(content, place);
 }
 
 /* What plain_free() has found out. */

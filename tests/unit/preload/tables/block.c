@@ -1,8 +1,9 @@
 #include "preload/tables/block.h"
 
+#include "plate_pages.h"
 #include "sanitizer.h"
 
-#include "plate_pages.h"
+#include "preload/tables/block_birth.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -15,8 +16,8 @@
 #include <cmocka.h>
 
 enum {
-    NARROW = 1 << BLOCK_LOW_BITS, /* the first lot that needs high bits */
-    FAR_BYTES = 64 << 20,         /* apart enough to share no page of the shadow */
+    NARROW = BLOCK_WIDE,  /* the first lot that needs high bits */
+    FAR_BYTES = 64 << 20, /* apart enough to share no page of the shadow */
     PAGE_REACH = BLOCK_PAGE_CELLS << UNIT_GRANULE_BITS,
     GRANULE = 1 << UNIT_GRANULE_BITS,
     ROUNDS = 200000,
@@ -151,14 +152,28 @@ static void test_lots_of_every_size(void **state)
     }
 }
 
+/* Makes what a high lot, and births in different epochs, need where the address is. */
+static void widen(uintptr_t address)
+{
+    static struct block wide = {.epoch = 1};
+    for (uint32_t i = 0; wide.lot < NARROW; i++) {
+        wide.site = 20000 + i / 1000;
+        wide.size_bytes = i % 1000;
+        wide.lot = lot_intern(wide.site, wide.size_bytes);
+    }
+    wide.epoch = 3 - wide.epoch;
+    round_trip(address, &wide);
+    wide.epoch = 3 - wide.epoch;
+    round_trip(address, &wide);
+}
+
 static void test_largest_lot(void **state)
 {
     (void)state;
     assert_true(block_put_lot(base, lot_intern(1, 8), 0) ||
                 block_put(base, &(struct block){.lot = lot_intern(1, 8)}));
     assert_int_equal(block_take_lot(base), lot_intern(1, 8));
-    struct block late = {1, lot_intern(1, 8), 1, 8};
-    round_trip(base, &late); /* makes what a large number needs */
+    widen(base);
     assert_true(block_put_lot(base + 16, LOT_MAX, 15));
     assert_int_equal(block_take_lot(base + 16), LOT_MAX);
     assert_true(block_put_lot(base, LOT_MAX, 15));
@@ -178,18 +193,19 @@ static void test_narrow_and_wide_lots(void **state)
     assert_taken(address, 1, 8);
     assert_false(block_put_lot(address, NARROW, 0)); /* no high bits yet */
     assert_unknown(address);
-    round_trip(address, &(struct block){1, lot_intern(1, 8), 1, 8}); /* makes it */
+    assert_false(block_put_lot(address, NARROW, 1)); /* nor births of different epochs */
+    assert_unknown(address);
+    widen(address);
     for (uintptr_t round = 0; round < 2000; round++) {
         uint32_t lot = lots[round * 7 % (sizeof(lots) / sizeof(*lots))];
         uintptr_t at = address + round % 5 * 48;
         assert_true(block_put_lot(at, lot, (uint32_t)(round / 3 % BLOCK_EPOCHS)));
         struct block_place place = block_place(at);
-        assert_int_equal(block_what(block_content(place), place) >> BLOCK_EPOCH_AT,
-                         round / 3 % BLOCK_EPOCHS);
+        assert_int_equal(block_birth(place), round / 3 % BLOCK_EPOCHS);
         assert_int_equal(block_take_lot(at), lot);
         assert_int_equal(block_take_lot(at), 0);
         /* its ghost knows it */
-        assert_int_equal(block_what(block_content(place), place) & LOT_MAX, lot);
+        assert_int_equal(block_lot(block_content(place), place), lot);
     }
 }
 
@@ -204,8 +220,8 @@ static void test_epoch_that_it_is(void **state)
     assert_taken(base, 1, 8);
     for (uint64_t epoch = 0; epoch < 2 * BLOCK_EPOCHS; epoch++) {
         block_set_epoch(epoch);
-        while (!block_put_plain(base, lot_intern(1, 8))) /* the high bits */
-            round_trip(base, &(struct block){1, lot_intern(1, 8), 1, 8});
+        while (!block_put_plain(base, lot_intern(1, 8))) /* the births */
+            round_trip(base, &(struct block){1, lot_intern(1, 8), block_epoch(), 8});
         assert_true(block_take(base, &block));
         assert_int_equal(block.epoch, epoch == 0 ? 0 : 1 + (epoch - 1) % (BLOCK_EPOCHS - 1));
         assert_int_equal(block_age(block.epoch), 0);
@@ -251,6 +267,57 @@ static void test_ages_never_wrap(void **state)
             if (i != 2)
                 assert_true(block_take(base + epoch * STEP + i * 1024, &block));
     block_set_epoch(0);
+}
+
+static uint32_t epoch_at(uintptr_t address)
+{
+    struct block block;
+    assert_true(block_find(address, &block));
+    return block.epoch;
+}
+
+/* Blocks of one page, whose first one says its epoch for all, until one of another epoch comes. */
+static void test_births_of_one_page(void **state)
+{
+    (void)state;
+    uint32_t lot = lot_intern(1, 8);
+    uintptr_t address = base + 50ul * FAR_BYTES;
+    assert_true(block_put(address, &(struct block){.lot = lot, .epoch = 5}));
+    assert_true(block_put_lot(address + 64, lot, 5));
+    uint64_t own_bytes = block_own_bytes();
+    for (uintptr_t i = 2; i < 10; i++)
+        assert_true(block_put_lot(address + i * 64, lot, 5));
+    assert_int_equal(block_own_bytes(), own_bytes);
+    assert_false(block_put_lot(address + 640, lot, 6));
+    assert_true(block_put(address + 640, &(struct block){.lot = lot, .epoch = 6}));
+    assert_true(block_put_lot(address + 704, lot, 7));
+    for (uintptr_t i = 0; i < 12; i++)
+        assert_int_equal(epoch_at(address + i * 64), i < 10 ? 5 : i - 4);
+    block_redate(13); /* 6 and later are kept */
+    for (uintptr_t i = 0; i < 12; i++)
+        assert_int_equal(epoch_at(address + i * 64), i < 10 ? 0 : i - 4);
+    for (uintptr_t i = 0; i < 12; i++)
+        assert_int_equal(block_take_lot(address + i * 64), lot);
+}
+
+/* No block of a page has an epoch of its own: they are re-dated all at once. */
+static void test_births_of_a_whole_page(void **state)
+{
+    (void)state;
+    uint32_t lot = lot_intern(1, 8);
+    uintptr_t address = base + 52ul * FAR_BYTES;
+    assert_true(block_put(address, &(struct block){.lot = lot, .epoch = 5}));
+    block_redate(12); /* 5 and later are kept */
+    assert_int_equal(epoch_at(address), 5);
+    block_redate(13);
+    assert_int_equal(epoch_at(address), 0);
+    assert_true(block_put_lot(address + 32, lot, 0));
+    assert_true(block_put(address + 64, &(struct block){.lot = lot, .epoch = 13}));
+    assert_int_equal(epoch_at(address), 0);
+    assert_int_equal(epoch_at(address + 32), 0);
+    assert_int_equal(epoch_at(address + 64), 13);
+    for (uintptr_t i = 0; i < 3; i++)
+        assert_int_equal(block_take_lot(address + i * 32), lot);
 }
 
 static void test_fast_and_slow_are_one(void **state)
@@ -665,6 +732,8 @@ int main(void)
         cmocka_unit_test(test_narrow_and_wide_lots),
         cmocka_unit_test(test_epoch_that_it_is),
         cmocka_unit_test(test_ages_never_wrap),
+        cmocka_unit_test(test_births_of_one_page),
+        cmocka_unit_test(test_births_of_a_whole_page),
         cmocka_unit_test(test_fast_and_slow_are_one),
         cmocka_unit_test(test_unaligned_is_refused),
         cmocka_unit_test(test_granules),

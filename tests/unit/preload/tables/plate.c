@@ -121,6 +121,28 @@ static void test_own_bytes(void **state)
     assert_int_equal(seen.count, NUMBERS + 1 + 16384);
 }
 
+static void test_halves(void **state)
+{
+    (void)state;
+    char *halves[4];
+    for (int i = 0; i < 4; i++)
+        assert_non_null(halves[i] = plate_half());
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal((uintptr_t)halves[i] % PLATE_HALF_BYTES, 0);
+        for (int k = 0; k < i; k++)
+            assert_ptr_not_equal(halves[i], halves[k]);
+    }
+    assert_ptr_equal(halves[1], halves[0] + PLATE_HALF_BYTES);
+    void **slot = plate_slot(&plate, 40000000);
+    assert_ptr_equal(slot, plate_place(shelves, 40000000));
+    *slot = halves[2];
+    assert_ptr_equal(plate_find(shelves, 40000000), halves[2]);
+    uint64_t number = 39999999;
+    assert_ptr_equal(plate_next(&plate, &number), halves[2]);
+    assert_int_equal(number, 40000000);
+    assert_null(plate_slot(&plate, UINT64_MAX));
+}
+
 static void make_the_same(void)
 {
     memset(plate_page(&plate, 9000000), 0x77, PLATE_PAGE_BYTES);
@@ -200,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_pages_are_zeroed_and_apart),
         cmocka_unit_test(test_each_in_order),
         cmocka_unit_test(test_own_bytes),
+        cmocka_unit_test(test_halves),
         cmocka_unit_test(test_another_thread_is_first),
         cmocka_unit_test(test_threads_make_the_same_pages),
         cmocka_unit_test(test_limited_address_space),
