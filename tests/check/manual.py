@@ -101,7 +101,7 @@ class Manual(unittest.TestCase):
     def test_json_members(self):
         page = text_of("src/doc/heapdiff.1")
         source = "".join(text_of("src/cli/report", name) for name in (
-            "render_json.c", "ledger_json.c", "collection_json.c", "summary.c"))
+            "render_json.c", "site_json.c", "ledger_json.c", "collection_json.c", "summary.c"))
         names = set(re.findall(r'(?:json_\w+|put_\w+)\(\s*&?json, "(\w+)"', source))
         self.assertGreater(len(names), 30)
         for name in sorted(names - {"kind"}):

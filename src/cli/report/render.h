@@ -43,9 +43,10 @@ void render_traces(const struct page *page, const struct report *report);
 /* All of it; the schema is in heapdiff(1). */
 void render_json(FILE *out, const struct report *report);
 
-/* Type and unit of what is shown, and the style of its numbers. */
+/* Type and unit of what is shown, and the style of its numbers; that of bytes. */
 const struct value_type *report_type(const struct report *report);
 struct number_style report_style(const struct report *report);
+struct number_style report_bytes_style(const struct report *report);
 
 /* " +- 4.1 MiB", what the sum of a sampled profile may be off by, and whether a change of it is noise;
    "" for an exact one. */

@@ -1,5 +1,6 @@
 #include "render_ledger.h"
 
+#include "ledger_detail.h"
 #include "name_text.h"
 #include "value.h"
 #include "cli/ground/character.h"
@@ -14,21 +15,12 @@ enum {
     PERCENT_COLUMNS = 9,
     BAR_SHARE = 8, /* of the page's columns */
     BAR_STEPS = 8, /* of a block character */
-    DETAIL_NAME_COLUMNS = 40,
-    DETAILS_MAX = 8,
 };
 
 /* A line of the table: a kind of both moments. */
 struct row {
     int kind;
     int64_t base, fresh;
-};
-
-/* What a row or a note names: a site, a file, a thread. */
-struct detail {
-    const char *name;
-    bool is_path;
-    int64_t bytes;
 };
 
 struct table {
@@ -64,81 +56,17 @@ static enum paint paint_of(int64_t change)
 
 /* Details. */
 
-static bool is_path_kind(int kind)
-{
-    return kind == LEDGER_FILE || kind == LEDGER_DATA;
-}
-
-static struct name_text detail_name(const struct detail *detail)
-{
-    const char *name = detail->name;
-    if (!detail->is_path)
-        return name_text_fitted(name, DETAIL_NAME_COLUMNS);
-    const char *text = strchr(name, ' '); /* what comes behind may have a slash */
-    const char *slash = name;
-    for (const char *at = name; (at = strchr(at, '/')) && (!text || at < text); at++)
-        slash = at + 1;
-    return name_plain_fitted(slash, DETAIL_NAME_COLUMNS);
-}
-
-static int compare_details(const void *left, const void *right)
-{
-    const struct detail *a = left, *b = right;
-    int64_t x = value_magnitude(a->bytes), y = value_magnitude(b->bytes);
-    if (x != y)
-        return x < y ? 1 : -1;
-    return strcmp(a->name, b->name);
-}
-
-static size_t site_details(const struct ledger_view *view, int kind, struct detail *details,
-                           size_t room)
-{
-    const struct ledger_holder *top[DETAILS_MAX];
-    size_t count = view->sites ? ledger_sites_top(view->sites, kind, top, room) : 0;
-    if (count > room)
-        count = room;
-    for (size_t i = 0; i < count; i++)
-        details[i] =
-            (struct detail){ledger_holder_name(top[i]), false, ledger_holder_bytes(top[i], kind)};
-    return count;
-}
-
-/* Of the lines without a site; idle memory whose owner is not known is worth saying so. */
-static size_t line_details(const struct table *table, int kind, struct detail *details, size_t room)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < table->change_count && count < room; i++) {
-        const struct ledger_change *change = &table->changes[i];
-        int64_t bytes = value_difference(change->fresh, change->base);
-        const char *name = change->name;
-        if (kind == LEDGER_IDLE && !name[0])
-            name = "owner not known";
-        if (change->kind == kind && bytes != 0 && name[0])
-            details[count++] = (struct detail){name, is_path_kind(kind), bytes};
-    }
-    return count;
-}
-
-/* The largest of a kind's sites and other lines, largest first; returns how many. */
-static size_t details_of(const struct table *table, int kind, struct detail details[DETAILS_MAX])
-{
-    enum { SIDE = DETAILS_MAX / 2 };
-    size_t count = kind < LEDGER_CATEGORIES ? site_details(table->view, kind, details, SIDE) : 0;
-    count += line_details(table, kind, details + count, SIDE);
-    qsort(details, count, sizeof *details, compare_details);
-    return count;
-}
-
 /* As many details as fit, from a column on that is `padding` columns off. */
 static void put_details(const struct table *table, int kind, size_t column, size_t padding)
 {
     const struct page *page = table->page;
-    struct detail details[DETAILS_MAX];
-    size_t count = details_of(table, kind, details);
+    struct ledger_detail details[LEDGER_DETAILS_MAX];
+    size_t count =
+        ledger_details_of(table->view->sites, table->changes, table->change_count, kind, details);
     for (size_t i = 0; i < count; i++) {
         char text[NAME_TEXT_BYTES + 2 * NUMBER_TEXT_BYTES];
-        snprintf(text, sizeof text, "%s%s %s", i ? ", " : "  ", detail_name(&details[i]).text,
-                 amount(table->view, details[i].bytes).text);
+        snprintf(text, sizeof text, "%s%s %s", i ? ", " : "  ",
+                 ledger_detail_name(&details[i]).text, amount(table->view, details[i].bytes).text);
         column += character_text_columns(text);
         if (column > page->columns)
             return;

@@ -6,9 +6,7 @@
 #include "cli/profile/token_table.h"
 #include "format/pprof.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { KINDS_KNOWN_MAX = 4 }; /* malloc, mmap, none, and one that may come; others are looked up */
 
@@ -33,53 +31,6 @@ struct node_key {
     int64_t line;
     uint64_t address;
 };
-
-/* Walking a stack. */
-
-struct tree_walk tree_walk_begin(const struct tree *tree, size_t index)
-{
-    return (struct tree_walk){.profile = tree->profile,
-                              .sample = &tree->profile->samples[index],
-                              .location = tree->leaves[index].location,
-                              .line = tree->leaves[index].line};
-}
-
-bool tree_walk_next(struct tree_walk *walk, struct tree_frame *frame)
-{
-    if (walk->location >= walk->sample->depth)
-        return false;
-    uint32_t index = walk->sample->locations[walk->location];
-    *frame = (struct tree_frame){.location = &walk->profile->locations[index]};
-    size_t count = frame->location->line_count;
-    if (count > 0) {
-        frame->line = &frame->location->lines[walk->line];
-        frame->function = &walk->profile->functions[frame->line->function];
-        frame->inlined = walk->line + 1 < count;
-    }
-    if (++walk->line >= count) {
-        walk->line = 0;
-        walk->location++;
-    }
-    return true;
-}
-
-/* The first frame that is not an allocating function; the outermost when all are. */
-static struct tree_leaf folded_leaf(const struct tree *tree, size_t index)
-{
-    const struct filter *filter = tree->options.filter;
-    struct tree_leaf leaf = {0, 0};
-    if (!tree->options.fold || !filter)
-        return leaf;
-    struct tree_walk walk = tree_walk_begin(tree, index);
-    for (struct tree_frame frame;;) {
-        struct tree_leaf at = {(uint32_t)walk.location, (uint32_t)walk.line};
-        if (!tree_walk_next(&walk, &frame))
-            return leaf;
-        leaf = at;
-        if (!frame.line || !filter_skips(filter, frame.line->function))
-            return leaf;
-    }
-}
 
 /* Nodes. */
 
@@ -254,7 +205,7 @@ static void add_sample(struct builder *builder, size_t index)
     tree->kept = value_sum(tree->kept, value);
     if (value == 0 && base == 0)
         return;
-    tree->leaves[index] = folded_leaf(tree, index);
+    tree->leaves[index] = tree_walk_leaf(tree, index);
     collect_path(builder, index);
     add_path(builder, index, value, base);
 }
@@ -286,67 +237,6 @@ void tree_clear(struct tree *tree)
     free(tree->leaves);
     free(tree->next_sample);
     *tree = (struct tree){0};
-}
-
-/* Order. */
-
-static int compare_values(int64_t left, int64_t right)
-{
-    int64_t a = value_magnitude(left), b = value_magnitude(right);
-    return (a < b) - (a > b);
-}
-
-/* As pprof compares names: the text of "function file:line". */
-static int compare_names(const struct tree_node *a, const struct tree_node *b)
-{
-    char lines[2][24];
-    int result = strcmp(a->name, b->name);
-    if (result == 0)
-        result = strcmp(a->filename, b->filename);
-    if (result != 0 || a->line == b->line)
-        return result;
-    snprintf(lines[0], sizeof lines[0], "%lld", (long long)a->line);
-    snprintf(lines[1], sizeof lines[1], "%lld", (long long)b->line);
-    return strcmp(lines[0], lines[1]);
-}
-
-static int compare_nodes(const struct tree_node *a, const struct tree_node *b,
-                         enum tree_order order)
-{
-    int flat = compare_values(a->flat, b->flat), cum = compare_values(a->cum, b->cum);
-    int result = order == TREE_BY_FLAT ? flat : cum;
-    if (result == 0)
-        result = compare_names(a, b);
-    if (result == 0)
-        result = order == TREE_BY_FLAT ? cum : flat;
-    if (result == 0)
-        result = strcmp(a->kind, b->kind);
-    return result ? result : (a->address > b->address) - (a->address < b->address);
-}
-
-struct order {
-    const struct tree *tree;
-    enum tree_order by;
-};
-
-static int compare_indexes(const void *left, const void *right, void *context)
-{
-    const struct order *order = context;
-    const struct tree_node *nodes = order->tree->nodes;
-    return compare_nodes(&nodes[*(const uint32_t *)left], &nodes[*(const uint32_t *)right],
-                         order->by);
-}
-
-uint32_t *tree_sorted(const struct tree *tree, enum tree_order order, size_t *count)
-{
-    uint32_t *sorted = memory_zeroed(tree->node_count, sizeof *sorted);
-    *count = 0;
-    for (size_t i = 0; i < tree->node_count; i++)
-        if (tree->nodes[i].flat != 0 || tree->nodes[i].cum != 0)
-            sorted[(*count)++] = (uint32_t)i;
-    struct order context = {tree, order};
-    qsort_r(sorted, *count, sizeof *sorted, compare_indexes, &context);
-    return sorted;
 }
 
 double tree_node_variance(const struct tree *tree, const struct tree_node *node)

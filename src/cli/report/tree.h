@@ -103,4 +103,7 @@ struct tree_frame {
 struct tree_walk tree_walk_begin(const struct tree *tree, size_t index);
 bool tree_walk_next(struct tree_walk *walk, struct tree_frame *frame);
 
+/* Where the stack begins: the first frame that is not an allocating function, the outermost when all are. */
+struct tree_leaf tree_walk_leaf(const struct tree *tree, size_t index);
+
 #endif
