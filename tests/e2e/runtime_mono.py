@@ -9,6 +9,7 @@ import tempfile
 
 import harness
 import runtime_machine as runtime
+from ledger import Ledger
 
 SOURCE = """
 using System;
@@ -109,10 +110,16 @@ class Mono(runtime.Runtime):
         state = self.state()
         self.assertIn("version " + state["version"], version)
         self.assertEqual((state["state"], state["truth"]), ("watched", "totals"))
+        self.check_maps(self.profile)
         for entry in self.history():
             self.assertEqual((entry["source"], entry["truth"]), ("mono", "totals"))
             self.assertTrue({"before", "after", "goal"}.isdisjoint(entry), entry)
         self.assertGreaterEqual(len([entry for entry in self.history() if "pause_ns" in entry]), 5)
+
+    def check_maps(self, profile):
+        """What the collector maps while it has stopped the world is recorded when that goes on."""
+        self.assertLess(int(profile.facts["lost_nested_events"]), 20)
+        self.assertLess(Ledger(profile).sums["[unattributed]"], 1 << 20)
 
     def test_leak_by_pinvoke(self):
         self.check_same_as_plain(self.mono("leak"))

@@ -4,6 +4,7 @@
 #include "preload/ground/permit.h"
 #include "preload/ground/sys.h"
 #include "preload/tables/range.h"
+#include "preload/views/aside.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -48,7 +49,7 @@ static bool grows(int flags)
             if (!none_)                                                           \
                 tracker_map((own), (at), (bytes), &start_);                       \
             guard_leave(own);                                                     \
-        } else if (!none_) {                                                      \
+        } else if (!none_ && !aside_map((at), (bytes))) {                         \
             tracker_missed(caller_);                                              \
         }                                                                         \
     } while (0)
@@ -76,19 +77,31 @@ HOOK void *mmap64(void *hint, size_t bytes, int protection, int flags, int fd, o
     return at;
 }
 
+static int unmap_aside(void *at, size_t bytes)
+{
+    bool held = aside_hold();
+    int result = real.munmap(at, bytes);
+    if (result == 0)
+        aside_unmap(at, whole_pages(bytes), held);
+    if (held)
+        aside_release();
+    return result;
+}
+
 HOOK int munmap(void *at, size_t bytes)
 {
     if (!real_resolve())
         return (int)sys_call2(SYS_munmap, (long)at, (long)bytes);
     struct guard_thread *own = hook_enter();
-    bool held = own && tracker_hold(own);
+    if (!own)
+        return unmap_aside(at, bytes);
+    bool held = tracker_hold(own);
     int result = real.munmap(at, bytes);
     if (held && result == 0)
         tracker_unmap(at, whole_pages(bytes));
     if (held)
         tracker_release();
-    if (own)
-        guard_leave(own);
+    guard_leave(own);
     return result;
 }
 

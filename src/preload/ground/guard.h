@@ -172,6 +172,18 @@ static inline bool guard_record(struct guard_thread *own)
     return guard_record_slowly(own);
 }
 
+/* The same without ever waiting. False: something has happened since that must be seen first. */
+static inline bool guard_record_at_once(struct guard_thread *own)
+{
+    uint64_t word = own->word & ~(uint64_t)GUARD_STATE_MASK;
+    guard_set_of(own, word | GUARD_RECORDING);
+    /* pairs: gate_close(), as above */
+    if (__atomic_load_n(guard_process.generation, __ATOMIC_RELAXED) == word)
+        return true;
+    guard_set_of(own, word | GUARD_CALLING);
+    return false;
+}
+
 /* guard_enter() and guard_record() in one, for what is recorded before it happens. */
 static inline struct guard_thread *guard_enter_recording(void)
 {

@@ -4,6 +4,8 @@
 #include "preload/ground/guard.h"
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
+#include "preload/unwind/unwind.h"
+#include "preload/views/aside.h"
 #include "preload/views/collection.h"
 
 #include <string.h>
@@ -48,11 +50,13 @@ static void stop(void)
     state.stopped = true;
     state.rss_bytes = state.marks ? facts_rss_bytes() : 0;
     state.stop_ns = sys_uptime_ns();
+    guard_notice();
     state.guard_before = guard_part();
+    aside_begin();
 }
 
-/* The world runs again, and the collector's lock is still held. */
-static void go_on(void)
+/* The world runs again, and the collector's lock is still held. What it has mapped is its caller's. */
+static void go_on(const struct unwind_start *caller)
 {
     if (!state.stopped)
         return;
@@ -61,6 +65,7 @@ static void go_on(void)
     state.stopped = false;
     state.pending_count = 0;
     guard_rejoin(state.guard_before);
+    aside_end(caller);
     if (!state.marks || !guard_counts() || guard_state() == GUARD_RECORDING)
         return;
     for (uint32_t i = 0; i < count; i++) {
@@ -76,6 +81,7 @@ static void go_on(void)
 static void on_event(void *profiler, int event, uint32_t generation)
 {
     (void)profiler;
+    const struct unwind_start caller = UNWIND_HERE();
     switch (event) {
     case EVENT_PRE_STOP_WORLD:
         stop();
@@ -85,7 +91,7 @@ static void on_event(void *profiler, int event, uint32_t generation)
             state.pending_minor[state.pending_count++] = generation < GENERATION_MAJOR;
         break;
     case EVENT_POST_START_WORLD:
-        go_on();
+        go_on(&caller);
         break;
     default:
         break;

@@ -289,6 +289,16 @@ bool range_lock(void)
     return false;
 }
 
+bool range_try_lock(void)
+{
+    if (!spin_try(&map.lock))
+        return false;
+    if (!map.changing)
+        return true;
+    spin_unlock(&map.lock);
+    return false;
+}
+
 bool range_is_locked_here(void)
 {
     return spin_is_mine(&map.lock);

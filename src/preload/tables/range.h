@@ -71,6 +71,8 @@ void range_each(void (*visit)(const struct range_piece *piece, void *context), v
  * has ended in the middle of a change: all records are forgotten.
  */
 bool range_lock(void);
+/* False: somebody has it, or has left it in the middle of a change. */
+bool range_try_lock(void);
 /* This thread, or a signal handler's interrupted one, has it. */
 bool range_is_locked_here(void);
 void range_unlock(void);

@@ -388,6 +388,15 @@ void tracker_unmap(void *start, size_t bytes)
         range_cut((uintptr_t)start, bytes, range_gone, NULL);
 }
 
+bool tracker_unmap_at_once(void *start, size_t bytes)
+{
+    if (!guard_record_at_once(guard_own))
+        return false;
+    range_cut((uintptr_t)start, bytes, range_gone, NULL);
+    guard_set(GUARD_CALLING);
+    return true;
+}
+
 bool tracker_remap(const struct tracker_move *move)
 {
     struct range_remap remap = {.from = (uintptr_t)move->from,

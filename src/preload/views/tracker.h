@@ -87,6 +87,8 @@ void tracker_release(void);
 
 /* Held: [start, start + bytes) is gone. */
 void tracker_unmap(void *start, size_t bytes);
+/* The same where nothing may be waited for. False: it is not recorded. */
+bool tracker_unmap_at_once(void *start, size_t bytes);
 
 struct tracker_move {
     void *from;
