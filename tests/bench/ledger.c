@@ -1,5 +1,6 @@
 /* What a ledger costs: ms of CPU time to prepare, to scan (the gate is closed), to have the kernel add up, and to label
-   all; bytes of scratch memory. For memory without blocks, and for blocks in a heap: `ledger [MIB] [BLOCKS]`. */
+   all; bytes of scratch memory. For memory without blocks, and for blocks in a heap: `ledger [MIB] [BLOCKS]`, or `ledger 0
+   BLOCKS HEAP`: the heap of that number alone, from 0 on. */
 #include "preload/ground/arena.h"
 #include "preload/tables/block.h"
 #include "preload/ledger/ledger.h"
@@ -178,7 +179,7 @@ static void bench_heap(const char *what, const struct heap *heap)
         exit(1);
 }
 
-static void bench_heaps(size_t blocks)
+static void bench_heaps(size_t blocks, const char *number)
 {
     const struct {
         const char *what;
@@ -194,7 +195,8 @@ static void bench_heaps(size_t blocks)
         {"all freed", {blocks, BENCH_SITES, 80, 72, 16}},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        bench_heap(cases[i].what, &cases[i].heap);
+        if (!number || strtoull(number, NULL, 10) == i)
+            bench_heap(cases[i].what, &cases[i].heap);
 }
 
 int main(int count, char **arguments)
@@ -210,9 +212,11 @@ int main(int count, char **arguments)
     make_sites();
     printf("%-22s %6s %6s %8s %8s %8s %8s %8s %8s %6s %8s\n", "memory", "GiB", "live M", "open ms",
            "scan ms", "label ms", "all", "bar", "sum ms", "MiB", "MiB/GiB");
-    bench_pages("nothing", BENCH_PAGE, BENCH_PAGE);
-    bench_pages("dense", size_bytes, BENCH_PAGE);
-    bench_pages("every 2nd page", 2 * size_bytes, (size_t)2 * BENCH_PAGE);
-    bench_heaps(blocks);
+    if (size_bytes > 0) {
+        bench_pages("nothing", BENCH_PAGE, BENCH_PAGE);
+        bench_pages("dense", size_bytes, BENCH_PAGE);
+        bench_pages("every 2nd page", 2 * size_bytes, (size_t)2 * BENCH_PAGE);
+    }
+    bench_heaps(blocks, count > 3 ? arguments[3] : NULL);
     return 0;
 }

@@ -102,24 +102,27 @@ static void large_skip(struct heap_walk *walk, uint64_t page)
     }
 }
 
-/* What the lot says, kept for the next block of it: zeroed it is that of lot 0, which is none. */
-static inline const struct heap_lot *lot_known(struct heap_walk *walk, uint32_t number)
+/* What the lot says. `glibc`: slack follows from the size, and nothing need be kept; else it is, for the next block of the
+   lot: zeroed it is that of lot 0, which is none. */
+static inline __attribute__((always_inline)) struct heap_lot lot_known(struct heap_walk *walk,
+                                                                       uint32_t number, bool glibc)
 {
-    struct heap_lot *known = &walk->lots[number % HEAP_LOTS];
-    if (known->lot == number)
-        return known;
     const struct box_lot *lot = lot_at(number);
-    *known = (struct heap_lot){number, lot->site, (uint32_t)lot->size_bytes,
-                               (uint32_t)usable_slack(number, 0, lot->size_bytes, false)};
-    return known;
+    if (glibc)
+        return (struct heap_lot){number, lot->site, (uint32_t)lot->size_bytes,
+                                 (uint32_t)usable_slack_small(lot->size_bytes)};
+    struct heap_lot *known = &walk->lots[number % HEAP_LOTS];
+    if (known->lot != number)
+        *known = (struct heap_lot){number, lot->site, (uint32_t)lot->size_bytes,
+                                   (uint32_t)usable_slack(number, 0, lot->size_bytes, false)};
+    return *known;
 }
 
 static struct share_block small_block(struct heap_walk *walk, uint64_t page,
                                       const struct block_small *small)
 {
-    const struct heap_lot *lot = lot_known(walk, small->lot);
-    const struct block block = {
-        .site = lot->site, .lot = small->lot, .size_bytes = lot->size_bytes};
+    const struct heap_lot lot = lot_known(walk, small->lot, usable.formula);
+    const struct block block = {.site = lot.site, .lot = small->lot, .size_bytes = lot.size_bytes};
     return block_of(walk, page + small->at, &block, small->live);
 }
 
@@ -136,39 +139,40 @@ static void small_reach(struct heap_walk *walk, uint64_t page)
 }
 
 /* Small ones from the one at `from` on, as long as they lie on the page as a whole, which nearly all do; the first that
-   does not, or `count`. Where they overlap, which blocks never do, none is put: `from`. */
-static unsigned put_wholes(struct heap_walk *walk, struct share *share, uint64_t part,
-                           unsigned from, unsigned count)
+   does not, or `small_count`. Where they overlap, which blocks never do, none is put: `from`. */
+static inline __attribute__((always_inline)) unsigned put_wholes(struct heap_walk *walk,
+                                                                 struct share *share, uint64_t part,
+                                                                 unsigned from, bool glibc)
 {
-    struct share_part *live = share->live + share->live_count;
-    struct share_part *ghosts = share->ghosts + share->ghost_count;
-    uint32_t lives = 0, ghost_count = 0, covered_bytes = share->covered_bytes, ghost_bytes = 0;
+    struct share_parts live = share_parts(share->live, share->live_count);
+    struct share_parts ghosts = share_parts(share->ghosts, share->ghost_count);
+    uint32_t covered_bytes = share->covered_bytes, ghost_bytes = share->ghost_bytes;
     uint32_t room = (uint32_t)(share->end - part), first = room, last = 0;
     bool held = share->live_count > 0;
-    unsigned i = from;
+    unsigned i = from, count = walk->small_count;
     for (; i < count; i++) {
-        const struct block_small *small = &walk->small[i];
-        const struct heap_lot *lot = lot_known(walk, small->lot);
-        uint32_t end = small->at + lot->size_bytes + lot->slack_bytes;
+        const struct block_small small = walk->small[i];
+        const struct heap_lot lot = lot_known(walk, small.lot, glibc);
+        uint32_t whole_bytes = lot.size_bytes + lot.slack_bytes, end = small.at + whole_bytes;
         if (end > room)
             break;
-        if (small->live) {
-            lives = share_part_add(live, lives, lot->site, lot->size_bytes, lot->slack_bytes);
-            covered_bytes += lot->size_bytes + lot->slack_bytes;
-            first = small->at < first ? small->at : first;
+        if (small.live) {
+            share_part_add(&live, lot.site, lot.size_bytes, lot.slack_bytes);
+            covered_bytes += whole_bytes;
+            first = small.at < first ? small.at : first;
             last = end;
-        } else if (lives == 0 && !held) { /* where somebody lives ghosts do not matter */
-            ghost_count = share_part_add(ghosts, ghost_count, lot->site, lot->size_bytes, 0);
-            ghost_bytes += lot->size_bytes;
+        } else if (last == 0 && !held) { /* where somebody lives ghosts do not matter */
+            share_part_add(&ghosts, lot.site, lot.size_bytes, 0);
+            ghost_bytes += lot.size_bytes;
         }
     }
     if (covered_bytes > share->end - share->start)
         return from;
-    share->live_count += lives;
-    share->ghost_count += ghost_count;
+    share->live_count = (uint32_t)(live.next - share->live);
+    share->ghost_count = (uint32_t)(ghosts.next - share->ghosts);
     share->covered_bytes = covered_bytes;
-    share->ghost_bytes += ghost_bytes;
-    if (lives > 0)
+    share->ghost_bytes = ghost_bytes;
+    if (last > 0)
         see_live(walk, part + first, part + last);
     return i;
 }
@@ -184,11 +188,13 @@ static bool has_room(const struct share *share, unsigned count)
 static void put_small(struct heap_walk *walk, struct share *share, bool held)
 {
     for (uint64_t part = share->start; part < share->end; part += BLOCK_PAGE_SMALL) {
-        unsigned count = block_page(part, held, walk->small);
+        unsigned count = walk->small_count = block_page(part, held, walk->small);
         bool quick = sample.period_bytes == 0 && has_room(share, count);
         for (unsigned i = 0; i < count; i++) {
-            if (quick)
-                i = put_wholes(walk, share, part, i, count);
+            if (quick && usable.formula)
+                i = put_wholes(walk, share, part, i, true);
+            else if (quick)
+                i = put_wholes(walk, share, part, i, false);
             if (i == count)
                 break;
             struct share_block block = small_block(walk, part, &walk->small[i]);

@@ -43,6 +43,7 @@ struct heap_walk {
         last_end; /* of live blocks on the page: the first one's, and where the last one's
                                        usable bytes end; UINT64_MAX and 0: none */
     struct block_small small[BLOCK_PAGE_SMALL_MAX];
+    unsigned small_count;            /* while they are put */
     struct heap_lot lots[HEAP_LOTS]; /* by number */
 };
 

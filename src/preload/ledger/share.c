@@ -36,8 +36,8 @@ void share_put(struct share *share, const struct share_block *block)
     uint32_t bytes = overlap(share, block->start, block->end);
     if (!block->live) {
         if (share->ghost_count < SHARE_PARTS_MAX) {
-            share->ghost_count =
-                share_part_add(share->ghosts, share->ghost_count, block->site, bytes, 0);
+            struct share_part *part = &share->ghosts[share->ghost_count++];
+            *part = (struct share_part){block->site, bytes, 0, SHARE_WEIGHT_ONE};
             share->ghost_bytes += bytes;
         }
         return;

@@ -54,18 +54,32 @@ void share_begin(struct share *share, uint64_t start, uint64_t end);
 /* A block that may reach into the page. One that does with no byte counts too: it holds the page. */
 void share_put(struct share *share, const struct share_block *block);
 
-/* What neighbours of one site have is one part: what is pinned adds up to the same. How many there are then; the caller
-   has seen to it that there is room. Of blocks that stand for themselves alone. */
-static inline uint32_t share_part_add(struct share_part *parts, uint32_t count, uint32_t site,
-                                      uint32_t live_bytes, uint32_t slack_bytes)
+/* Parts that are being added: where the next one goes, and the site of the last. */
+struct share_parts {
+    struct share_part *next;
+    uint64_t site; /* or SHARE_NO_SITE, which none has, before the first */
+};
+
+#define SHARE_NO_SITE UINT64_MAX
+
+/* After the `count` that there are. */
+static inline struct share_parts share_parts(struct share_part *parts, uint32_t count)
 {
-    if (count > 0 && parts[count - 1].site == site) {
-        parts[count - 1].live_bytes += live_bytes;
-        parts[count - 1].slack_bytes += slack_bytes;
-        return count;
+    return (struct share_parts){parts + count, SHARE_NO_SITE};
+}
+
+/* What neighbours of one site have is one part: what is pinned adds up to the same. The caller has seen to it that there is
+   room. Of blocks that stand for themselves alone. */
+static inline void share_part_add(struct share_parts *parts, uint32_t site, uint32_t live_bytes,
+                                  uint32_t slack_bytes)
+{
+    if (parts->site == site) {
+        parts->next[-1].live_bytes += live_bytes;
+        parts->next[-1].slack_bytes += slack_bytes;
+        return;
     }
-    parts[count] = (struct share_part){site, live_bytes, slack_bytes, SHARE_WEIGHT_ONE};
-    return count + 1;
+    *parts->next++ = (struct share_part){site, live_bytes, slack_bytes, SHARE_WEIGHT_ONE};
+    parts->site = site;
 }
 
 static inline bool share_is_live(const struct share *share)
@@ -92,13 +106,12 @@ static inline struct share_payer share_payer(uint64_t bytes, uint64_t whole)
                                 0};
 }
 
-/* The last one that has weight gets the rest; where there is no weight at all the first gets everything. */
+/* The last one that has weight gets the rest; where there is no weight at all the first gets everything. The product is
+   below (bytes << 32) + whole, and of all weights it is just `bytes`, as `whole` is below 2^32. */
 static inline uint64_t share_pay(struct share_payer *payer, uint64_t weight)
 {
     payer->before += weight;
-    uint64_t due = payer->before == payer->whole
-                       ? payer->bytes
-                       : (uint64_t)((unsigned __int128)payer->before * payer->each >> 32);
+    uint64_t due = payer->whole ? payer->before * payer->each >> 32 : payer->bytes;
     uint64_t bytes = due - payer->paid;
     payer->paid = due;
     return bytes;

@@ -37,6 +37,13 @@ extern struct usable usable __attribute__((visibility("hidden")));
 /* The rest of usable_slack(). */
 uint64_t usable_slack_rare(uint32_t lot, uintptr_t address, uint64_t size_bytes, bool mapped);
 
+/* Of glibc's malloc, below USABLE_MAPPED_MIN: chunks of 16 bytes, 32 at least, of which 8 are the header. */
+static inline uint64_t usable_slack_small(uint64_t size_bytes)
+{
+    uint64_t rest_bytes = (USABLE_HEADER_BYTES - size_bytes) % USABLE_ALIGN;
+    return size_bytes < USABLE_BYTES_MIN ? USABLE_BYTES_MIN - size_bytes : rest_bytes;
+}
+
 /* Bytes past the `size_bytes` requested of the block at `address`, whose lot this is; 0: none, or not
    known. `mapped`: not in a heap of the allocator's, perhaps a mapping of its own. */
 static inline uint64_t usable_slack(uint32_t lot, uintptr_t address, uint64_t size_bytes,
@@ -44,9 +51,7 @@ static inline uint64_t usable_slack(uint32_t lot, uintptr_t address, uint64_t si
 {
     if (!usable.formula || size_bytes >= USABLE_MAPPED_MIN)
         return usable_slack_rare(lot, address, size_bytes, mapped);
-    /* Chunks of 16 bytes, 32 at least, of which 8 are its header. */
-    uint64_t rest_bytes = (USABLE_HEADER_BYTES - size_bytes) % USABLE_ALIGN;
-    return size_bytes < USABLE_BYTES_MIN ? USABLE_BYTES_MIN - size_bytes : rest_bytes;
+    return usable_slack_small(size_bytes);
 }
 
 uint64_t usable_own_bytes(void);
