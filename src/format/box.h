@@ -249,14 +249,15 @@ struct box_header {
     int32_t signal;        /* the snapshot signal; 0: none */
     int32_t parent_pid;    /* the process this one was forked from while recorded; else 0 */
     uint32_t page_bytes;
-    uint64_t start_time_ns;  /* CLOCK_REALTIME when recording began */
-    uint64_t start_ticks;    /* field 22 of /proc/PID/stat: tells a reused pid */
-    uint64_t update_time_ns; /* CLOCK_REALTIME of rss_bytes and its neighbours */
-    uint64_t rss_bytes;      /* at the last snapshot or tick; 0: never read */
-    uint64_t rss_peak_bytes; /* VmHWM */
-    uint64_t own_bytes;      /* heapdiff's own tables, mapped and touched */
-    uint32_t threads;
+    uint64_t start_time_ns;      /* CLOCK_REALTIME when recording began */
+    uint64_t start_ticks;        /* field 22 of /proc/PID/stat: tells a reused pid */
+    uint64_t update_time_ns;     /* CLOCK_REALTIME of rss_bytes and its neighbours */
+    uint64_t rss_bytes;          /* at the last snapshot or tick; 0: never read */
+    uint64_t rss_peak_bytes;     /* VmHWM */
+    uint64_t own_bytes;          /* heapdiff's own tables, mapped and touched */
+    uint32_t threads;            /* heapdiff's own among them */
     uint32_t snapshots;          /* taken so far */
+    uint64_t own_threads;        /* that are there now; atomic */
     uint64_t collections;        /* marks so far */
     uint64_t collection_time_ns; /* CLOCK_REALTIME of the last mark; 0: none */
     uint64_t collection_count;   /* marks and minor collections */

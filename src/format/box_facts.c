@@ -102,6 +102,15 @@ static void put_program_facts(struct pprof_out *out, const struct box_header *he
     fact_text(out, PPROF_FACT_OPTIONS, header->options, sizeof(header->options));
 }
 
+/* The program's. One of ours may have come since they were counted. */
+static uint64_t count_threads(const struct box_header *header,
+                              const struct box_profile_facts *facts)
+{
+    uint64_t own = __atomic_load_n(&header->own_threads, __ATOMIC_RELAXED);
+    uint64_t all = facts->threads ? facts->threads : header->threads;
+    return all > own ? all - own : all;
+}
+
 static void put_moment_facts(struct pprof_out *out, const struct box_header *header,
                              const struct box_profile_facts *facts)
 {
@@ -112,7 +121,7 @@ static void put_moment_facts(struct pprof_out *out, const struct box_header *hea
     fact_known(out, PPROF_FACT_RSS_PEAK,
                facts->rss_peak_bytes ? facts->rss_peak_bytes : header->rss_peak_bytes);
     fact_known(out, PPROF_FACT_OWN, header->own_bytes);
-    fact_known(out, PPROF_FACT_THREADS, facts->threads ? facts->threads : header->threads);
+    fact_known(out, PPROF_FACT_THREADS, count_threads(header, facts));
     fact_count(out, PPROF_FACT_COLLECTIONS, header->collections);
     fact_known(out, PPROF_FACT_COLLECTION_TIME, header->collection_time_ns);
     fact_known(out, PPROF_FACT_PEAK, header->peak_bytes);

@@ -195,12 +195,22 @@ class Jvm(runtime.Runtime):
         for line in child.stdout:
             if line == b"ready\n":
                 break
+        self.check_threads(child)
         child.send_signal(signal.SIGTERM)
         self.assertEqual(child.wait(20), 143)
         self.profile = runtime.Profile(self.profiles("java.*.prof")[-1]).check()
         with open(self.path("trace.txt")) as file:
             self.lines = file.read().splitlines()
         self.check_counts()
+
+    def check_threads(self, child):
+        """A report counts the program's: not the one of ours that looks at the counters."""
+        for _ in range(20):
+            before = len(os.listdir("/proc/%d/task" % child.pid))
+            path = self.snapshot(child, len(self.profiles("java.%d.*.prof" % child.pid)) + 1)
+            if len(os.listdir("/proc/%d/task" % child.pid)) == before:  # none came or went
+                break
+        self.assertEqual(int(runtime.Profile(path).facts["threads"]), before - 1)
 
     def test_exec_of_children(self):
         plain = self.check_same_as_plain(self.java("Serial", "Churn", "exec"))

@@ -82,6 +82,7 @@ void facts_fork(struct box_header *header, int parent_pid)
     header->parent_pid = parent_pid;
     header->start_time_ns = sys_time_ns();
     header->start_ticks = start_ticks();
+    header->own_threads = 0;
 }
 
 static void read_sizes(const char *status, struct box_header *header)

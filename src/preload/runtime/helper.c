@@ -1,5 +1,6 @@
 #include "helper.h"
 
+#include "preload/ground/arena.h"
 #include "preload/ground/guard.h"
 #include "preload/ground/spin.h"
 #include "preload/ground/sys.h"
@@ -97,6 +98,13 @@ static uint64_t all_signals(void)
     return ~(3ull << (32 - 1));
 }
 
+/* So that it is not taken for one of the program's. */
+static void tell(uint64_t count)
+{
+    if (arena.header)
+        __atomic_store_n(&arena.header->own_threads, count, __ATOMIC_RELAXED);
+}
+
 static bool create(void)
 {
     pthread_attr_t attributes;
@@ -118,6 +126,7 @@ static void join(void)
     while (pthread_tryjoin_np(helper.thread, NULL) == EBUSY)
         sys_call1(SYS_sched_yield, 0);
     __atomic_store_n(&helper.state, ABSENT, __ATOMIC_RELAXED);
+    tell(0);
 }
 
 static void start(void)
@@ -128,7 +137,9 @@ static void start(void)
     if (helper.state == ABSENT && !is_resting()) {
         __atomic_store_n(&helper.wanted, false, __ATOMIC_RELAXED);
         __atomic_store_n(&helper.state, HERE, __ATOMIC_RELEASE);
-        if (!create())
+        bool made = create();
+        tell(made);
+        if (!made)
             __atomic_store_n(&helper.state, ABSENT, __ATOMIC_RELEASE);
     } else if (helper.state == ABSENT) {
         __atomic_store_n(&helper.wanted, true, __ATOMIC_RELAXED);
