@@ -6,9 +6,12 @@
 #include <gc.h>
 
 #include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { LEAKED = 10000, SINCE = 300, GARBAGE = 100000, EACH = 104, GARBAGE_EACH = 200, THREADS = 4 };
 
@@ -112,6 +115,67 @@ static int threads(void)
     return 0;
 }
 
+enum { STOPPED_ROUNDS = 30, STOPPED_DEPTH = 24, STOPPED_MAPPINGS = 20, PAGE_BYTES = 4096 };
+static volatile int is_over;
+static int asks;
+
+static void map_and_unmap(void)
+{
+    char *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    page[0] = 1;
+    munmap(page, PAGE_BYTES);
+}
+
+/* Ever new stacks, each a path of 24 turns. */
+__attribute__((noinline)) static void wander(uint32_t turns, int depth)
+{
+    if (depth == 0) {
+        free(malloc(10));
+        map_and_unmap();
+        garbage_site(1);
+    } else if (turns & 1) {
+        wander(turns >> 1, depth - 1);
+        __asm__ volatile("");
+    } else {
+        wander(turns >> 1, depth - 1);
+        __asm__ volatile("nop");
+    }
+}
+
+static void *wander_on(void *seed)
+{
+    uint32_t turns = (uint32_t)(uintptr_t)seed;
+    while (!is_over)
+        wander(turns = turns * 1664525 + 1013904223, STOPPED_DEPTH);
+    return NULL;
+}
+
+/* The others stand still, at any instruction: whoever waits for one of them waits for ever. */
+static void on_stop(GC_EventType event)
+{
+    if (event != GC_EVENT_POST_STOP_WORLD && event != GC_EVENT_MARK_END)
+        return;
+    for (int i = 0; i < STOPPED_MAPPINGS; i++)
+        map_and_unmap();
+    if (asks)
+        raise(SIGUSR1);
+}
+
+static int stopped(void)
+{
+    pthread_t running[THREADS];
+    GC_set_on_collection_event(on_stop);
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&running[i], NULL, wander_on, (void *)(uintptr_t)(i + 1));
+    for (int i = 0; i < STOPPED_ROUNDS; i++)
+        collect();
+    is_over = 1;
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(running[i], NULL);
+    printf("over\n");
+    return 0;
+}
+
 /* One of each: those that are kept are live, the others were freed by hand. */
 __attribute__((noinline)) static void family_site(void **kept)
 {
@@ -153,5 +217,8 @@ int main(int count, char **arguments)
         return chain();
     if (strcmp(mode, "threads") == 0)
         return threads();
+    asks = count > 2;
+    if (strcmp(mode, "stopped") == 0)
+        return stopped();
     return strcmp(mode, "family") == 0 ? family() : 2;
 }

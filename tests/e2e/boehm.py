@@ -72,6 +72,27 @@ class Boehm(harness.Case):
         self.assertGreaterEqual(kept["alloc_objects"], 4 * 21000)
         self.assertEqual(profile.lost(), {})
 
+    def check_stopped(self, name):
+        """What is mapped, and asked for, while all others are stopped: nobody waits for them, whether libgc has told us
+        that it stops them or not."""
+        for options in ("final=on", "final=on,runtimes=none"):
+            for asks in ((), ("asks",)):
+                done = self.run_program([harness.helper(name), "stopped", *asks], options)
+                self.assertEqual(done[:2], (0, "over\n"), (name, options, asks))
+                paths = self.profiles("%s.%d.*.prof" % (name, done[3]))
+                self.assertTrue(len(paths) > 1 if asks else len(paths) == 1, paths)
+                for path in paths[-2:]:
+                    Profile(path).check()
+
+    def test_stopped(self):
+        self.check_stopped("boehm")
+
+    def test_stopped_linked_in(self):
+        """The hook that the program sets is in place of ours."""
+        if not os.path.exists(harness.helper("boehm_static")):
+            self.skipTest("no libgc.a")
+        self.check_stopped("boehm_static")
+
     def check_family(self, name):
         profile = self.run_case(name, "family")
         family = self.site(profile, "family_site")

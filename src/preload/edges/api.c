@@ -29,7 +29,8 @@ HOOK int heapdiff_preload_snapshot(const char *path)
 {
     if (!api_enter())
         return ENOSYS;
-    if (guard_state() == GUARD_RECORDING) { /* a handler that interrupted us: later, by pattern */
+    /* A handler that interrupted us, or a stopped world: later, by pattern. */
+    if (guard_state() == GUARD_RECORDING || guard_is_apart()) {
         guard_want(GUARD_WANT_SNAPSHOT);
         return EAGAIN;
     }
@@ -40,8 +41,8 @@ HOOK int heapdiff_preload_mark_collection(const char *reason)
 {
     if (!api_enter())
         return ENOSYS;
-    if (guard_state() ==
-        GUARD_RECORDING) { /* a handler that interrupted us: later, without its words */
+    /* A handler that interrupted us: later, without its words. */
+    if (guard_state() == GUARD_RECORDING || guard_is_apart()) {
         guard_want(GUARD_WANT_MARK);
         return EAGAIN;
     }

@@ -156,7 +156,7 @@ static void heed_here(const struct listener *listener)
         guard_notice();                 /* a forked child's first event */
     if (sys_pid() != arena.header->pid) /* a vfork child, on its parent's memory */
         return;
-    if (guard_state() == GUARD_RECORDING)
+    if (guard_state() == GUARD_RECORDING || guard_is_apart())
         guard_want(listener->want);
     else
         listener->heed();

@@ -209,8 +209,17 @@ static inline enum guard_state guard_part(void)
 
 static inline void guard_rejoin(enum guard_state before)
 {
+    struct guard_thread *own = guard_self();
     guard_set(before);
-    guard_self()->apart = false;
+    own->apart = false;
+    if (before == GUARD_OUTSIDE && own->wanted != 0)
+        guard_serve(own);
+}
+
+/* Whether what takes locks or waits for other threads is to be put off: see guard_want(). */
+static inline bool guard_is_apart(void)
+{
+    return guard_self()->apart;
 }
 
 /* Has a forked child's first event be now, where something else than a hook looks at the tables. */

@@ -8,11 +8,13 @@
 enum {
     SPIN_ROUNDS = 100, /* about 2 us: longer than any of our critical sections when not preempted */
     SPIN_YIELDS = 50,  /* the holder was preempted: let it run */
-    SPIN_SLEEP_NS = 50000, /* the holder has a lower priority than we: leave the processor to it */
-    SPIN_DOUBT_TURNS = 256 /* about 20 ms: time to ask whether the holder is still there */
+    SPIN_SLEEP_NS = 50000,  /* the holder has a lower priority than we: leave the processor to it */
+    SPIN_DOUBT_TURNS = 256, /* about 20 ms: time to ask whether the holder is still there */
+    SPIN_STOPPED_LOOKS = 2  /* so often it must be found stopped: most are let go by then */
 };
 
 bool (*spin_holder_lives)(uint32_t holder);
+bool (*spin_holder_is_stopped)(uint32_t holder);
 
 /* Waits until the lock looks free, or a share of the processor's time was given away. */
 static void spin_rest(const struct spin *spin, uint32_t turn)
@@ -55,4 +57,30 @@ bool spin_wait(struct spin *spin)
             return false;
     } while (!spin_try(spin));
     return true;
+}
+
+/* One more look at who holds it: how often it was stopped, in a row. */
+static uint32_t look(const struct spin *spin, uint32_t looks)
+{
+    uint32_t holder = __atomic_load_n(&spin->holder, __ATOMIC_RELAXED);
+    return holder && spin_holder_is_stopped && spin_holder_is_stopped(holder) ? looks + 1 : 0;
+}
+
+enum spin_outcome spin_wait_or_not(struct spin *spin)
+{
+    uint32_t turn = 0, looks = 0;
+    do {
+        uint32_t stopped = __atomic_load_n(&spin->stopped, __ATOMIC_RELAXED);
+        if (stopped && stopped == __atomic_load_n(&spin->holder, __ATOMIC_RELAXED))
+            return SPIN_NOT;
+        spin_rest(spin, turn++);
+        if (turn % SPIN_DOUBT_TURNS != 0)
+            continue;
+        if (take_over(spin))
+            return SPIN_TAKEN_OVER;
+        looks = look(spin, looks);
+        if (looks == SPIN_STOPPED_LOOKS)
+            __atomic_store_n(&spin->stopped, spin->holder, __ATOMIC_RELAXED);
+    } while (!spin_try(spin));
+    return SPIN_HELD;
 }

@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 struct spin {
-    uint32_t holder; /* spin_self() of the thread that has it; 0: free */
+    uint32_t holder;  /* spin_self() of the thread that has it; 0: free */
+    uint32_t stopped; /* the holder, if it was found stopped: nobody waits for it again */
 };
 
 /* Tells threads that live at the same time apart: their control blocks are pages from each other. */
@@ -27,8 +28,18 @@ static inline uint32_t spin_self(void)
 /* Set once, at start-up: false when the thread that spin_self() told `holder` has ended. */
 extern bool (*spin_holder_lives)(uint32_t holder) __attribute__((visibility("hidden")));
 
-/* The slow half of spin_lock(). */
+/* The same: true when that thread was stopped in a signal's handler, as collectors do it. */
+extern bool (*spin_holder_is_stopped)(uint32_t holder) __attribute__((visibility("hidden")));
+
+enum spin_outcome {
+    SPIN_HELD,
+    SPIN_TAKEN_OVER, /* whoever held it has ended meanwhile, in the middle of what it was held for */
+    SPIN_NOT         /* it is not to be had: its holder is stopped, perhaps by this very thread */
+};
+
+/* The slow halves of spin_lock() and spin_lock_or_not(). */
 bool spin_wait(struct spin *spin);
+enum spin_outcome spin_wait_or_not(struct spin *spin);
 
 static inline bool spin_try(struct spin *spin)
 {
@@ -44,8 +55,15 @@ static inline bool spin_lock(struct spin *spin)
     return spin_try(spin) || spin_wait(spin);
 }
 
+/* For those who can do without it, and must, in a thread that has stopped all others: unlocked by who has got it. */
+static inline enum spin_outcome spin_lock_or_not(struct spin *spin)
+{
+    return spin_try(spin) ? SPIN_HELD : spin_wait_or_not(spin);
+}
+
 static inline void spin_unlock(struct spin *spin)
 {
+    __atomic_store_n(&spin->stopped, 0, __ATOMIC_RELAXED);
     /* pairs: spin_try() */
     __atomic_store_n(&spin->holder, 0, __ATOMIC_RELEASE);
 }

@@ -109,7 +109,7 @@ static void reclaim(void)
                                      .rss_before_bytes = state.rss_bytes};
     if (!guard_counts() || guard_state() == GUARD_RECORDING)
         return;
-    struct guard_thread *entered = guard_enter(); /* NULL: in a hook already */
+    struct guard_thread *entered = guard_state() == GUARD_OUTSIDE ? guard_enter() : NULL;
     if (boehm_records())
         reclaim_objects(&event);
     else

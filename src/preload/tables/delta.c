@@ -54,7 +54,8 @@ static uint32_t make_table(uint32_t slots)
 static uint32_t take_table(unsigned class)
 {
     uint32_t first = BOX_NONE, slots = class_slots(class);
-    site_lock();
+    if (!site_lock_or_not())
+        return BOX_NONE;
     if (pool.free_count[class] > 0)
         first = pool.free[class][--pool.free_count[class]];
     else if (class == 0 || pool.slots + slots <= DELTA_SLOTS_TOTAL_MAX)
@@ -65,7 +66,8 @@ static uint32_t take_table(unsigned class)
 
 static void give_table(unsigned class, uint32_t first)
 {
-    site_lock();
+    if (!site_lock_or_not())
+        return;
     if (first != BOX_NONE && pool.free_count[class] < DELTA_POOL_MAX)
         pool.free[class][pool.free_count[class]++] = first;
     site_unlock();

@@ -52,7 +52,8 @@ uint32_t lot_intern(uint32_t site, uint64_t size_bytes)
     uint32_t lot = index_find(&state.lots, hash, lot_equal, &wanted);
     if (lot != BOX_NONE)
         return lot;
-    site_lock();
+    if (!site_lock_or_not())
+        return BOX_NONE;
     lot =
         index_find(&state.lots, hash, lot_equal, &wanted); /* another thread may have been first */
     if (lot == BOX_NONE)

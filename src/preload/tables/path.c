@@ -109,7 +109,8 @@ static void path_resolve(struct path_entry *entry)
     struct path_climb climb = {entry, PATH_PCS, entry->base};
     if (path_climb(&climb, stack_find))
         return;
-    site_lock();
+    if (!site_lock_or_not())
+        return;
     path_climb(&climb, stack_add);
     site_unlock();
 }
@@ -160,7 +161,8 @@ static bool path_resolve_long(const struct stack_path *path)
 {
     if (stack_find_path(path))
         return true;
-    site_lock();
+    if (!site_lock_or_not())
+        return false;
     bool added = stack_add_path(path);
     site_unlock();
     return added;

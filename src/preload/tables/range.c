@@ -299,6 +299,16 @@ bool range_try_lock(void)
     return false;
 }
 
+bool range_lock_or_not(bool *held)
+{
+    enum spin_outcome outcome = spin_lock_or_not(&map.lock);
+    *held = outcome != SPIN_NOT;
+    if (outcome != SPIN_TAKEN_OVER || !map.changing)
+        return true;
+    drop_all();
+    return false;
+}
+
 bool range_is_locked_here(void)
 {
     return spin_is_mine(&map.lock);

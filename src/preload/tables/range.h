@@ -73,6 +73,8 @@ void range_each(void (*visit)(const struct range_piece *piece, void *context), v
 bool range_lock(void);
 /* False: somebody has it, or has left it in the middle of a change. */
 bool range_try_lock(void);
+/* The same for one event; *held is false when it is not to be had, as spin_lock_or_not() says. */
+bool range_lock_or_not(bool *held);
 /* This thread, or a signal handler's interrupted one, has it. */
 bool range_is_locked_here(void);
 void range_unlock(void);

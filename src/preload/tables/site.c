@@ -67,7 +67,8 @@ static uint32_t site_get(const struct site_key *key)
     uint32_t site = site_find(key);
     if (site != BOX_NONE)
         return site;
-    spin_lock(&state.intern);
+    if (!site_lock_or_not())
+        return BOX_NONE;
     site = site_find(key); /* another thread may have been first */
     if (site == BOX_NONE)
         site = site_add(key);
@@ -95,7 +96,8 @@ uint32_t site_intern(const struct capture *capture, enum box_kind kind)
 {
     uint32_t node = stack_find_all(capture);
     if (node == BOX_NONE) {
-        spin_lock(&state.intern);
+        if (!site_lock_or_not())
+            return BOX_NONE;
         node = stack_intern(capture);
         spin_unlock(&state.intern);
     }
@@ -164,6 +166,11 @@ void site_sweep(void)
 void site_lock(void)
 {
     spin_lock(&state.intern);
+}
+
+bool site_lock_or_not(void)
+{
+    return spin_lock_or_not(&state.intern) != SPIN_NOT;
 }
 
 void site_unlock(void)

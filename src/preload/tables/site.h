@@ -59,6 +59,8 @@ void site_sweep(void);
 
 /* fork: holds the intern lock across it. Child: frees it, whoever held it. */
 void site_lock(void);
+/* False: it is not to be had, as spin_lock_or_not() says; what is not in a table stays out. */
+bool site_lock_or_not(void);
 void site_unlock(void);
 void site_unlock_child(void);
 

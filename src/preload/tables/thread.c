@@ -4,6 +4,7 @@
 #include "preload/ground/permit.h"
 #include "preload/ground/spin.h"
 #include "preload/ground/sys.h"
+#include "preload/ground/text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -62,6 +63,30 @@ static bool holder_lives(uint32_t holder)
             return true;
     }
     return !known;
+}
+
+/* Whether the thread waits in rt_sigsuspend(2), as nothing of ours does: a signal's handler has it stand still. */
+static bool is_suspended(int32_t tid)
+{
+    enum { PATH_BYTES = 48, NUMBER_BYTES = 8 };
+    char path[PATH_BYTES], number[NUMBER_BYTES];
+    struct text text = text_on(path, sizeof(path));
+    text_put(&text, "/proc/self/task/");
+    text_put_number(&text, (uint64_t)tid);
+    text_put(&text, "/syscall");
+    uint64_t call = 0;
+    const char *at = number;
+    return permit_has(PERMIT_FILES) && sys_read_file(path, number, sizeof(number)) > 0 &&
+           text_read_number(&at, &call) && call == SYS_rt_sigsuspend;
+}
+
+/* For spin.h. */
+static bool holder_is_stopped(uint32_t holder)
+{
+    for (struct thread *thread = thread_first(); thread; thread = thread->next)
+        if (__atomic_load_n(&thread->spinner, __ATOMIC_RELAXED) == holder)
+            return is_suspended(__atomic_load_n(&thread->tid, __ATOMIC_RELAXED));
+    return false;
 }
 
 /* Under the lock, or in a forked child. */
@@ -141,6 +166,7 @@ void thread_init(void)
 {
     pool.has_key = pthread_key_create(&pool.key, give_back) == 0;
     spin_holder_lives = holder_lives;
+    spin_holder_is_stopped = holder_is_stopped;
     guard_process.release = release;
 }
 

@@ -49,7 +49,8 @@ static void reach(void)
 {
     if (guard_state() == GUARD_RECORDING) /* what we interrupted may have the lock */
         return;
-    site_lock();
+    if (!site_lock_or_not())
+        return;
     make_room();
     site_unlock();
 }
@@ -165,6 +166,10 @@ void collection_mark(const struct collection_event *event)
 {
     if (!permit_has(PERMIT_FILES))
         return;
+    if (guard_is_apart()) { /* the threads to wait for are stopped */
+        guard_want(GUARD_WANT_MARK);
+        return;
+    }
     struct box_collection entry;
     struct moment moment = begin();
     record(&entry, event, event->is_minor ? mark_nothing : mark_gated);

@@ -381,14 +381,44 @@ static void free_lock(const struct hold *hold)
     sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&hold->signals, 0, sizeof(hold->signals));
 }
 
+/* Whether a thread that is stopped, perhaps by this very one, has what is needed. */
+static bool is_blocked(void)
+{
+    bool held = range_is_locked_here();
+    if (!held) {
+        if (!range_lock_or_not(&held))
+            __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
+        if (!held)
+            return true;
+        range_unlock();
+    }
+    if (!site_lock_or_not())
+        return true;
+    site_unlock();
+    return false;
+}
+
+/* The writer's lock is held. */
+static void take(struct request *request)
+{
+    if (!permit_has(PERMIT_FILES)) /* any more */
+        return;
+    if (!is_blocked()) {
+        sys_on_stack(state.memory->stack + SNAPSHOT_STACK_BYTES, write_request, request);
+        return;
+    }
+    guard_want(GUARD_WANT_SNAPSHOT);
+    request->result = EAGAIN;
+}
+
 int snapshot_take(const char *source, const char *path)
 {
     struct request request = {.source = source, .path = path, .result = EPERM};
-    if (!permit_has(PERMIT_FILES))
+    if (!permit_has(PERMIT_FILES) ||
+        guard_is_apart()) /* then the threads to wait for are stopped */
         return request.result;
     struct hold hold = hold_lock();
-    if (permit_has(PERMIT_FILES)) /* still */
-        sys_on_stack(state.memory->stack + SNAPSHOT_STACK_BYTES, write_request, &request);
+    take(&request);
     free_lock(&hold);
     return request.result;
 }

@@ -215,12 +215,13 @@ void tracker_free_nested(void *address)
         count_free_on_site(&block);
 }
 
-/* What block_take_lot() does not know: large blocks, sampled ones, and none at all. */
-static __attribute__((noinline)) void free_unusual(struct guard_thread *own, void *address)
+/* What block_take_lot() does not know: large blocks, sampled ones, and none at all. Bytes requested. */
+static __attribute__((noinline)) uint64_t free_unusual(struct guard_thread *own, void *address)
 {
     struct block block;
     if (take(address, &block))
         count_free(own, &block);
+    return block.size_bytes;
 }
 
 void tracker_free(struct guard_thread *own, void *address)
@@ -235,6 +236,30 @@ void tracker_free(struct guard_thread *own, void *address)
     else
         free_unusual(own, address);
     guard_set_of(own, (own->word & ~(uint64_t)GUARD_STATE_MASK) | GUARD_CALLING);
+}
+
+/* The guard is held for recording all along. */
+static uint64_t free_recorded(struct guard_thread *own, uintptr_t address)
+{
+    uint32_t lot = sample.period_bytes == 0 ? block_take_lot(address) : BOX_NONE;
+    if (__builtin_expect(lot == BOX_NONE, false))
+        return free_unusual(own, (void *)address);
+    delta_free(&thread_of(own)->delta, lot);
+    return lot_at(lot)->size_bytes;
+}
+
+uint64_t tracker_free_all(struct guard_thread *own, const uintptr_t *addresses, unsigned count)
+{
+    uint64_t freed_bytes = 0;
+    bool recorded = guard_record(own);
+    for (unsigned i = 0; i < count; i++)
+        if (recorded)
+            freed_bytes += free_recorded(own, addresses[i]);
+        else
+            tracker_free_nested((void *)addresses[i]);
+    if (recorded)
+        guard_set(GUARD_CALLING);
+    return freed_bytes;
 }
 
 void tracker_missed(const void *caller)
@@ -322,18 +347,21 @@ static void range_grown(uint32_t site, uint64_t bytes, void *context)
 
 /*
  * Takes the range lock as one who calls: who has it may be in a system call for long, or wait for the
- * gate, which waits for all who are recording.
+ * gate, which waits for all who are recording. False: it is not to be had.
  */
-static void lock_ranges(void)
+static bool lock_ranges(void)
 {
+    bool held;
     guard_set(GUARD_CALLING);
-    if (!range_lock())
+    if (!range_lock_or_not(&held) || !held)
         lost(&arena.header->lost.ranges);
+    return held;
 }
 
 static bool hold(struct guard_thread *own)
 {
-    lock_ranges();
+    if (!lock_ranges())
+        return false;
     if (guard_record(own))
         return true;
     range_unlock();
@@ -373,8 +401,7 @@ bool tracker_hold(struct guard_thread *own)
 {
     if (!guard_record(own)) /* a forked child's first event has let go of what the parent held */
         return false;
-    lock_ranges();
-    return true;
+    return lock_ranges();
 }
 
 void tracker_release(void)

@@ -45,6 +45,9 @@ void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *addre
 /* `address` is about to be freed. */
 void tracker_free(struct guard_thread *own, void *address);
 
+/* The same for many at once; bytes that were requested for them. */
+uint64_t tracker_free_all(struct guard_thread *own, const uintptr_t *addresses, unsigned count);
+
 /*
  * The same for a thread that is inside already, or not recorded any more: the record goes, as the
  * address may soon be somebody else's. Takes no lock.

@@ -115,6 +115,49 @@ static void test_asks_before_it_takes_over(void **state)
     spin_holder_lives = NULL;
 }
 
+static volatile bool is_stopped;
+
+static bool stopped(uint32_t holder)
+{
+    (void)holder;
+    return is_stopped;
+}
+
+static void *lock_or_not(void *outcome)
+{
+    *(enum spin_outcome *)outcome = spin_lock_or_not(&shared.lock);
+    if (*(enum spin_outcome *)outcome != SPIN_NOT)
+        spin_unlock(&shared.lock);
+    return NULL;
+}
+
+static enum spin_outcome outcome_elsewhere(void)
+{
+    enum spin_outcome outcome;
+    pthread_t waiter;
+    assert_int_equal(pthread_create(&waiter, NULL, lock_or_not, &outcome), 0);
+    pthread_join(waiter, NULL);
+    return outcome;
+}
+
+/* A holder that is stopped is not waited for, now and the next time, until it has gone on. */
+static void test_leaves_the_stopped_alone(void **state)
+{
+    (void)state;
+    spin_holder_lives = all_live;
+    spin_holder_is_stopped = stopped;
+    spin_lock(&shared.lock);
+    is_stopped = true;
+    assert_int_equal(outcome_elsewhere(), SPIN_NOT);
+    is_stopped = false; /* not asked again */
+    assert_int_equal(outcome_elsewhere(), SPIN_NOT);
+    spin_unlock(&shared.lock);
+    assert_int_equal(outcome_elsewhere(), SPIN_HELD);
+    assert_int_equal(shared.lock.stopped, 0);
+    spin_holder_lives = NULL;
+    spin_holder_is_stopped = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +166,7 @@ int main(void)
         cmocka_unit_test(test_waits_for_a_slow_holder),
         cmocka_unit_test(test_takes_over_from_the_dead),
         cmocka_unit_test(test_asks_before_it_takes_over),
+        cmocka_unit_test(test_leaves_the_stopped_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
