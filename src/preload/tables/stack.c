@@ -215,6 +215,15 @@ bool stack_find_path(const struct stack_path *path)
     return index_find(&state.leaves, path_hash(path), path_equal, path) != BOX_NONE;
 }
 
+/* As stack_find_path(); no nodes are left: also those of a path are that it was wrongly compared with. */
+static bool path_is_indexed(const struct stack_path *path)
+{
+    uint32_t seen[BOX_DEPTH_MAX];
+    struct stack_path copy = *path;
+    copy.nodes = seen;
+    return stack_find_path(&copy);
+}
+
 bool stack_add_path(const struct stack_path *path)
 {
     uint32_t node = path->base, count = arena.tables[BOX_NODES].count;
@@ -225,7 +234,7 @@ bool stack_add_path(const struct stack_path *path)
         path->nodes[i] = node;
     }
     /* Another thread may have been first. */
-    if (node >= count || !stack_find_path(path))
+    if (node >= count || !path_is_indexed(path))
         index_add(&state.leaves, path_hash(path), node);
     return true;
 }

@@ -28,12 +28,13 @@ struct stack_path {
     uint32_t base;       /* the node of those; 0: none */
     uint32_t count;
     const uint64_t *pcs; /* leaf first */
-    uint32_t *nodes;     /* their nodes are left here */
+    uint32_t *nodes;     /* their nodes are left here; anything, where there are none */
 };
 
+/* Not by turning the bits: what recurs after as many frames as they take to come round would cancel itself out. */
 static inline uint64_t stack_hash(uint64_t outer_hash, uint64_t captured)
 {
-    return (outer_hash << 7 | outer_hash >> 57) ^ captured * 0x9e3779b97f4a7c15u;
+    return 5 * outer_hash ^ captured * 0x9e3779b97f4a7c15u;
 }
 
 /*

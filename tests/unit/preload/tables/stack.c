@@ -172,6 +172,40 @@ static void test_mappings(void **state)
     assert_int_equal(pc_at(stack_intern(&first))->mapping, mapping);
 }
 
+static uint32_t intern_path(const struct capture *capture)
+{
+    uint32_t found[BOX_DEPTH_MAX];
+    struct stack_path path = {.count = capture->depth, .pcs = capture->pcs, .nodes = found};
+    assert_true(stack_find_path(&path) || stack_add_path(&path));
+    return found[0];
+}
+
+/* The address whose stack_hash(), as an outermost frame, is `hash`. */
+static uint64_t pc_of_hash(uint64_t hash)
+{
+    uint64_t factor = stack_hash(0, 1), inverse = factor;
+    for (int i = 0; i < 6; i++)
+        inverse *= 2 - factor * inverse;
+    return hash * inverse;
+}
+
+/* Two stacks of one hash and one leaf, the second of which is part of a third and no leaf so far. */
+static void test_paths_of_one_hash(void **state)
+{
+    (void)state;
+    uint64_t outer = 0xa001, pc;
+    while ((pc = pc_of_hash(stack_hash(stack_hash(0, outer), 0xa002))) & UNWIND_EXACT)
+        outer++;
+    struct capture other = CAPTURE(0xa003, pc), inside = CAPTURE(0xa003, 0xa002, outer);
+    struct capture whole = CAPTURE(0xa004, 0xa003, 0xa002, outer);
+    assert_int_equal(stack_hash(0, pc), stack_hash(stack_hash(0, outer), 0xa002));
+    assert_true(stack_equal(intern_path(&other), &other));
+    assert_true(stack_equal(intern_path(&whole), &whole));
+    assert_true(stack_equal(intern_path(&inside), &inside));
+    assert_true(stack_equal(intern_path(&inside), &inside));
+    assert_true(stack_equal(intern_path(&other), &other));
+}
+
 static struct capture random_capture(void)
 {
     struct capture capture = {.depth = 1 + (uint32_t)rand() % RANDOM_DEPTH};
@@ -258,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_exact_addresses),
         cmocka_unit_test(test_empty_and_deepest),
         cmocka_unit_test(test_mappings),
+        cmocka_unit_test(test_paths_of_one_hash),
         cmocka_unit_test(test_random_stacks),
         cmocka_unit_test(test_sweep),
         cmocka_unit_test(test_no_memory),
