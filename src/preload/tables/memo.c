@@ -81,19 +81,20 @@ static __attribute__((noinline)) struct memo_leaf *capture_whole(struct memo *me
 }
 
 /* From now on the leaf is the stack's last frame. */
-static inline void memo_show(struct memo *memo, const struct memo_stack *stack,
-                             struct memo_leaf *leaf)
+static inline void memo_show(struct memo *memo, struct memo_stack *stack, struct memo_leaf *leaf)
 {
     const struct memo_frame *frame = &stack->frames[stack->depth];
     memo->sp = frame->sp;
     memo->fp = frame->fp;
-    memo->fp_mask = frame->rule & MEMO_FP_LIVE ? UINTPTR_MAX : 0;
+    memo->fp_live = frame->rule & MEMO_FP_LIVE;
+    memo->cells = memo_close(stack);
+    memo->base = stack->zones[0].base;
     memo->stack_top = stack->stack_top;
-    memo->cells_start = &stack->cells[MEMO_GUARDS];
-    memo->cells_end = &stack->cells[stack->ends[stack->depth]];
     memo->leaf = leaf;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    memo->pc = (uintptr_t)frame->pc;
+    if (__builtin_expect(stack->zone == 0,
+                         1)) /* what jumps about is seldom the same, and takes the long way */
+        memo->pc = (uintptr_t)frame->pc;
 }
 
 /* The stack is now `base` of its frames and the steps. NULL: it could not be kept. */
@@ -123,20 +124,11 @@ static inline struct memo_leaf *memo_keep(struct way *way, uint32_t base)
     return &entry->leaf;
 }
 
-static __attribute__((noinline)) void stack_open(struct memo_stack *stack)
-{
-    stack->frames[0].sp = UINTPTR_MAX;
-    stack->ends[0] = MEMO_GUARDS;
-    for (int i = 0; i < MEMO_GUARDS; i++)
-        stack->cells[i] = (struct memo_cell){&stack->cells[i].value, 0};
-}
-
 struct memo_leaf *memo_capture_walked(struct memo *memo, const struct unwind_start *start,
                                       uintptr_t stack_top)
 {
     struct memo_stack *stack = &memo->stack;
-    if (__builtin_expect(stack->ends[0] == 0, 0))
-        stack_open(stack);
+    stack->frames[0].sp = UINTPTR_MAX;
     if (__builtin_expect(stack->stack_top != stack_top, 0))
         stack->depth = 0;
     struct way way = {.memo = memo,

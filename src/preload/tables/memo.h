@@ -20,6 +20,7 @@
 #ifndef HEAPDIFF_PRELOAD_MEMO_H
 #define HEAPDIFF_PRELOAD_MEMO_H
 
+#include "memo_group.h"
 #include "path.h"
 #include "preload/unwind/unwind.h"
 
@@ -27,15 +28,16 @@
 #include <stdint.h>
 
 enum {
-    MEMO_GUARDS = 4, /* cells that never differ, so that cells can be looked at by fours */
-    MEMO_CELLS = MEMO_GUARDS + 2 * BOX_DEPTH_MAX,
-    MEMO_STEP_CELLS = 3,   /* a step reads no more */
+    MEMO_CELLS = 4 * BOX_DEPTH_MAX,
+    MEMO_STEP_CELLS = 3 * MEMO_GROUP, /* a step reads no more than 3, each in a group of its own */
+    MEMO_ZONES = 4,        /* a thread's own stack, and those of handlers and coroutines */
     MEMO_BRANCH_CELLS = 10 /* with the rest of a branch they fill three cache lines */
 };
 
-struct memo_cell {
-    const uintptr_t *at;
-    uintptr_t value;
+/* Cells that lie within 4 GiB. */
+struct memo_zone {
+    uintptr_t base;
+    uint32_t start; /* the first of its cells, which begins a group */
 };
 
 /* A frame, and the state of the walk on arrival. */
@@ -56,10 +58,15 @@ enum {
 /* A stack, root first. frames[0] is none: sp is larger than any, node is 0. */
 struct memo_stack {
     uint32_t depth;
-    uintptr_t stack_top;              /* as the walk was told: what it may guess depends on it */
+    uint32_t zone;       /* the last one that cells are in */
+    uintptr_t stack_top; /* as the walk was told: what it may guess depends on it */
+    struct memo_zone zones[MEMO_ZONES];
     uint16_t ends[BOX_DEPTH_MAX + 1]; /* cells of the frames up to each */
     struct memo_frame frames[BOX_DEPTH_MAX + 1];
-    struct memo_cell cells[MEMO_CELLS + MEMO_STEP_CELLS];
+    /* Where each cell is, from its zone's base, and what it held. A group's are all in one page; where
+       they are fewer, the last one stands there again. */
+    uint32_t offsets[MEMO_CELLS + MEMO_STEP_CELLS] __attribute__((aligned(64)));
+    uintptr_t values[MEMO_CELLS + MEMO_STEP_CELLS] __attribute__((aligned(64)));
 };
 
 /* A frame of the walk that is going on. */
@@ -107,10 +114,10 @@ struct memo {
     uintptr_t pc;
     uintptr_t sp;
     uintptr_t fp;
-    uintptr_t fp_mask; /* all ones where fp is live, else 0 */
+    uint32_t fp_live;
+    uint32_t cells; /* how many: not 0, whole groups, all of one zone ... */
+    uintptr_t base; /* ... and that one's */
     uintptr_t stack_top;
-    const struct memo_cell *cells_start; /* after the guards */
-    const struct memo_cell *cells_end;
     struct memo_leaf *leaf;
     struct path_cache paths;
     struct memo_branches branches;
@@ -122,33 +129,51 @@ struct memo {
     struct memo_stack stack;
 };
 
-/*
- * From the cell before `end` to the one at `start`: the first that holds something else by now, or
- * NULL. May look at MEMO_GUARDS - 1 cells before `start`.
- */
-static inline const struct memo_cell *memo_differs(const struct memo_cell *end,
-                                                   const struct memo_cell *start)
+/* Whether a cell holds what it held. */
+static inline bool memo_cell_same(const struct memo_stack *stack, uintptr_t base, uint32_t cell)
 {
-    for (const struct memo_cell *cell = end; cell > start; cell -= 4) {
-        if (__builtin_expect(*cell[-1].at != cell[-1].value, 0))
-            return &cell[-1];
-        if (__builtin_expect(*cell[-2].at != cell[-2].value, 0))
-            return &cell[-2];
-        if (__builtin_expect(*cell[-3].at != cell[-3].value, 0))
-            return &cell[-3];
-        if (__builtin_expect(*cell[-4].at != cell[-4].value, 0))
-            return &cell[-4];
-    }
-    return 0;
+    return *(const uintptr_t *)(base + stack->offsets[cell]) == stack->values[cell];
+}
+
+/* Whether the cells before `end` do, all of one zone and in whole groups; not 0. */
+static inline __attribute__((always_inline)) bool memo_groups_same(const struct memo_stack *stack,
+                                                                   uintptr_t base, uint64_t end)
+{
+    do {
+        if (__builtin_expect(!memo_group_same(base, &stack->offsets[end - MEMO_GROUP],
+                                              &stack->values[end - MEMO_GROUP]),
+                             0))
+            return false;
+        end -= MEMO_GROUP;
+    } while (end != 0);
+    return true;
+}
+
+/* The first of the cells from the one before `end` outward that holds something else by now, or
+   MEMO_CELLS: none does. */
+uint32_t memo_differs_where(const struct memo_stack *stack, uint32_t end);
+
+static inline uint32_t memo_differs(const struct memo_stack *stack, uint32_t end)
+{
+    uintptr_t base = stack->zones[0].base;
+    uint32_t whole = end / MEMO_GROUP * MEMO_GROUP, cell = end;
+    if (__builtin_expect(stack->zone != 0, 0))
+        return memo_differs_where(stack, end);
+    while (cell != whole)
+        if (!memo_cell_same(stack, base, --cell))
+            return cell;
+    if (__builtin_expect(whole == 0 || memo_groups_same(stack, base, whole), 1))
+        return MEMO_CELLS;
+    return memo_differs_where(stack, whole);
 }
 
 /* Whether the stack is the last one. What the walk was told of the stack's top follows from sp. */
 static inline bool memo_is_last(const struct memo *memo, const struct unwind_start *start)
 {
     return __builtin_expect(start->sp == memo->sp && start->pc == memo->pc &&
-                                ((start->fp ^ memo->fp) & memo->fp_mask) == 0,
+                                (!memo->fp_live || start->fp == memo->fp),
                             1) &&
-           __builtin_expect(!memo_differs(memo->cells_end, memo->cells_start), 1);
+           __builtin_expect(memo_groups_same(&memo->stack, memo->base, memo->cells), 1);
 }
 
 /* The slow half of memo_capture(), and of that, when no branch leads there (memo_branch.h). */

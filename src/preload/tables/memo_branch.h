@@ -88,13 +88,12 @@ static inline bool memo_branch_joins(const struct memo_branch *branch,
                                      const struct memo_stack *stack)
 {
     const struct memo_frame *frame = &stack->frames[branch->join];
-    const struct memo_cell *end = &stack->cells[stack->ends[branch->join]];
     return __builtin_expect(((frame->sp ^ branch->join_sp) | (frame->fp ^ branch->join_fp) |
                              (frame->node ^ branch->join_node) | (frame->rule ^ branch->join_rule) |
                              (stack->stack_top ^ branch->stack_top)) == 0,
                             1) &&
            __builtin_expect(branch->join <= stack->depth, 1) &&
-           __builtin_expect(!memo_differs(end, &stack->cells[MEMO_GUARDS]), 1);
+           __builtin_expect(memo_differs(stack, stack->ends[branch->join]) == MEMO_CELLS, 1);
 }
 
 /* The leaf of a stack that leaves the memo's as one did before; NULL: no branch says so. */

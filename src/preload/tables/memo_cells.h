@@ -17,4 +17,7 @@
  */
 bool memo_push(struct memo *memo, uint32_t base, uint32_t steps);
 
+/* Fills the last group of the stack up; how many cells the groups have. */
+uint32_t memo_close(struct memo_stack *stack);
+
 #endif

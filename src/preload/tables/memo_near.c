@@ -90,10 +90,10 @@ static inline bool near_met(struct near *near, uint64_t pcs[PATH_LONG],
         (frame->fp != near->fp && frame->rule & MEMO_FP_LIVE) || frame->rule & MEMO_GUESSED)
         return false;
     const uint16_t *end = &stack->ends[frame - stack->frames];
-    const struct memo_cell *cell = memo_differs(&stack->cells[*end], &stack->cells[MEMO_GUARDS]);
-    if (__builtin_expect(!cell, 1))
+    uint32_t cell = memo_differs(stack, *end);
+    if (__builtin_expect(cell == MEMO_CELLS, 1))
         return true;
-    while (cell < &stack->cells[end[-1]])
+    while (cell < end[-1])
         end--;
     const struct memo_frame *changed = &stack->frames[end - stack->ends];
     near_skip(near, pcs, frame, changed);

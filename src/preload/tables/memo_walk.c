@@ -99,12 +99,11 @@ static enum walk_outcome way_careful(struct way *way)
 static bool way_meet(struct way *way)
 {
     const struct memo_stack *stack = way->stack;
-    const struct memo_cell *cell =
-        memo_differs(&stack->cells[stack->ends[way->at]], &stack->cells[MEMO_GUARDS]);
-    if (!cell)
+    uint32_t cell = memo_differs(stack, stack->ends[way->at]);
+    if (cell == MEMO_CELLS)
         return true;
     uint32_t from = way->at, to = from;
-    while (cell < &stack->cells[stack->ends[to - 1]])
+    while (cell < stack->ends[to - 1])
         to--;
     way->at = to - 1;
     for (; from > to && way->steps < BOX_DEPTH_MAX; from--) {
