@@ -62,6 +62,47 @@ static __attribute__((noinline)) void *record_rest(void *address, size_t size, u
     return address;
 }
 
+/* The other ends of plain_alloc(), as calls at the end of the hook: it then has little to save. */
+static __attribute__((noinline)) void *record_served(struct guard_thread *own, void *address)
+{
+    guard_serve(own);
+    return address;
+}
+
+static __attribute__((noinline)) void *record_new(void *address, size_t size, uintptr_t pc,
+                                                  uintptr_t sp, uintptr_t fp)
+{
+    const struct unwind_start start = {pc, sp, fp};
+    plain_new(guard_own, address, size, start);
+    return address;
+}
+
+static __attribute__((noinline)) void *record_other(struct guard_thread *own, void *address,
+                                                    size_t size)
+{
+    plain_other(own, address, size);
+    return address;
+}
+
+/* Records what glibc's malloc has given. */
+static inline __attribute__((always_inline)) void *record_plain(struct guard_thread *own,
+                                                                void *address, size_t size,
+                                                                const struct unwind_start start)
+{
+    switch (plain_alloc(own, address, size, start)) {
+    case PLAIN_MADE:
+        return address;
+    case PLAIN_NEW:
+        return record_new(address, size, start.pc, start.sp, start.fp);
+    case PLAIN_OTHER:
+        return record_other(own, address, size);
+    case PLAIN_ASKED:
+        return record_served(own, address);
+    default:
+        return record_rest(address, size, start.pc, start.sp, start.fp);
+    }
+}
+
 /* What plain_called() left: the thread is still GUARD_CALLING. */
 static __attribute__((noinline)) void *record_called(struct guard_thread *own, void *address,
                                                      size_t size, const struct unwind_start *start)
@@ -70,15 +111,6 @@ static __attribute__((noinline)) void *record_called(struct guard_thread *own, v
     guard_leave(own);
     return address;
 }
-
-/* Records what the allocator has given, for the hook that this expands in. */
-#define RECORD_PLAIN(own, address, size)                                       \
-    ({                                                                         \
-        const struct unwind_start start_ = UNWIND_HERE();                      \
-        __builtin_expect(plain_alloc((own), (address), (size), start_), 1)     \
-            ? (address)                                                        \
-            : record_rest((address), (size), start_.pc, start_.sp, start_.fp); \
-    })
 
 /* Calls an allocator that calls hooks itself, and records what it returns, for the hook that this expands in. */
 #define RECORD_CALLED(own, size, allocate)                                 \
@@ -112,7 +144,7 @@ HOOK_HALF void *malloc_recorded(size_t size)
     if (__builtin_expect(!own, 0))
         return malloc_otherwise(size);
     void *address = real.malloc(size);
-    return RECORD_PLAIN(own, address, size);
+    return record_plain(own, address, size, UNWIND_HERE());
 }
 
 static void *calloc_at_least(size_t count, size_t each)
@@ -136,7 +168,7 @@ HOOK_HALF void *calloc_recorded(size_t count, size_t each)
     struct guard_thread *own = guard_plain;
     if (__builtin_expect(own != NULL, 1)) {
         void *address = real.calloc(count, each);
-        return RECORD_PLAIN(own, address, size);
+        return record_plain(own, address, size, UNWIND_HERE());
     }
     return calloc_otherwise(count, each);
 }
@@ -308,9 +340,7 @@ static inline void *realloc_plain(struct guard_thread *own, void *address, size_
         return NULL;
     }
     plain_freed(own, lot);
-    if (__builtin_expect(plain_alloc(own, fresh, size, *start), 1))
-        return fresh;
-    return record_rest(fresh, size, start->pc, start->sp, start->fp);
+    return record_plain(own, fresh, size, *start);
 }
 
 HOOK_HALF void *realloc_recorded(void *address, size_t size)

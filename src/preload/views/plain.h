@@ -58,7 +58,54 @@ static inline bool plain_counts(const struct box_delta *slot, uint32_t lot, uint
     return __builtin_expect(slot->lot == lot && (int32_t)count >= 0, 1);
 }
 
-/* What is recorded of a block; `glibc`: its malloc made it. */
+/* Notes a block whose stack is known; false: something about it is unusual, and nothing was done. `glibc`: its
+   malloc made it. */
+static inline __attribute__((always_inline)) bool plain_put(struct thread *thread,
+                                                            const struct memo_leaf *leaf,
+                                                            void *address, size_t size_bytes,
+                                                            bool glibc)
+{
+    uint32_t lot = leaf->lot;
+    struct box_delta *slot = plain_slot(thread, lot);
+    uint32_t allocs = slot->allocs + 1;
+    if (__builtin_expect(leaf->size_bytes != size_bytes || lot == BOX_NONE, 0) ||
+        !plain_counts(slot, lot, allocs) ||
+        !(glibc ? block_put_plain((uintptr_t)address, lot)
+                : block_put_lot((uintptr_t)address, lot, block_epoch())))
+        return false;
+    __atomic_store_n(&slot->allocs, allocs, __ATOMIC_RELAXED);
+    return true;
+}
+
+/* What plain_alloc() has found out. */
+enum plain_made {
+    PLAIN_MADE,  /* the guard is left */
+    PLAIN_ASKED, /* the same; and the thread has something to serve */
+    PLAIN_NEW,   /* another stack: nothing is recorded, the guard is held: plain_new() follows */
+    PLAIN_OTHER, /* the same stack, of a block of another size, say: plain_other() follows */
+    PLAIN_LEFT   /* not here, and nothing was done */
+};
+
+/*
+ * tracker_alloc() of a block that glibc's malloc made, for the hook that this expands in. Calls nothing, so that what
+ * the hook needs afterwards is in no register that it would have to save.
+ */
+static inline __attribute__((always_inline)) enum plain_made plain_alloc(
+    struct guard_thread *own, void *address, size_t size_bytes, const struct unwind_start start)
+{
+    struct thread *thread = thread_of(own);
+    uint64_t word;
+    if (!plain_enter(own, &word))
+        return PLAIN_LEFT;
+    if (!memo_is_last(&thread->memo, &start))
+        return PLAIN_NEW;
+    if (!plain_put(thread, thread->memo.leaf, address, size_bytes, true))
+        return PLAIN_OTHER;
+    guard_set_of(own, word);
+    return __builtin_expect(own->wanted != 0, 0) ? PLAIN_ASKED : PLAIN_MADE;
+}
+
+/* What is recorded of a block, in the recording part. */
 static inline __attribute__((always_inline)) void plain_record(struct guard_thread *own,
                                                                void *address, size_t size_bytes,
                                                                const struct unwind_start start,
@@ -68,31 +115,23 @@ static inline __attribute__((always_inline)) void plain_record(struct guard_thre
     struct memo_leaf *leaf = thread->memo.leaf;
     if (!memo_is_last(&thread->memo, &start))
         leaf = tracker_leaf(own, start.pc, start.sp, start.fp);
-    uint32_t lot = leaf->lot;
-    struct box_delta *slot = plain_slot(thread, lot);
-    uint32_t allocs = slot->allocs + 1;
-    if (__builtin_expect(leaf->size_bytes == size_bytes && lot != BOX_NONE, 1) &&
-        plain_counts(slot, lot, allocs) &&
-        (glibc ? block_put_plain((uintptr_t)address, lot)
-               : block_put_lot((uintptr_t)address, lot, block_epoch())))
-        __atomic_store_n(&slot->allocs, allocs, __ATOMIC_RELAXED);
-    else
+    if (!plain_put(thread, leaf, address, size_bytes, glibc))
         tracker_block(own, leaf, address, size_bytes);
 }
 
-/*
- * tracker_alloc() for the hook that this expands in; false: not here, and nothing was done.
- */
-static inline __attribute__((always_inline)) bool plain_alloc(struct guard_thread *own,
-                                                              void *address, size_t size_bytes,
-                                                              const struct unwind_start start)
+static inline void plain_new(struct guard_thread *own, void *address, size_t size_bytes,
+                             const struct unwind_start start)
 {
-    uint64_t word;
-    if (!plain_enter(own, &word))
-        return false;
-    plain_record(own, address, size_bytes, start, true);
-    plain_leave(own, word);
-    return true;
+    struct memo_leaf *leaf = tracker_leaf(own, start.pc, start.sp, start.fp);
+    if (!plain_put(thread_of(own), leaf, address, size_bytes, true))
+        tracker_block(own, leaf, address, size_bytes);
+    guard_leave(own);
+}
+
+static inline void plain_other(struct guard_thread *own, void *address, size_t size_bytes)
+{
+    tracker_block(own, thread_of(own)->memo.leaf, address, size_bytes);
+    guard_leave(own);
 }
 
 /*
