@@ -16,12 +16,9 @@
 struct stop {
     struct stop_tracer *tracer; /* opaque; NULL: nothing is stopped */
     size_t thread_count;        /* that stand still */
-    size_t restless_count; /* that did not within STOP_WAIT_MS: waiting for a disk, or in vfork */
+    size_t
+        restless_count; /* that did not within SEIZURE_WAIT_MS: waiting for a disk, or in vfork */
 };
-
-/* A thread that waits for the kernel stops only after: so long they are waited for, all in all. The others stop
-   as soon as they are scheduled, and get the time for it. */
-enum { STOP_WAIT_MS = 1000, STOP_SCHEDULE_MS = 10000 };
 
 /*
  * Stops all threads of `pid`, those too that are born meanwhile. NULL when they stand still, else why

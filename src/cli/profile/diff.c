@@ -1,8 +1,7 @@
 #include "diff.h"
 
+#include "diff_code.h"
 #include "diff_estimate.h"
-#include "diff_key.h"
-#include "diff_object.h"
 #include "cli/ground/memory.h"
 #include "cli/report/value.h"
 #include "cli/symbol/symbol.h"
@@ -10,8 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { LOCATION_NONE = UINT32_MAX };
 
 /* The merge under way. Samples of the result have the index of their key's token. */
 struct merge {
@@ -21,11 +18,7 @@ struct merge {
     int *types[DIFF_SIDES]; /* of each type of the result, its index on that side */
     double *scale;          /* of each type, for the fresh side's values */
     struct diff_estimates estimates;
-    uint32_t *base_locations; /* where locations of the base went; LOCATION_NONE: nowhere yet */
-    uint32_t *same_locations; /* for each frame token the fresh location it is alone on */
-    uint32_t frame_count;     /* frame tokens */
-    int *base_mappings;       /* where mappings of the base went; PROFILE_NONE: nowhere yet */
-    size_t base_functions;    /* where functions of the base begin */
+    struct diff_code code;
 };
 
 /* Sample types. */
@@ -83,119 +76,6 @@ static void choose_scale(struct merge *merge, bool normalize)
     }
 }
 
-/* Mappings, functions, locations: those of the fresh side first, at the same indexes. */
-
-static struct mapping copy_mapping(struct profile *result, const struct mapping *mapping)
-{
-    struct mapping copy = *mapping;
-    copy.filename = profile_text(result, mapping->filename);
-    copy.build_id = profile_text(result, mapping->build_id);
-    return copy;
-}
-
-static void copy_functions(struct profile *result, const struct profile *from)
-{
-    for (size_t i = 0; i < from->function_count; i++) {
-        struct function *copy = &result->functions[result->function_count++];
-        *copy = from->functions[i];
-        copy->name = profile_text(result, copy->name);
-        copy->system_name = profile_text(result, copy->system_name);
-        copy->filename = profile_text(result, copy->filename);
-    }
-}
-
-/* Appends a copy of `location` whose functions begin at `functions`; returns its index. */
-static uint32_t put_location(struct profile *result, const struct location *location,
-                             size_t functions)
-{
-    struct location *copy = &result->locations[result->location_count];
-    *copy = *location;
-    copy->lines = profile_alloc(result, location->line_count, sizeof *copy->lines);
-    for (size_t i = 0; i < location->line_count; i++) {
-        copy->lines[i] = location->lines[i];
-        copy->lines[i].function += (int)functions;
-    }
-    return (uint32_t)result->location_count++;
-}
-
-static void copy_fresh_code(struct merge *merge)
-{
-    struct profile *result = merge->result;
-    const struct profile *base = merge->base, *fresh = merge->fresh;
-    size_t mappings = base->mapping_count + fresh->mapping_count;
-    size_t functions = base->function_count + fresh->function_count;
-    size_t locations = base->location_count + fresh->location_count;
-    result->mappings = profile_alloc(result, mappings, sizeof *result->mappings);
-    result->functions = profile_alloc(result, functions, sizeof *result->functions);
-    result->locations = profile_alloc(result, locations, sizeof *result->locations);
-    for (size_t i = 0; i < fresh->mapping_count; i++)
-        result->mappings[result->mapping_count++] = copy_mapping(result, &fresh->mappings[i]);
-    copy_functions(result, fresh);
-    merge->base_functions = result->function_count;
-    copy_functions(result, base);
-    for (size_t i = 0; i < fresh->location_count; i++)
-        put_location(result, &fresh->locations[i], 0);
-}
-
-/* The frame token of a location that has exactly one, or LOCATION_NONE. */
-static uint32_t only_token(const struct merge *merge, enum diff_side side, size_t location)
-{
-    const struct diff_location_tokens *tokens = &merge->keys.locations[side];
-    size_t start = tokens->starts[location];
-    return tokens->starts[location + 1] == start + 1 ? tokens->tokens[start] : LOCATION_NONE;
-}
-
-/* Readies the tables by which the base's code finds its place in the result. */
-static void index_code(struct merge *merge)
-{
-    const struct profile *base = merge->base, *fresh = merge->fresh;
-    merge->frame_count = merge->keys.frames.count;
-    merge->same_locations = memory_zeroed(merge->frame_count, sizeof *merge->same_locations);
-    memset(merge->same_locations, 0xff, merge->frame_count * sizeof *merge->same_locations);
-    merge->base_locations = memory_zeroed(base->location_count, sizeof *merge->base_locations);
-    memset(merge->base_locations, 0xff, base->location_count * sizeof *merge->base_locations);
-    merge->base_mappings = memory_zeroed(base->mapping_count, sizeof *merge->base_mappings);
-    for (size_t i = 0; i < base->mapping_count; i++)
-        merge->base_mappings[i] = PROFILE_NONE;
-    for (size_t i = 0; i < fresh->location_count; i++) {
-        const struct diff_object *object =
-            diff_object_of(&merge->objects, DIFF_FRESH, &fresh->locations[i]);
-        uint32_t token = only_token(merge, DIFF_FRESH, i);
-        if (token != LOCATION_NONE && !(object && object->rebuilt))
-            merge->same_locations[token] = (uint32_t)i;
-    }
-}
-
-static int import_mapping(struct merge *merge, int mapping)
-{
-    if (mapping == PROFILE_NONE)
-        return PROFILE_NONE;
-    int *place = &merge->base_mappings[mapping];
-    if (*place == PROFILE_NONE) {
-        struct profile *result = merge->result;
-        *place = (int)result->mapping_count++;
-        result->mappings[*place] = copy_mapping(result, &merge->base->mappings[mapping]);
-    }
-    return *place;
-}
-
-/* The result's location for one of the base: the fresh side's where it is the same. */
-static uint32_t import_location(struct merge *merge, uint32_t location)
-{
-    uint32_t *place = &merge->base_locations[location];
-    if (*place != LOCATION_NONE)
-        return *place;
-    uint32_t token = only_token(merge, DIFF_BASE, location);
-    if (token != LOCATION_NONE)
-        *place = merge->same_locations[token];
-    if (*place == LOCATION_NONE) {
-        const struct location *from = &merge->base->locations[location];
-        *place = put_location(merge->result, from, merge->base_functions);
-        merge->result->locations[*place].mapping = import_mapping(merge, from->mapping);
-    }
-    return *place;
-}
-
 /* Samples. */
 
 static void copy_labels(struct profile *result, struct sample *copy, const struct sample *sample)
@@ -222,8 +102,9 @@ static struct sample *put_sample(struct merge *merge, enum diff_side side,
     copy->base = profile_alloc(result, result->type_count, sizeof *copy->base);
     diff_estimates_begin(&merge->estimates, result, copy);
     for (size_t i = 0; i < sample->depth; i++)
-        copy->locations[i] = side == DIFF_FRESH ? sample->locations[i]
-                                                : import_location(merge, sample->locations[i]);
+        copy->locations[i] = side == DIFF_FRESH
+                                 ? sample->locations[i]
+                                 : diff_code_import(&merge->code, sample->locations[i]);
     copy_labels(result, copy, sample);
     return copy;
 }
@@ -327,8 +208,10 @@ static void merge_samples(struct merge *merge)
     struct profile *base = merge->base, *fresh = merge->fresh;
     diff_keys_open(&merge->keys, &merge->objects, base, fresh, same_process(base, fresh));
     copy_header(merge->result, fresh);
-    copy_fresh_code(merge);
-    index_code(merge);
+    merge->code = (struct diff_code){
+        .base = base, .fresh = fresh, .result = merge->result, .keys = &merge->keys};
+    diff_code_copy(&merge->code);
+    diff_code_index(&merge->code);
     merge->result->samples = profile_alloc(merge->result, base->sample_count + fresh->sample_count,
                                            sizeof *merge->result->samples);
     add_side(merge, DIFF_FRESH, fresh);
@@ -344,9 +227,7 @@ static void merge_clear(struct merge *merge)
     free(merge->types[DIFF_FRESH]);
     diff_estimates_clear(&merge->estimates);
     free(merge->scale);
-    free(merge->base_locations);
-    free(merge->same_locations);
-    free(merge->base_mappings);
+    diff_code_clear(&merge->code);
 }
 
 struct profile *profile_diff(struct profile *base, struct profile *fresh,

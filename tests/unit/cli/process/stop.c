@@ -1,5 +1,6 @@
 /* A process stopped from outside: nothing of it moves, and nothing is lost when it goes on. */
 #include "cli/process/stop.h"
+#include "cli/process/seizure.h"
 
 #include "sanitizer.h"
 
@@ -353,7 +354,7 @@ static void test_killed_meanwhile(void **state)
     long before = now_ms();
     assert_int_equal(pthread_create(&killer, NULL, kill_soon, (void *)(intptr_t)pid), 0);
     assert_refused(pid, "has ended");
-    assert_in_range(now_ms() - before, 0, STOP_SCHEDULE_MS / 2);
+    assert_in_range(now_ms() - before, 0, SEIZURE_SCHEDULE_MS / 2);
     pthread_join(killer, NULL);
     assert_int_equal(waitpid(pid, &status, 0), pid);
 }
