@@ -23,6 +23,16 @@ static const uintptr_t bench_base = 0x500000000000;
 
 static struct lot_cache bench_lots;
 
+static uint32_t find_lot(uint32_t site, uint64_t size_bytes)
+{
+    uint32_t lot = lot_kept(&bench_lots, site, size_bytes);
+    if (lot)
+        return lot;
+    lot = lot_intern(site, size_bytes);
+    lot_keep(&bench_lots, site, size_bytes, lot);
+    return lot;
+}
+
 /* Blocks that are visited one after the other, or as scattered as can be. */
 struct load {
     uintptr_t base;
@@ -46,7 +56,7 @@ static __attribute__((noinline)) void put_slowly(uintptr_t address, uint64_t siz
     while (block_evict(address, size_bytes, &block))
         ;
     block = (struct block){.site = 7, .size_bytes = size_bytes};
-    block.lot = lot_find(&bench_lots, block.site, size_bytes);
+    block.lot = find_lot(block.site, size_bytes);
     if (!block_put(address, &block))
         exit(1);
 }
@@ -54,7 +64,7 @@ static __attribute__((noinline)) void put_slowly(uintptr_t address, uint64_t siz
 /* As a hook does. */
 static inline void put(uintptr_t address, uint64_t size_bytes)
 {
-    uint32_t lot = lot_find(&bench_lots, 7, size_bytes);
+    uint32_t lot = find_lot(7, size_bytes);
     if (size_bytes >= BLOCK_LARGE_BYTES || !lot || !block_put_lot(address, lot, 0))
         put_slowly(address, size_bytes);
 }

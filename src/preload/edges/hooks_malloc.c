@@ -420,9 +420,16 @@ HOOK void *pvalloc(size_t size)
                         fits ? real.memalign(page_bytes, whole_bytes) : real.pvalloc(size), NULL);
 }
 
-HOOK size_t malloc_usable_size(void *address)
+HOOK_HALF size_t usable_otherwise(void *address)
 {
-    if (address && boot_owns(address))
+    if (boot_owns(address))
         return boot_size(address);
     return real_resolve() ? real.malloc_usable_size(address) : 0;
+}
+
+HOOK size_t malloc_usable_size(void *address)
+{
+    if (__builtin_expect(!real.malloc_usable_size || boot_owns(address), 0))
+        return usable_otherwise(address);
+    return real.malloc_usable_size(address);
 }

@@ -7,8 +7,6 @@
 #include <dlfcn.h>
 #include <string.h>
 
-enum { BOOT_BYTES = 16 << 10 }; /* glibc's dlsym asks for at most a few hundred */
-
 static void boot_free(void *address);
 
 struct real real = {.free = boot_free}; /* a free that comes before anything is recorded */
@@ -17,8 +15,9 @@ static struct {
     bool resolving;
     bool resolved;
     size_t boot_used_bytes;
-    _Alignas(16) unsigned char boot[BOOT_BYTES];
 } state;
+
+_Alignas(16) unsigned char boot_memory[BOOT_BYTES];
 
 /* Each block is preceded by its size, in a cell of 16. */
 void *boot_alloc(size_t size_bytes)
@@ -26,21 +25,16 @@ void *boot_alloc(size_t size_bytes)
     size_t need = 16 + ((size_bytes + 15) & ~(size_t)15);
     if (size_bytes > BOOT_BYTES || need > BOOT_BYTES - state.boot_used_bytes)
         return NULL;
-    unsigned char *cell = state.boot + state.boot_used_bytes;
+    unsigned char *cell = boot_memory + state.boot_used_bytes;
     state.boot_used_bytes += need;
     memcpy(cell, &size_bytes, sizeof(size_bytes));
     return cell + 16;
 }
 
-bool boot_owns(const void *address)
-{
-    return (uintptr_t)address - (uintptr_t)state.boot < BOOT_BYTES;
-}
-
 void boot_watch(void (*watch)(uintptr_t address))
 {
     for (uintptr_t at = 0; at < BOOT_BYTES + 4095; at += 4096)
-        watch((uintptr_t)state.boot + at);
+        watch((uintptr_t)boot_memory + at);
 }
 
 size_t boot_size(const void *address)

@@ -119,7 +119,12 @@ const char *real_allocator(void);
 
 /* Memory for the few calls dlsym makes; never given back. Zeroed. */
 void *boot_alloc(size_t size_bytes);
-bool boot_owns(const void *address);
+enum { BOOT_BYTES = 16 << 10 }; /* glibc's dlsym asks for at most a few hundred */
+extern unsigned char boot_memory[BOOT_BYTES] __attribute__((visibility("hidden")));
+static inline bool boot_owns(const void *address)
+{
+    return (uintptr_t)address - (uintptr_t)boot_memory < BOOT_BYTES;
+}
 void boot_watch(void (*watch)(uintptr_t address)); /* tells a place in each of its pages */
 /* Size of a boot block; the caller has checked boot_owns(). */
 size_t boot_size(const void *address);

@@ -62,19 +62,15 @@ uint32_t lot_intern(uint32_t site, uint64_t size_bytes)
     return lot;
 }
 
-uint32_t lot_refill(struct lot_cache *cache, uint32_t site, uint64_t size_bytes)
+void lot_keep(struct lot_cache *cache, uint32_t site, uint64_t size_bytes, uint32_t lot)
 {
-    uint32_t lot = lot_intern(site, size_bytes);
     struct lot_cached *slot = lot_slot(cache, site, size_bytes);
-    if (lot == BOX_NONE)
-        return BOX_NONE;
     slot->site = BOX_NONE; /* a jump may leave at any point: never a lot of another site or size */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     slot->size_bytes = (uint32_t)size_bytes;
     slot->lot = lot;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     slot->site = site;
-    return lot;
 }
 
 uint64_t lot_own_bytes(void)

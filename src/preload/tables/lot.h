@@ -36,9 +36,6 @@ struct lot_cache {
  */
 uint32_t lot_intern(uint32_t site, uint64_t size_bytes);
 
-/* lot_find() past the cache. */
-uint32_t lot_refill(struct lot_cache *cache, uint32_t site, uint64_t size_bytes);
-
 static inline struct lot_cached *lot_slot(struct lot_cache *cache, uint32_t site,
                                           uint64_t size_bytes)
 {
@@ -46,14 +43,16 @@ static inline struct lot_cached *lot_slot(struct lot_cache *cache, uint32_t site
     return &cache->slot[hash / (UINT32_MAX / LOT_CACHE_SLOTS + 1)];
 }
 
-/* lot_intern(), by way of the cache. */
-static inline uint32_t lot_find(struct lot_cache *cache, uint32_t site, uint64_t size_bytes)
+/* What lot_keep() has kept; 0: lot_intern() knows. */
+static inline uint32_t lot_kept(struct lot_cache *cache, uint32_t site, uint64_t size_bytes)
 {
     const struct lot_cached *slot = lot_slot(cache, site, size_bytes);
-    if (__builtin_expect(slot->site == site && slot->size_bytes == size_bytes, 1))
-        return slot->lot;
-    return lot_refill(cache, site, size_bytes);
+    return __builtin_expect(slot->site == site && slot->size_bytes == size_bytes, 1) ? slot->lot
+                                                                                     : 0;
 }
+
+/* `lot`, not 0, is the lot of this site and size. */
+void lot_keep(struct lot_cache *cache, uint32_t site, uint64_t size_bytes, uint32_t lot);
 
 static inline const struct box_lot *lot_at(uint32_t lot)
 {

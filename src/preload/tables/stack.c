@@ -6,10 +6,14 @@
 #include "preload/ground/guard.h"
 #include "preload/unwind/unwind.h"
 
+enum { STACK_RECENT_BITS = 10 }; /* 4 KiB */
+
 static struct {
-    struct index pcs;    /* by captured address */
-    struct index nodes;  /* by parent and pc; not those of node_follows() */
-    struct index leaves; /* by all addresses of the stack */
+    uint32_t recent
+        [1 << STACK_RECENT_BITS]; /* pcs that were found, by the low bits of their hash; atomic */
+    struct index pcs;             /* by captured address */
+    struct index nodes;           /* by parent and pc; not those of node_follows() */
+    struct index leaves;          /* by all addresses of the stack */
 } state;
 
 static struct box_pc *pc_at(uint32_t index)
@@ -35,9 +39,18 @@ static bool pc_equal(uint32_t item, const void *key)
     return pc_is(pc_at(item), *(const uint64_t *)key);
 }
 
+/* New stacks are made of few addresses. What is remembered is compared: it need not be right. */
 static uint32_t pc_find(uint64_t captured)
 {
-    return index_find(&state.pcs, index_mix(captured), pc_equal, &captured);
+    uint64_t hash = index_mix(captured);
+    uint32_t *recent = &state.recent[hash % (1 << STACK_RECENT_BITS)];
+    uint32_t index = __atomic_load_n(recent, __ATOMIC_ACQUIRE); /* pairs: below: it is whole */
+    if (index != BOX_NONE && pc_is(pc_at(index), captured))
+        return index;
+    index = index_find(&state.pcs, hash, pc_equal, &captured);
+    if (index != BOX_NONE)
+        __atomic_store_n(recent, index, __ATOMIC_RELEASE);
+    return index;
 }
 
 static uint32_t pc_intern(uint64_t captured)

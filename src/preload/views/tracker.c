@@ -106,7 +106,8 @@ static inline struct memo_leaf *leaf_here(struct thread *thread, const struct un
     return memo_capture(&thread->memo, start, stack_top);
 }
 
-static uint32_t site_of_leaf(struct memo_leaf *leaf, size_t size_bytes)
+static __attribute__((noinline)) uint32_t site_of_new_leaf(struct memo_leaf *leaf,
+                                                           size_t size_bytes)
 {
     if (leaf->site == BOX_NONE && leaf->node != BOX_NONE)
         leaf->site = site_of_node(leaf->node, BOX_KIND_MALLOC, false);
@@ -115,15 +116,35 @@ static uint32_t site_of_leaf(struct memo_leaf *leaf, size_t size_bytes)
     return leaf->site;
 }
 
+static inline uint32_t site_of_leaf(struct memo_leaf *leaf, size_t size_bytes)
+{
+    if (__builtin_expect(leaf->site != BOX_NONE && sample.period_bytes == 0, 1))
+        return leaf->site;
+    return site_of_new_leaf(leaf, size_bytes);
+}
+
+/* The thread has not kept it: it asks for the lot, and the allocator for its slack, once. */
+static __attribute__((noinline)) uint32_t lot_met(struct thread *thread, uint32_t site,
+                                                  void *address, size_t size_bytes)
+{
+    uint32_t lot = site != BOX_NONE ? lot_intern(site, size_bytes) : BOX_NONE;
+    if (lot == BOX_NONE)
+        return BOX_NONE;
+    usable_learn(lot, address, size_bytes);
+    lot_keep(&thread->lots, site, size_bytes, lot);
+    return lot;
+}
+
 /* The lot of a request: most are like the last one at their leaf. */
-static uint32_t lot_of_leaf(struct thread *thread, struct memo_leaf *leaf, void *address,
-                            size_t size_bytes)
+static inline uint32_t lot_of_leaf(struct thread *thread, struct memo_leaf *leaf, void *address,
+                                   size_t size_bytes)
 {
     if (leaf->lot != BOX_NONE && leaf->size_bytes == size_bytes)
         return leaf->lot;
     uint32_t site = site_of_leaf(leaf, size_bytes);
-    uint32_t lot = site != BOX_NONE ? lot_find(&thread->lots, site, size_bytes) : BOX_NONE;
-    usable_learn(lot, address, size_bytes);
+    uint32_t lot = lot_kept(&thread->lots, site, size_bytes);
+    if (__builtin_expect(lot == BOX_NONE, 0))
+        lot = lot_met(thread, site, address, size_bytes);
     if (lot != BOX_NONE && size_bytes < BLOCK_LARGE_BYTES) { /* plain.h asks no further */
         leaf->lot = BOX_NONE; /* a jump may leave at any point: never a lot of another size */
         __atomic_signal_fence(__ATOMIC_SEQ_CST);

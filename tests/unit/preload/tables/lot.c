@@ -59,6 +59,15 @@ static void test_large_sizes_are_few(void **state)
     assert_int_equal(lot_intern(31, (1ull << 32) + 16), 0);
 }
 
+/* As the tracker does. */
+static uint32_t lot_find(struct lot_cache *cache, uint32_t site, uint64_t size_bytes)
+{
+    uint32_t lot = lot_kept(cache, site, size_bytes);
+    if (!lot && (lot = lot_intern(site, size_bytes)) != 0)
+        lot_keep(cache, site, size_bytes, lot);
+    return lot;
+}
+
 static void test_the_cache_says_the_same(void **state)
 {
     (void)state;
@@ -81,6 +90,8 @@ static void test_a_cached_lot_takes_no_look(void **state)
     uint32_t lot = lot_find(&cache, 33, 40);
     memset(arena_entry(BOX_LOTS, lot), 0, sizeof(struct box_lot)); /* cannot be found again */
     assert_int_equal(lot_find(&cache, 33, 40), lot);
+    assert_int_equal(lot_kept(&cache, 33, 40), lot);
+    assert_int_equal(lot_kept(&cache, 33, 41), 0);
     assert_int_not_equal(lot_intern(33, 40), lot);
 }
 
