@@ -80,7 +80,7 @@ static void round_once(struct times *times)
 {
     struct box_view view;
     double before_mib = own_mib(), start = now_ms();
-    struct ledger_run *run = ledger_open();
+    struct ledger_run *run = ledger_open(0);
     if (!run)
         exit(1);
     times->open_ms = least(times->open_ms, now_ms() - start);

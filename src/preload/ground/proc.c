@@ -11,13 +11,20 @@
 
 enum { PROC_OWN_BYTES = 64 }; /* a name that we have written ourselves */
 
+/* The first look at a file of a process makes it, 20 us, and the directories above it: of the main thread, which has the
+   memory as long as it runs, those of its own are left out. */
+static bool is_main(void)
+{
+    return sys_tid() == sys_pid();
+}
+
 long proc_descriptor(const char *path)
 {
     static const char self[] = "/proc/self/";
     char own[PROC_OWN_BYTES];
     struct text text = text_on(own, sizeof(own));
     long fd = -ENOENT;
-    if (strncmp(path, self, sizeof(self) - 1) == 0) {
+    if (strncmp(path, self, sizeof(self) - 1) == 0 && !is_main()) {
         text_put(&text, "/proc/thread-self/"); /* Linux 3.17 */
         text_put(&text, path + sizeof(self) - 1);
         fd = text.cut ? -ENAMETOOLONG : sys_open(own, SYS_OPEN_TO_READ, 0);

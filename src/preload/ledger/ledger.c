@@ -53,14 +53,14 @@ static bool make_sites(struct ledger_run *run, const struct box_view *view)
 
 /* Opening and closing. */
 
-struct ledger_run *ledger_open(void)
+struct ledger_run *ledger_open(uint32_t threads)
 {
     struct ledger_run *run = sys_pages(sizeof(*run));
     if (!run)
         return NULL;
     if (range_list_open(&run->earlier) && range_list_open(&run->ranges) &&
-        residency_open(&run->residency)) {
-        thread_stack_gather(&run->stacks);
+        residency_open(&run->residency, threads == 1)) {
+        thread_stack_gather(&run->stacks, threads);
         range_list_copy(&run->earlier);
         return run;
     }

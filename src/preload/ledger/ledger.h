@@ -19,8 +19,8 @@
 
 struct ledger_run;
 
-/* Makes room for all that ledger_scan() will need. NULL: memory is out. */
-struct ledger_run *ledger_open(void);
+/* Makes room for all that ledger_scan() will need. NULL: memory is out. `threads`: how many there are, or 0. */
+struct ledger_run *ledger_open(uint32_t threads);
 
 /* Right before the gate is closed, when all room has been made. */
 void ledger_prepare(struct ledger_run *run);

@@ -176,7 +176,8 @@ static void rehearse(struct residency *residency)
 {
     struct residency_scratch *scratch = residency->scratch;
     bool table = page_table_open(&scratch->table, scratch->best, scratch->table_buffer);
-    residency_smaps_rehearse(residency, table);
+    if (!scratch->alone)
+        residency_smaps_rehearse(residency, table);
     if (table)
         page_table_close(&scratch->table);
     scratch->rehearsing = true;
@@ -185,7 +186,8 @@ static void rehearse(struct residency *residency)
     if (table)
         residency_scan(residency);
     scratch->rehearsing = false;
-    residency_figures_rehearse(&residency->figures);
+    if (!scratch->alone)
+        residency_figures_rehearse(&residency->figures);
 }
 
 /* All of it: memory of hugetlbfs is known by a walk over all mappings. */
@@ -216,7 +218,7 @@ void residency_measure(struct residency *residency)
     residency_figures_read(&residency->figures);
 }
 
-bool residency_open_at(struct residency *residency, enum ledger_source best)
+static bool open_with(struct residency *residency, enum ledger_source best, bool alone)
 {
     *residency = (struct residency){.scratch = sys_pages_present(sizeof(struct residency_scratch))};
     struct residency_scratch *scratch = residency->scratch;
@@ -224,6 +226,7 @@ bool residency_open_at(struct residency *residency, enum ledger_source best)
         return false;
     touch(scratch, sizeof(*scratch));
     scratch->best = best;
+    scratch->alone = alone;
     scratch->page_bytes = getauxval(AT_PAGESZ);
     if (make_ready(residency))
         return true;
@@ -231,9 +234,14 @@ bool residency_open_at(struct residency *residency, enum ledger_source best)
     return false;
 }
 
-bool residency_open(struct residency *residency)
+bool residency_open(struct residency *residency, bool alone)
 {
-    return residency_open_at(residency, LEDGER_PAGEMAP_SCAN);
+    return open_with(residency, LEDGER_PAGEMAP_SCAN, alone);
+}
+
+bool residency_open_at(struct residency *residency, enum ledger_source best)
+{
+    return open_with(residency, best, false);
 }
 
 void residency_close(struct residency *residency)

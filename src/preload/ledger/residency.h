@@ -12,7 +12,7 @@
  * Not here: whose pages they are (the ledger).
  *
  *     struct residency residency;
- *     residency_open(&residency);                       may allocate; tries everything on little memory
+ *     residency_open(&residency, false);                 may allocate; tries everything on little memory
  *     residency_prepare(&residency);                    after this nobody of ours maps anything
  *     while (gate_close(), residency_scan(&residency) == RESIDENCY_FULL) {
  *         gate_open();
@@ -76,8 +76,8 @@ struct residency {
 };
 
 /* False: out of memory; what was taken has been given back. Where nothing can be read it is true, and a scan
-   says so. */
-bool residency_open(struct residency *residency);
+   says so. `alone`: the process has no other thread. */
+bool residency_open(struct residency *residency, bool alone);
 
 /* For tests and benchmarks: no better source than `best`. */
 bool residency_open_at(struct residency *residency, enum ledger_source best);

@@ -169,12 +169,14 @@ static size_t gather(struct thread_stack_list *list, const struct task_list *tas
     return gathering.seen;
 }
 
-void thread_stack_gather(struct thread_stack_list *list)
+void thread_stack_gather(struct thread_stack_list *list, uint32_t threads)
 {
     struct task_list tasks;
     size_t ended = count_ended(), seen = 0;
     bool lacking = true;
     *list = (struct thread_stack_list){0};
+    if (threads + ended == 1)
+        return;
     for (int turn = 0; turn < TURNS && lacking && task_open(&tasks); turn++) {
         size_t count = tasks.count > seen ? tasks.count : seen;
         thread_stack_free(list);

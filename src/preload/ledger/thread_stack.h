@@ -33,8 +33,8 @@ struct thread_stack_list {
     size_t room;
 };
 
-/* Looks at all threads. An empty list where /proc is hidden, or memory is out. */
-void thread_stack_gather(struct thread_stack_list *list);
+/* Looks at all threads. An empty list where /proc is hidden, or memory is out. `threads`: how many there are, or 0. */
+void thread_stack_gather(struct thread_stack_list *list, uint32_t threads);
 
 /* Finds the areas among the mappings. */
 void thread_stack_place(struct thread_stack_list *list, const struct vma_list *vmas);

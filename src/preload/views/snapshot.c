@@ -169,7 +169,7 @@ static void moment_taken(void *context)
 
 static struct moment moment_open(void)
 {
-    struct moment moment = {.run = options.ledger ? ledger_open() : NULL};
+    struct moment moment = {.run = options.ledger ? ledger_open(arena.header->threads) : NULL};
     moment.aged = age_open(&moment.age);
     return moment;
 }

@@ -33,8 +33,9 @@ static struct {
     uint64_t resident_bytes;
 } scene;
 
-bool residency_open(struct residency *residency)
+bool residency_open(struct residency *residency, bool alone)
 {
+    (void)alone;
     *residency = (struct residency){.source = LEDGER_PAGEMAP_SCAN};
     residency->vmas.vmas = scene.vmas;
     residency->vmas.count = MAPPINGS;
@@ -142,7 +143,7 @@ static uint64_t line_bytes(const struct ledger *ledger, enum ledger_category cat
 static const struct ledger *settle(struct ledger_run **run)
 {
     struct box_view view;
-    *run = ledger_open();
+    *run = ledger_open(0);
     assert_non_null(*run);
     ledger_prepare(*run);
     assert_true(ledger_scan(*run));

@@ -55,7 +55,7 @@ static enum ledger_source usual_source(void)
 {
     struct residency usual;
     enum ledger_source source = LEDGER_NOT_MEASURED;
-    if (residency_open(&usual) && residency_scan(&usual) == RESIDENCY_DONE)
+    if (residency_open(&usual, false) && residency_scan(&usual) == RESIDENCY_DONE)
         source = usual.source;
     residency_close(&usual);
     return source;
@@ -65,7 +65,7 @@ static bool without_right(void)
 {
     bool ok = child_expect(setgid(NOBODY) == 0) && child_expect(setuid(NOBODY) == 0) &&
               child_expect(prctl(PR_SET_DUMPABLE, 0) == 0) &&
-              child_expect(residency_open(&residency)) && agrees(LEDGER_SMAPS);
+              child_expect(residency_open(&residency, false)) && agrees(LEDGER_SMAPS);
     residency_close(&residency);
     return ok;
 }
@@ -81,8 +81,8 @@ static void test_not_dumpable(void **state)
 /* The right is lost after the scan was prepared. */
 static bool without_right_in_between(void)
 {
-    bool ok = child_expect(residency_open(&residency)) && child_expect(setuid(NOBODY) == 0) &&
-              child_expect(prctl(PR_SET_DUMPABLE, 0) == 0);
+    bool ok = child_expect(residency_open(&residency, false)) &&
+              child_expect(setuid(NOBODY) == 0) && child_expect(prctl(PR_SET_DUMPABLE, 0) == 0);
     ok = ok && agrees(LEDGER_SMAPS);
     residency_close(&residency);
     return ok;
@@ -99,7 +99,7 @@ static void test_right_lost(void **state)
 static bool without_descriptors(void)
 {
     struct rlimit usual, none;
-    if (!child_expect(residency_open(&residency)) ||
+    if (!child_expect(residency_open(&residency, false)) ||
         !child_expect(getrlimit(RLIMIT_NOFILE, &usual) == 0))
         return false;
     enum ledger_source source = usual_source();
@@ -123,7 +123,7 @@ static bool opened_without_descriptors(void)
 {
     struct rlimit none = {0, 0};
     bool ok = child_expect(setrlimit(RLIMIT_NOFILE, &none) == 0) &&
-              child_expect(residency_open(&residency)) && knows_nothing();
+              child_expect(residency_open(&residency, false)) && knows_nothing();
     residency_close(&residency);
     return ok;
 }
@@ -138,10 +138,10 @@ static char empty_root[] = "/tmp/residency-XXXXXX";
 
 static bool in_an_empty_root(void)
 {
-    bool ok = child_expect(residency_open(&residency)) && child_expect(chroot(empty_root) == 0) &&
-              knows_nothing();
+    bool ok = child_expect(residency_open(&residency, false)) &&
+              child_expect(chroot(empty_root) == 0) && knows_nothing();
     residency_close(&residency);
-    ok = ok && child_expect(residency_open(&residency)) && knows_nothing();
+    ok = ok && child_expect(residency_open(&residency, false)) && knows_nothing();
     residency_close(&residency);
     return ok;
 }
@@ -162,7 +162,7 @@ static bool with_another_proc(void)
 {
     static const char list[] = "1000-2000 rw-p 00000000 00:00 0 \n";
     bool ok = child_expect(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0) &&
-              child_expect(residency_open(&residency)) &&
+              child_expect(residency_open(&residency, false)) &&
               child_expect(mount("none", "/proc", "tmpfs", 0, NULL) == 0) && knows_nothing() &&
               child_expect(mkdir("/proc/self", 0755) == 0);
     int file = open("/proc/self/maps", O_WRONLY | O_CREAT, 0644);
@@ -189,10 +189,10 @@ static void test_hidden_proc(void **state)
 static bool forbidden(void)
 {
     permit_revoke(PERMIT_PAGEMAP);
-    bool ok = child_expect(residency_open(&residency)) && agrees(LEDGER_SMAPS);
+    bool ok = child_expect(residency_open(&residency, false)) && agrees(LEDGER_SMAPS);
     residency_close(&residency);
     permit_revoke(PERMIT_FILES);
-    ok = ok && child_expect(residency_open(&residency)) && knows_nothing();
+    ok = ok && child_expect(residency_open(&residency, false)) && knows_nothing();
     residency_close(&residency);
     return ok;
 }
@@ -216,7 +216,7 @@ static bool refused(void)
     const struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
     bool ok = child_expect(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) &&
               child_expect(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0) &&
-              child_expect(residency_open(&residency)) && agrees(LEDGER_SMAPS);
+              child_expect(residency_open(&residency, false)) && agrees(LEDGER_SMAPS);
     residency_close(&residency);
     return ok;
 }
@@ -231,7 +231,7 @@ static void test_refused(void **state)
 static void test_many_mappings(void **state)
 {
     (void)state;
-    assert_true(residency_open(&residency));
+    assert_true(residency_open(&residency, false));
     char *area = mmap(NULL, (size_t)MAPPINGS * 2 * PAGE, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(area, MAP_FAILED);
@@ -317,7 +317,7 @@ static void test_prepared(void **state)
     assert_ptr_not_equal(area, MAP_FAILED);
     for (size_t i = 0; i < MAPPINGS; i++)
         assert_int_equal(mprotect(area + 2 * i * PAGE, PAGE, PROT_READ), 0);
-    assert_true(residency_open(&residency));
+    assert_true(residency_open(&residency, false));
     for (int changed = 0; changed < 2; changed++) {
         residency_prepare(&residency);
         char *more = changed ? mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
@@ -338,11 +338,11 @@ static void test_prepared(void **state)
 static void test_nothing_is_left(void **state)
 {
     (void)state;
-    assert_true(residency_open(&residency));
+    assert_true(residency_open(&residency, false));
     size_t before = residency.vmas.count;
     for (int i = 0; i < TIMES; i++) {
         struct residency more;
-        assert_true(residency_open(&more));
+        assert_true(residency_open(&more, false));
         assert_true(residency_own_bytes(&more) < 256 << 10);
         residency_close(&more);
     }
