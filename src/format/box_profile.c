@@ -217,14 +217,22 @@ static void put_sample(struct conversion *conversion, const struct part *part)
     conversion->sample_count++;
 }
 
+/* Of a site that has anything: the pages of others were never touched. */
+static const struct age_site *age_at(const struct age_table *ages, const struct box_site *site,
+                                     uint64_t index)
+{
+    bool any = site &&
+               (site->alloc_objects != site->free_objects || site->alloc_bytes != site->free_bytes);
+    return any && ages && index < ages->site_count ? &ages->sites[index] : NULL;
+}
+
 static void put_site(struct conversion *conversion, uint64_t index)
 {
     const struct box_view *view = conversion->view;
-    const struct age_table *ages = conversion->ages;
     const struct ledger *ledger = conversion->ledger;
     struct part part = {.site = box_view_entry(view, BOX_SITES, index),
-                        .history = box_view_entry(view, BOX_HISTORY, index),
-                        .age = ages && index < ages->site_count ? &ages->sites[index] : NULL};
+                        .history = box_view_entry(view, BOX_HISTORY, index)};
+    part.age = age_at(conversion->ages, part.site, index);
     if (!part.site || conversion->out->failed)
         return;
     bool measured = ledger && index < ledger->site_count;
