@@ -73,6 +73,21 @@ static void take_stack(struct conversion *conversion, uint32_t node)
     box_stack_take(&conversion->stack, node);
 }
 
+static int64_t rounded(int64_t parts)
+{
+    return parts / BOX_OBJECT_PARTS + (parts % BOX_OBJECT_PARTS >= BOX_OBJECT_PARTS / 2);
+}
+
+/* Objects since the last mark so that, rounded, collected + since - freed = in use, none of them below zero.
+   `freed`: since the mark, in parts; the others are rounded. */
+static int64_t since_of_rounded(const int64_t values[PPROF_HEAP_VALUES], int64_t freed)
+{
+    int64_t in_use = values[PPROF_INUSE_OBJECTS], most = values[PPROF_ALLOC_OBJECTS] - in_use;
+    int64_t since =
+        in_use + (rounded(freed) < most ? rounded(freed) : most) - values[PPROF_COLLECTED_OBJECTS];
+    return since > 0 ? since : 0;
+}
+
 /* Objects of a sampled run are counted in parts, but for mappings, which are exact. */
 static void round_objects(const struct box_header *header, unsigned kind,
                           int64_t values[PPROF_HEAP_VALUES])
@@ -82,10 +97,12 @@ static void round_objects(const struct box_header *header, unsigned kind,
                                                    PPROF_INUSE_OBJECTS};
     if (!(header->flags & BOX_FLAG_SAMPLED) || kind == BOX_KIND_MMAP)
         return;
-    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-        int64_t parts = values[counts[i]], rest = parts % BOX_OBJECT_PARTS;
-        values[counts[i]] = parts / BOX_OBJECT_PARTS + (rest >= BOX_OBJECT_PARTS / 2);
-    }
+    int64_t all = values[PPROF_ALLOC_OBJECTS], then = values[PPROF_COLLECTED_OBJECTS];
+    int64_t since = values[PPROF_SINCE_OBJECTS], freed = then + since - values[PPROF_INUSE_OBJECTS];
+    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        values[counts[i]] = rounded(values[counts[i]]);
+    if (freed >= 0 && then + since <= all) /* else a site's history had no room */
+        values[PPROF_SINCE_OBJECTS] = since_of_rounded(values, freed);
 }
 
 /* What there is of a site. */

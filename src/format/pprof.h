@@ -179,7 +179,7 @@ enum pprof_heap_value {
  * the last; they add up to inuse_space. `h` are the bytes live at the last 8 marks or as many as there
  * were (of Go's only the last one or two are known), the oldest first, BYTESxN for N equal ones; the last one is collected_space. `p` is what was live at the
  * mark of peak_time_ns. A reader that finds other sums has found another sample: some tool has sorted them.
- * Sites without anything live, then or now, have none. Without ages (the black box of a process
+ * Sites that have nothing live now, nor had at any of these marks, have none. Without ages (the black box of a process
  * that is dead has none) survived_space is 0 throughout, and the fact `ages` is not there.
  */
 #define PPROF_FACT_COLLECTION      "collection."

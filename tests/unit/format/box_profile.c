@@ -216,6 +216,37 @@ static void sampled_objects_are_rounded(void **state)
     free(kept);
 }
 
+/* Each figure by itself is rounded, and yet they add up. */
+static void rounded_objects_add_up(void **state)
+{
+    struct box_sample *sample = *state;
+    struct box_site *site = box_sample_at(sample, BOX_SITES, 1);
+    const struct box_history none = {0};
+    struct box_history *history =
+        box_sample_at(sample, BOX_HISTORY, box_sample_add(sample, BOX_HISTORY, &none));
+    unsigned seed = 1;
+    sample->header->flags |= BOX_FLAG_SAMPLED;
+    sample->header->collections = 1;
+    for (int i = 0; i < 1000; i++) {
+        uint64_t freed_then = (uint64_t)rand_r(&seed) % (5 * BOX_OBJECT_PARTS);
+        uint64_t then = (uint64_t)rand_r(&seed) % (5 * BOX_OBJECT_PARTS);
+        uint64_t since = (uint64_t)rand_r(&seed) % (5 * BOX_OBJECT_PARTS);
+        history->alloc_objects = freed_then + then;
+        site->collected_objects = then;
+        site->alloc_objects = freed_then + then + since;
+        site->free_objects = freed_then + (uint64_t)rand_r(&seed) % (then + since + 1);
+        struct kept *kept = convert(sample);
+        const uint64_t *values = kept->samples[0].values;
+        int64_t freed = (int64_t)(values[PPROF_COLLECTED_OBJECTS] + values[PPROF_SINCE_OBJECTS] -
+                                  values[PPROF_INUSE_OBJECTS]);
+        assert_in_range(freed, 0, values[PPROF_ALLOC_OBJECTS] - values[PPROF_INUSE_OBJECTS]);
+        assert_in_range(values[PPROF_SINCE_OBJECTS], 0, values[PPROF_ALLOC_OBJECTS]);
+        assert_in_range(values[PPROF_SINCE_OBJECTS] + 1, since / BOX_OBJECT_PARTS,
+                        since / BOX_OBJECT_PARTS + 3);
+        free(kept);
+    }
+}
+
 static void live_is_never_negative(void **state)
 {
     struct box_sample *sample = *state;
@@ -345,6 +376,7 @@ int main(void)
         TEST(locations_point_into_the_call),
         TEST(samples_are_the_counted_sites),
         TEST(sampled_objects_are_rounded),
+        TEST(rounded_objects_add_up),
         TEST(live_is_never_negative),
         TEST(facts_are_comments),
         TEST(cycles_end_at_the_depth_limit),
