@@ -179,6 +179,40 @@ class Marks(harness.Case):
             self.assertRegex(file.read(), r"^collection 1 @\d+\.\d{3}s malloc_trim: 0\.\d MB, "
                                           r"RSS [\d.]+ -> [\d.]+ MB, pause [\d.]+ ms\n$")
 
+    def test_trace_that_cannot_be_told(self):
+        """One line says so; the program goes on, and is neither kept waiting nor killed."""
+        os.mkfifo(self.path("nobody"))
+        for path, why in (("/nonexistent/x", "cannot be written"), ("/dev/full", "cannot be written"),
+                          (self.directory, "cannot be written"), (self.path("nobody"), "nobody reads it")):
+            self.run_case("leak", "final=off,trace=" + path)
+            self.assertRegex(self.errors, r"\Aheapdiff: trace: collections are not told: %s: .*%s.*\n\Z" % (path, why))
+        self.run_case("leak", "final=off,trace=1")
+        self.assertEqual(self.errors.count("heapdiff: collection "), 10)
+        done = self.run_program(["sh", "-c", '"$0" leak 2>&-', harness.helper("marks")], "final=off,trace=1")
+        self.assertEqual(done[:3], (0, "", ""))
+
+    def test_trace_into_a_fifo(self):
+        """Its reader goes away, or does not read: nobody is killed by SIGPIPE."""
+        os.mkfifo(self.path("fifo"))
+        reader = os.open(self.path("fifo"), os.O_RDONLY | os.O_NONBLOCK)
+        self.run_case("leak", "final=off,trace=" + self.path("fifo"))
+        self.assertEqual((os.read(reader, 1 << 16).count(b"\n"), self.errors), (10, ""))
+        for _ in range(200):  # 64 KiB and more of lines
+            self.run_case("ring", "final=off,trace=" + self.path("fifo"))
+            if self.errors:
+                break
+        self.assertIn("too slow", self.errors)
+        os.close(reader)
+
+    def test_trace_of_a_family(self):
+        self.run_case("fork", "final=off,trace=%s" % self.path("told.%p"))
+        lines = []
+        for path in sorted(os.listdir(self.directory)):
+            if path.startswith("told."):
+                with open(self.path(path)) as file:
+                    lines.append(re.sub(r" @.*", "", file.read()))
+        self.assertEqual(sorted(lines), ["collection 1\n", "collection 3\n"])
+
     def test_signal(self):
         for options, marks in (("", 2), ("collect_signal=USR2", 4), ("collect_signal=12,trace=1", 4)):
             self.run_case("signal", options)

@@ -32,7 +32,7 @@ enum {
     OPEN_OWN = O_RDWR | O_NOFOLLOW | O_CLOEXEC,
     OPEN_TO_LOOK = O_PATH | O_NOFOLLOW | O_CLOEXEC,
     OPEN_NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-    OPEN_TRACE = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC,
+    OPEN_TRACE = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
     MOVE = MREMAP_MAYMOVE | MREMAP_FIXED,
     HOW_INVALID = 0x7fff,           /* as sys_readable() has it */
     PAGEMAP_SCAN_OURS = 0xc0606610, /* linux/fs.h: as page_table.c has it */

@@ -236,18 +236,18 @@ void sys_drop_signal(int number, uint64_t before)
         sys_call4(SYS_rt_sigtimedwait, (long)&set, 0, (long)&now, sizeof(set));
 }
 
-/* A reader that has gone, or a file that is full, must not cost the program its life. */
-static void say_line(const char *line, size_t length)
+long sys_write_quietly(int fd, const void *bytes, size_t size_bytes)
 {
     uint64_t all = ~0ull, mask, pending = 0;
     sys_call4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&mask, sizeof(all));
     sys_call2(SYS_rt_sigpending, (long)&pending, sizeof(pending));
-    long result = sys_write_all(2, line, length);
+    long result = sys_write_all(fd, bytes, size_bytes);
     if (result == -EPIPE)
         sys_drop_signal(SIGPIPE, pending);
     else if (result == -EFBIG)
         sys_drop_signal(SIGXFSZ, pending);
     sys_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask));
+    return result;
 }
 
 void sys_say(const char *text)
@@ -259,5 +259,5 @@ void sys_say(const char *text)
     memcpy(line, "heapdiff: ", 10);
     memcpy(line + 10, text, length);
     line[10 + length] = '\n';
-    say_line(line, length + 11);
+    sys_write_quietly(2, line, length + 11);
 }

@@ -131,6 +131,9 @@ void sys_say(const char *text);
 /* From now on a descriptor 2 that is another file than now is the program's: no line goes there. */
 void sys_say_init(void);
 
+/* sys_write_all(), but a reader that has gone, or a file that is full, raises no signal. */
+long sys_write_quietly(int fd, const void *bytes, size_t size_bytes);
+
 /* Takes back a signal that a write of ours has raised while it was blocked, unless it was pending
    `before` (a kernel mask). */
 void sys_drop_signal(int number, uint64_t before);

@@ -7,6 +7,7 @@
 #include "preload/ground/sys.h"
 #include "preload/ground/text.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -91,7 +92,22 @@ static void put_line(struct text *text, const struct box_collection *collection)
     }
 }
 
-/* No descriptor stays open: programs close those that they do not know. */
+/* Once: who cannot be told of a collection will not be told of the next one either. */
+static void say_lost(const char *path, const char *why)
+{
+    static bool said;
+    char line[TRACE_PATH_BYTES];
+    if (__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
+        return;
+    struct text text = text_on(line, sizeof(line));
+    text_put(&text, "trace: collections are not told: ");
+    text_put(&text, path);
+    text_put(&text, why);
+    sys_say(line);
+}
+
+/* No descriptor stays open: programs close those that they do not know. A FIFO that nobody reads is not
+   waited for. */
 static void append(const char *line, size_t length)
 {
     char path[TRACE_PATH_BYTES];
@@ -101,10 +117,15 @@ static void append(const char *line, size_t length)
                                     .time_s = arena.header->start_time_ns / 1000000000u};
     if (!pattern_expand(path, sizeof(path), pattern, &values))
         return;
-    long fd = sys_open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, 0644);
-    if (sys_failed(fd))
+    long fd = sys_open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, 0644);
+    if (sys_failed(fd)) {
+        say_lost(path, fd == -ENXIO ? ": nobody reads it" : ": it cannot be written to");
         return;
-    sys_write_all((int)fd, line, length);
+    }
+    long result = sys_write_quietly((int)fd, line, length);
+    if (sys_failed(result))
+        say_lost(path,
+                 result == -EAGAIN ? ": its reader is too slow" : ": it cannot be written to");
     sys_close((int)fd);
 }
 
