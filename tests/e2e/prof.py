@@ -18,15 +18,17 @@ class Broken(Exception):
     """The file is not a profile as heapdiff must write it."""
 
 
-def require(holds, what):
+def require(holds, what, *values):
+    """`values` are put into `what` when it is wanted: a profile has ten thousands of things to be required."""
     if not holds:
-        raise Broken(what)
+        raise Broken(what % values if values else what)
 
 
 def varint(data, at):
     value = shift = 0
     while True:
-        require(at < len(data) and shift < 70, "varint")
+        if at >= len(data) or shift >= 70:
+            raise Broken("varint")
         byte = data[at]
         at += 1
         value |= (byte & 127) << shift
@@ -43,19 +45,17 @@ def fields(data):
         if key & 7 == 0:
             value, at = varint(data, at)
         else:
-            require(key & 7 == 2, "wire type %d" % (key & 7))
+            require(key & 7 == 2, "wire type %d", key & 7)
             length, at = varint(data, at)
             require(length <= len(data) - at, "length")
             value, at = data[at:at + length], at + length
         yield key >> 3, value
 
 
-def numbers(message, number):
-    """All values of a repeated integer field, packed or not."""
+def unpacked(values):
+    """All of a repeated integer field, packed or not."""
     found = []
-    for field, value in fields(message):
-        if field != number:
-            continue
+    for value in values:
         if isinstance(value, int):
             found.append(value)
             continue
@@ -63,6 +63,14 @@ def numbers(message, number):
         while at < len(value):
             one, at = varint(value, at)
             found.append(one)
+    return found
+
+
+def gathered(message):
+    """{number: [values of that field]}"""
+    found = {}
+    for number, value in fields(message):
+        found.setdefault(number, []).append(value)
     return found
 
 
@@ -77,15 +85,14 @@ def signed(value):
 
 class Sample:
     def __init__(self, profile, message):
-        self.locations = numbers(message, 1)  # ids, leaf first
-        values = [signed(value) for value in numbers(message, 2)]
+        repeated = gathered(message)
+        self.locations = unpacked(repeated.get(1, []))  # ids, leaf first
+        values = [signed(value) for value in unpacked(repeated.get(2, []))]
         require(len(values) == len(profile.types), "values of a sample")
         self.values = dict(zip(profile.types, values))
         self.labels = {}
-        for field, value in fields(message):
-            if field == 3:
-                label = single(value)
-                self.labels[profile.texts[label[1]]] = profile.texts[label.get(2, 0)]
+        for label in map(single, repeated.get(3, [])):
+            self.labels[profile.texts[label[1]]] = profile.texts[label.get(2, 0)]
 
     @property
     def kind(self):
@@ -98,9 +105,7 @@ class Profile:
     def __init__(self, path):
         with gzip.open(path) as file:
             message = file.read()
-        repeated = {}
-        for number, value in fields(message):
-            repeated.setdefault(number, []).append(value)
+        repeated = gathered(message)
         self.path = path
         self.texts = [text.decode("utf-8", "surrogateescape") for text in repeated.get(6, [])]
         require(self.texts and self.texts[0] == "", "string table")
@@ -114,7 +119,7 @@ class Profile:
         self.samples = [Sample(self, one) for one in repeated.get(2, [])]
         self.period = repeated.get(12, [0])[0]
         self.default = self.texts[repeated.get(14, [0])[0]]
-        self.comments = [self.texts[number] for number in numbers(message, 13)]
+        self.comments = [self.texts[number] for number in unpacked(repeated.get(13, []))]
         self.facts = {}
         for comment in self.comments:
             if comment.startswith("heapdiff."):
@@ -123,8 +128,8 @@ class Profile:
 
     def check(self):
         """Raises Broken unless this is a profile as heapdiff must write it."""
-        require(self.types == TYPES, "sample types %s" % self.types)
-        require(self.default == "inuse_space", "default type %s" % self.default)
+        require(self.types == TYPES, "sample types %s", self.types)
+        require(self.default == "inuse_space", "default type %s", self.default)
         require("unwind_differences" not in self.facts, "stacks unlike libunwind's")
         require(list(self.mappings) == list(range(1, len(self.mappings) + 1)), "mapping ids")
         require(list(self.locations) == list(range(1, len(self.locations) + 1)), "location ids")
@@ -136,14 +141,14 @@ class Profile:
             key = (tuple(sample.locations), sample.kind)
             require(sample.locations, "an empty stack")
             sized = self.period > 1 and sample.kind in ("malloc", "") # one for each class of sizes
-            require(sized or key not in keys, "a site twice: %s" % (self.frames(sample),))
+            require(sized or key not in keys, "a site twice: %s", key)
             keys.add(key)
-            require(sample.kind in kinds, "mem_kind %r" % sample.kind)
+            require(sample.kind in kinds, "mem_kind %r", sample.kind)
             values = sample.values
-            require(0 <= values["inuse_objects"] <= values["alloc_objects"], "objects %s" % values)
-            require(0 <= values["inuse_space"] <= values["alloc_space"], "bytes %s" % values)
+            require(0 <= values["inuse_objects"] <= values["alloc_objects"], "objects %s", values)
+            require(0 <= values["inuse_space"] <= values["alloc_space"], "bytes %s", values)
             if not values["inuse_objects"]:
-                require(not values["inuse_space"], "bytes of no object: %s" % values)
+                require(not values["inuse_space"], "bytes of no object: %s", values)
         self.check_collections()
         return self
 
@@ -174,19 +179,19 @@ class Profile:
                 value = {key: sample.values[key + "_" + unit]
                          for key in ("alloc", "collected", "since", "survived", "inuse")}
                 freed = value["collected"] + value["since"] - value["inuse"]
-                require(0 <= value["since"] <= value["alloc"], "since %s" % value)
-                require(0 <= freed <= value["alloc"] - value["inuse"], "freed since %s" % value)
+                require(0 <= value["since"] <= value["alloc"], "since %s", value)
+                require(0 <= freed <= value["alloc"] - value["inuse"], "freed since %s", value)
                 require(value["survived"] <= min(value["collected"], value["inuse"]) or
-                        (unit, sample.kind) == ("objects", "mmap"), "survived %s" % value)
+                        (unit, sample.kind) == ("objects", "mmap"), "survived %s", value)
                 if not marks:
                     require(value["since"] == value["alloc"] and not value["survived"], "no marks")
             ages, history, _ = self.site_fact(ordinal)
             if marks and "ages" in self.facts:
-                require(sum(ages.values()) == sample.values["inuse_space"], "ages %s" % ages)
-                require(sum(ages.values()) - ages.get(0, 0) == sample.values["survived_space"], "ages %s" % ages)
+                require(sum(ages.values()) == sample.values["inuse_space"], "ages %s", ages)
+                require(sum(ages.values()) - ages.get(0, 0) == sample.values["survived_space"], "ages %s", ages)
             of_go = "go_rate_bytes" in self.facts  # one or two are known
-            require((history or [0])[-1] == sample.values["collected_space"], "history %s" % history)
-            require(len(history) in ((0, 1, 2) if of_go else (0, min(marks, 8))), "history %s" % history)
+            require((history or [0])[-1] == sample.values["collected_space"], "history %s", history)
+            require(len(history) in ((0, 1, 2) if of_go else (0, min(marks, 8))), "history %s", history)
 
     def file(self, mapping):
         return self.texts[mapping.get(5, 0)]
