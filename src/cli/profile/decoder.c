@@ -43,10 +43,8 @@ const char *decoder_text(struct decoder *decoder, struct wire_in content)
     return pool_text(pool, (const char *)content.at, content.left_bytes);
 }
 
-const char *decoder_string(struct decoder *decoder, uint64_t index)
+const char *decoder_no_string(struct decoder *decoder)
 {
-    if (index < decoder->string_count)
-        return decoder->strings[index];
     decoder_fail(decoder, REASON_STRING);
     return "";
 }
@@ -79,18 +77,4 @@ size_t decoder_count_messages(struct decoder *decoder, struct wire_in content, u
     for (struct wire_field field; decoder_next(decoder, &content, &field);)
         count += field.number == number && field.type == WIRE_BYTES;
     return count;
-}
-
-bool decoder_each_number(struct decoder *decoder, struct wire_field *field, struct sample *sample,
-                         bool (*visit)(struct decoder *, struct sample *, uint64_t))
-{
-    if (field->type != WIRE_BYTES)
-        return visit(decoder, sample, field->value);
-    for (uint64_t number; field->content.left_bytes > 0;) {
-        if (!wire_take_varint(&field->content, &number))
-            return decoder_damaged(decoder);
-        if (!visit(decoder, sample, number))
-            return false;
-    }
-    return true;
 }

@@ -45,7 +45,11 @@ void *decoder_reserve(struct decoder *decoder, size_t count, size_t each_bytes);
 const char *decoder_text(struct decoder *decoder, struct wire_in content);
 
 /* A string of the table, "" with reason set where there is none. */
-const char *decoder_string(struct decoder *decoder, uint64_t index);
+const char *decoder_no_string(struct decoder *decoder);
+static inline const char *decoder_string(struct decoder *decoder, uint64_t index)
+{
+    return index < decoder->string_count ? decoder->strings[index] : decoder_no_string(decoder);
+}
 
 /* The index of `id`, or PROFILE_NONE with reason set. */
 int decoder_index(struct decoder *decoder, const struct id_map *map, uint64_t id);
@@ -54,8 +58,20 @@ int decoder_index(struct decoder *decoder, const struct id_map *map, uint64_t id
 size_t decoder_count(struct decoder *decoder, struct wire_in content, unsigned number);
 size_t decoder_count_messages(struct decoder *decoder, struct wire_in content, unsigned number);
 
-/* Takes the numbers of one field, packed or single, to visit(). */
-bool decoder_each_number(struct decoder *decoder, struct wire_field *field, struct sample *sample,
-                         bool (*visit)(struct decoder *, struct sample *, uint64_t));
+/* Takes the numbers of one field, packed or single, to visit(). Here, so that it is compiled into its callers. */
+static inline bool decoder_each_number(struct decoder *decoder, struct wire_field *field,
+                                       struct sample *sample,
+                                       bool (*visit)(struct decoder *, struct sample *, uint64_t))
+{
+    if (field->type != WIRE_BYTES)
+        return visit(decoder, sample, field->value);
+    for (uint64_t number; field->content.left_bytes > 0;) {
+        if (!wire_take_varint(&field->content, &number))
+            return decoder_damaged(decoder);
+        if (!visit(decoder, sample, number))
+            return false;
+    }
+    return true;
+}
 
 #endif
