@@ -7,6 +7,7 @@
 #include "preload/ground/own.h"
 #include "preload/tables/usable.h"
 
+#include "area.h"
 #include "measure.h"
 
 #include <stdbool.h>
@@ -110,18 +111,6 @@ static void show(const char *what, double live)
     printf("%-22s %6.2f %6.2f %8.2f %8.2f %8.2f %8.2f %8.2f %8.2f %6.2f %8.2f\n", what,
            times.resident_gib, live, times.open_ms, times.scan_ms, times.settle_ms, whole_ms,
            bar_ms, times.sum_ms, times.scratch_mib, times.scratch_mib / times.resident_gib);
-}
-
-static char *area(size_t size_bytes, size_t stride_bytes)
-{
-    char *area = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (area == MAP_FAILED)
-        exit(1);
-    madvise(area, size_bytes, MADV_NOHUGEPAGE);
-    for (size_t at = 0; at < size_bytes; at += stride_bytes)
-        area[at] = 1;
-    return area;
 }
 
 static void bench_pages(const char *what, size_t size_bytes, size_t stride_bytes)

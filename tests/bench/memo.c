@@ -8,6 +8,8 @@
 #include "preload/tables/memo.h"
 #include "preload/unwind/unwind.h"
 
+#include "steps.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -125,34 +127,6 @@ static __attribute__((noinline)) void report(void)
         printf(" %10.1f %10.1f", least[i][1] - least[i][0], least[i][2] - least[i][0]);
     printf("\n");
 }
-
-/* Frames of different sizes, each with a return address of its own. */
-typedef unsigned (*step_fn)(unsigned left);
-static const step_fn steps[64];
-
-#define STEP(n)                                                       \
-    static __attribute__((noinline)) unsigned step_##n(unsigned left) \
-    {                                                                 \
-        volatile char bytes[8 * (n) + 8];                             \
-        bytes[0] = 1;                                                 \
-        if (left == 0)                                                \
-            report();                                                 \
-        else                                                          \
-            left = steps[left % 64](left - 1);                        \
-        return left + (unsigned)bytes[0];                             \
-    }
-#define STEPS_OF_8(use, n) \
-    use(n##0) use(n##1) use(n##2) use(n##3) use(n##4) use(n##5) use(n##6) use(n##7)
-#define STEPS_OF_64(use) \
-    STEPS_OF_8(use, 0)   \
-    STEPS_OF_8(use, 1)   \
-    STEPS_OF_8(use, 2)   \
-    STEPS_OF_8(use, 3)   \
-    STEPS_OF_8(use, 4) STEPS_OF_8(use, 5) STEPS_OF_8(use, 6) STEPS_OF_8(use, 7)
-#define STEP_NAME(n) step_##n,
-
-STEPS_OF_64(STEP)
-static const step_fn steps[64] = {STEPS_OF_64(STEP_NAME)};
 
 int main(int count, char **arguments)
 {

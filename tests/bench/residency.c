@@ -3,6 +3,7 @@
    page, of lone pages, and of many mappings: `residency [MIB]`. */
 #include "preload/ledger/residency.h"
 
+#include "area.h"
 #include "measure.h"
 
 #include <stdio.h>
@@ -59,18 +60,6 @@ static void show_all(const char *what)
 {
     for (enum ledger_source best = LEDGER_PAGEMAP_SCAN; best < LEDGER_SOURCES; best++)
         show(what, best);
-}
-
-static char *area(size_t size_bytes, size_t stride_bytes)
-{
-    char *area = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (area == MAP_FAILED)
-        exit(1);
-    madvise(area, size_bytes, MADV_NOHUGEPAGE);
-    for (size_t at = 0; at < size_bytes; at += stride_bytes)
-        area[at] = 1;
-    return area;
 }
 
 static void bench(const char *what, size_t size_bytes, size_t stride_bytes)

@@ -143,6 +143,13 @@ class Case(unittest.TestCase):
         self.assertEqual(len(found), 1, "profiles %s in %s" % (found, os.listdir(self.directory)))
         return Profile(found[0]).check()
 
+    def counted(self, path, function):
+        """[alloc_objects, inuse_objects] of all stacks through `function`."""
+        profile = Profile(path).check()
+        through = [sample.values for sample in profile.samples
+                   if function in [name for _, name in profile.frames(sample)]]
+        return [sum(values[name] for values in through) for name in ("alloc_objects", "inuse_objects")]
+
     def snapshot(self, child, count, number=signal.SIGUSR1):
         """Signals a child until it has written profile `count`; its path."""
         child.send_signal(number)

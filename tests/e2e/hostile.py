@@ -4,20 +4,9 @@ import os
 import subprocess
 
 import harness
-from prof import Profile
 
 
 class Hostile(harness.Case):
-    def counted(self, path, function):
-        """[alloc_objects, inuse_objects] of all stacks through `function`."""
-        profile = Profile(path).check()
-        sums = [0, 0]
-        for sample in profile.samples:
-            if function in [name for _, name in profile.frames(sample)]:
-                sums[0] += sample.values["alloc_objects"]
-                sums[1] += sample.values["inuse_objects"]
-        return sums
-
     def run_hostile(self, *arguments, output="", **how):
         done = self.run_program([harness.helper("hostile"), *arguments], **how)
         self.assertEqual(done[:3], (0, output, ""))

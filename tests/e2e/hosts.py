@@ -13,16 +13,6 @@ from prof import Profile
 
 
 class Host(harness.Case):
-    def counted(self, path, function):
-        """[alloc_objects, inuse_objects] of all stacks through `function`."""
-        profile = Profile(path).check()
-        sums = [0, 0]
-        for sample in profile.samples:
-            if function in [name for _, name in profile.frames(sample)]:
-                sums[0] += sample.values["alloc_objects"]
-                sums[1] += sample.values["inuse_objects"]
-        return sums
-
     def same(self, arguments, options=None, **how):
         """Runs it with and without the preload: nobody sees a difference. The recorded one's pid."""
         plain = self.run_program(arguments, preload=False, **how)

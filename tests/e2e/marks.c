@@ -2,6 +2,8 @@
    is started in. */
 #include "heapdiff.h"
 
+#include "shapes.h"
+
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 10, LEAKS = 2000, BLOCK_BYTES = 100, FLAT = 3000, TEETH = 1000, THREADS = 8 };
+enum { ROUNDS = 10, THREADS = 8 };
 
 static void *volatile held[64 * LEAKS];
 static unsigned held_count;
@@ -24,30 +26,6 @@ __attribute__((noinline)) static void leak_site(unsigned count)
 {
     while (count-- > 0)
         held[held_count++] = malloc(BLOCK_BYTES);
-}
-
-static void *volatile flat[FLAT];
-
-__attribute__((noinline)) static void plateau_site(int round)
-{
-    for (int i = 0; i < FLAT; i++)
-        if (round == 0 || i % 10 == 0) {
-            free(flat[i]);
-            flat[i] = malloc(BLOCK_BYTES);
-        }
-}
-
-static void *volatile teeth[4 * TEETH];
-static unsigned tooth_count;
-
-__attribute__((noinline)) static void sawtooth_site(int round)
-{
-    if (round % 4 == 3)
-        while (tooth_count > 0)
-            free(teeth[--tooth_count]);
-    else
-        for (int i = 0; i < TEETH; i++)
-            teeth[tooth_count++] = malloc(50);
 }
 
 static void run_leak(void)

@@ -3,13 +3,13 @@
  * leak, a plateau and a sawtooth. Its argument is nobody's business: it may be a state of Lua. It also is a module
  * of CPython and one of Ruby, both of which have round(). No header of a runtime's is needed.
  */
+#include "shapes.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #pragma GCC visibility push(default)
-
-enum { LEAKS = 2000, BLOCK_BYTES = 100, FLAT = 3000, TEETH = 1000 };
 
 int native_round(void *unused);
 void *PyInit_native(void);
@@ -21,30 +21,6 @@ static __attribute__((noinline)) void leak_site(void)
 {
     for (int i = 0; i < LEAKS; i++)
         kept = malloc(BLOCK_BYTES);
-}
-
-static void *volatile flat[FLAT];
-
-static __attribute__((noinline)) void plateau_site(int round)
-{
-    for (int i = 0; i < FLAT; i++)
-        if (round == 0 || i % 10 == 0) {
-            free(flat[i]);
-            flat[i] = malloc(BLOCK_BYTES);
-        }
-}
-
-static void *volatile teeth[4 * TEETH];
-static unsigned tooth_count;
-
-static __attribute__((noinline)) void sawtooth_site(int round)
-{
-    if (round % 4 == 3)
-        while (tooth_count > 0)
-            free(teeth[--tooth_count]);
-    else
-        for (int i = 0; i < TEETH; i++)
-            teeth[tooth_count++] = malloc(50);
 }
 
 int native_round(void *unused)

@@ -2,6 +2,8 @@
  * A native library for programs on a virtual machine, by the ways they have to call one: JNI, N-API and P/Invoke. A round
  * leaks, keeps a plateau and a sawtooth, by known figures. No header of a runtime's is needed.
  */
+#include "shapes.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +12,7 @@
 
 #pragma GCC visibility push(default)
 
-enum {
-    LEAKS = 2000,
-    ROUNDS_MAX = 64,
-    BLOCK_BYTES = 100,
-    FLAT = 3000,
-    TEETH = 1000,
-    TOOTH_BYTES = 50
-};
+enum { ROUNDS_MAX = 64 };
 
 static void *volatile held[ROUNDS_MAX * LEAKS];
 static unsigned held_count;
@@ -26,30 +21,6 @@ __attribute__((noinline)) static void leak_site(void)
 {
     for (int i = 0; i < LEAKS; i++)
         held[held_count++] = malloc(BLOCK_BYTES);
-}
-
-static void *volatile flat[FLAT];
-
-__attribute__((noinline)) static void plateau_site(int round)
-{
-    for (int i = 0; i < FLAT; i++)
-        if (round == 0 || i % 10 == 0) {
-            free(flat[i]);
-            flat[i] = malloc(BLOCK_BYTES);
-        }
-}
-
-static void *volatile teeth[4 * TEETH];
-static unsigned tooth_count;
-
-__attribute__((noinline)) static void sawtooth_site(int round)
-{
-    if (round % 4 == 3)
-        while (tooth_count > 0)
-            free(teeth[--tooth_count]);
-    else
-        for (int i = 0; i < TEETH; i++)
-            teeth[tooth_count++] = malloc(TOOTH_BYTES);
 }
 
 void sites_round(int round);

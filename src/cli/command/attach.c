@@ -13,7 +13,6 @@
 #include "cli/process/name_pattern.h"
 #include "cli/process/stop.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,17 +123,6 @@ static bool look_exactly(struct go_process *process, int pid)
     return good;
 }
 
-static bool write_profile(const struct profile *profile, const char *path)
-{
-    struct output output;
-    if (!output_open(&output, path))
-        return message_error(path, "cannot be written: %s", strerror(errno));
-    output_pack(&output);
-    export_pprof(profile, &output.sink); /* a failure is kept by the output */
-    return output_commit(&output, OUTPUT_REPLACE) ||
-           message_error(path, "cannot be written: %s", strerror(errno));
-}
-
 /* A process calls itself what it wants: that must not lead to another directory. */
 static char *path_of(const struct attach_options *options, const struct go_process *process)
 {
@@ -162,7 +150,7 @@ static bool attach(const struct attach_options *options)
     if (good) {
         struct profile *profile = go_profile_of(&process);
         char *path = path_of(options, &process);
-        good = write_profile(profile, path);
+        good = export_pprof_file(profile, path);
         if (good && !options->quiet && strcmp(path, "-") != 0) {
             struct page page = page_of(stdout);
             render_go(&page, profile, &options->style);

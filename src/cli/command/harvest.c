@@ -1,7 +1,6 @@
 #include "harvest.h"
 
 #include "cli/export/export.h"
-#include "cli/export/output.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/ground/moment.h"
@@ -92,14 +91,8 @@ static bool is_fresh(const struct harvest *harvest, const char *path)
 /* Puts the symbols into the file. */
 static bool symbolize_file(struct profile *profile, const char *path)
 {
-    struct output output;
     symbolize(profile);
-    if (!output_open(&output, path))
-        return message_error(path, "cannot be written: %s", strerror(errno));
-    output_pack(&output);
-    export_pprof(profile, &output.sink); /* a failure is kept by the output */
-    return output_commit(&output, OUTPUT_REPLACE) ||
-           message_error(path, "cannot be written: %s", strerror(errno));
+    return export_pprof_file(profile, path);
 }
 
 static void say_profile(const struct profile *profile, const char *path)

@@ -21,6 +21,9 @@
  */
 bool export_pprof(const struct profile *profile, struct sink *sink);
 
+/* The same, packed, as a file that appears whole or not at all; false after one line. */
+bool export_pprof_file(const struct profile *profile, const char *path);
+
 /*
  * profile.proto as Go's runtime writes it: alloc_objects/count, alloc_space/bytes,
  * inuse_objects/count, inuse_space/bytes, period type space/bytes. What the profile does not have is

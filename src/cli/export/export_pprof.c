@@ -1,9 +1,12 @@
 #include "export.h"
 
+#include "output.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/message.h"
 #include "cli/profile/token_table.h"
 #include "format/pprof_out.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,4 +145,15 @@ bool export_pprof(const struct profile *profile, struct sink *sink)
     free(room.labels);
     token_table_clear(&self.strings);
     return pprof_out_close(&self.out);
+}
+
+bool export_pprof_file(const struct profile *profile, const char *path)
+{
+    struct output output;
+    if (!output_open(&output, path))
+        return message_error(path, "cannot be written: %s", strerror(errno));
+    output_pack(&output);
+    export_pprof(profile, &output.sink); /* a failure is kept by the output */
+    return output_commit(&output, OUTPUT_REPLACE) ||
+           message_error(path, "cannot be written: %s", strerror(errno));
 }

@@ -120,24 +120,6 @@ static struct kept *convert(const struct box_sample *sample)
     return kept;
 }
 
-static int setup(void **state)
-{
-    struct box_sample *sample = malloc(sizeof(*sample));
-    if (!sample)
-        return -1;
-    box_sample_open(sample);
-    box_sample_fill(sample);
-    *state = sample;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    box_sample_free(*state);
-    free(*state);
-    return 0;
-}
-
 static void types_are_the_fixed_list(void **state)
 {
     static const char *const names[][2] = PPROF_HEAP_TYPES;
@@ -366,7 +348,7 @@ static void failed_sink_is_told(void **state)
     buffer_sink_free(&buffer);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, box_sample_setup, box_sample_teardown)
 
 int main(void)
 {

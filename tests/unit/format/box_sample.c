@@ -131,3 +131,21 @@ void box_sample_fill(struct box_sample *sample)
     for (unsigned i = 0; i < sizeof(sites) / sizeof(sites[0]); i++)
         box_sample_add(sample, BOX_SITES, &sites[i]);
 }
+
+int box_sample_setup(void **state)
+{
+    struct box_sample *sample = malloc(sizeof(*sample));
+    if (!sample)
+        return -1;
+    box_sample_open(sample);
+    box_sample_fill(sample);
+    *state = sample;
+    return 0;
+}
+
+int box_sample_teardown(void **state)
+{
+    box_sample_free(*state);
+    free(*state);
+    return 0;
+}

@@ -35,4 +35,8 @@ void *box_sample_at(struct box_sample *sample, enum box_table_id table, uint64_t
  */
 void box_sample_fill(struct box_sample *sample);
 
+/* For cmocka: *state is a filled one. */
+int box_sample_setup(void **state);
+int box_sample_teardown(void **state);
+
 #endif

@@ -8,24 +8,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    struct box_sample *sample = malloc(sizeof(*sample));
-    if (!sample)
-        return -1;
-    box_sample_open(sample);
-    box_sample_fill(sample);
-    *state = sample;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    box_sample_free(*state);
-    free(*state);
-    return 0;
-}
-
 static const char *reason_of(const struct box_sample *sample)
 {
     struct box_view view;
@@ -160,7 +142,7 @@ static void damaged_tables_are_refused(void **state)
     assert_non_null(reason_of(sample));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, box_sample_setup, box_sample_teardown)
 
 int main(void)
 {

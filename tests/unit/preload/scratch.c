@@ -42,6 +42,20 @@ void scratch_remove(void)
     assert_int_equal(rmdir(directory), 0);
 }
 
+int scratch_before(void **state)
+{
+    (void)state;
+    scratch_make();
+    return 0;
+}
+
+int scratch_after(void **state)
+{
+    (void)state;
+    scratch_remove();
+    return 0;
+}
+
 const char *scratch_path(char *path, const char *name)
 {
     int length = snprintf(path, SCRATCH_PATH_BYTES_MAX, "%s/%s", directory, name);

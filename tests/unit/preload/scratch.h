@@ -18,6 +18,10 @@ const char *scratch_make(void);
 /* Deletes it with the files in it. */
 void scratch_remove(void);
 
+/* Both for cmocka: one directory for each test. */
+int scratch_before(void **state);
+int scratch_after(void **state);
+
 /* "DIRECTORY/NAME" into `path` of SCRATCH_PATH_BYTES_MAX; returns `path`. */
 const char *scratch_path(char *path, const char *name);
 

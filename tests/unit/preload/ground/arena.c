@@ -18,20 +18,6 @@ enum {
     TEXT_BYTES = 3000
 };
 
-static int before_each(void **state)
-{
-    (void)state;
-    scratch_make();
-    return 0;
-}
-
-static int after_each(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 static void test_the_file(void **state)
 {
     (void)state;
@@ -176,7 +162,7 @@ static void test_no_file_to_be_had(void **state)
     assert_int_equal(scratch_descriptors(), descriptors);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, before_each, after_each)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_before, scratch_after)
 
 int main(void)
 {

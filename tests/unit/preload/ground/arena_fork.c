@@ -22,21 +22,7 @@ enum {
     PC_CHILD = 2000000
 };
 
-/* One byte says: go on. */
 static int to_child[2], to_parent[2];
-
-static void say(const int *channel)
-{
-    if (write(channel[1], "", 1) != 1)
-        _exit(2);
-}
-
-static void hear(const int *channel)
-{
-    char byte;
-    if (read(channel[0], &byte, 1) != 1)
-        _exit(2);
-}
 
 static int before_each(void **state)
 {
@@ -116,8 +102,8 @@ static bool live_apart(void)
     if (!child_expect(arena_renew("app", getpid())))
         return false;
     add_nodes(MORE, PC_CHILD);
-    say(to_parent);
-    hear(to_child);
+    child_say(to_parent);
+    child_hear(to_child);
     return own_nodes_are(PC_CHILD) && child_expect(!(arena.header->flags & BOX_FLAG_SPILLED));
 }
 
@@ -127,9 +113,9 @@ static void test_child_and_parent_live_apart(void **state)
     char name[64];
     add_nodes(COMMON, 0);
     pid_t child = child_start(live_apart);
-    hear(to_parent);
+    child_hear(to_parent);
     add_nodes(MORE, PC_PARENT);
-    say(to_child);
+    child_say(to_child);
     assert_true(child_end(child));
     assert_true(own_nodes_are(PC_PARENT));
     snprintf(name, sizeof(name), "app.%d.heapdiff", getpid());
@@ -143,8 +129,8 @@ static void test_child_and_parent_live_apart(void **state)
 static bool renew_late(void)
 {
     const struct box_site none = {0};
-    say(to_parent);
-    hear(to_child);
+    child_say(to_parent);
+    child_hear(to_child);
     if (!child_expect(arena_renew("app", getpid())))
         return false;
     uint32_t site = arena_append(BOX_SITES, 1), text = arena_append(BOX_TEXT, 100);
@@ -164,7 +150,7 @@ static void test_parent_goes_on_first(void **state)
     assert_int_equal(arena_append(BOX_SITES, 1), 1);
     arena_publish(BOX_SITES);
     pid_t child = child_start(renew_late);
-    hear(to_parent);
+    child_hear(to_parent);
     add_nodes(MORE, PC_PARENT);
     struct box_site *site = arena_entry(BOX_SITES, arena_append(BOX_SITES, 1));
     site->alloc_bytes = 4711;
@@ -174,7 +160,7 @@ static void test_parent_goes_on_first(void **state)
     arena_publish(BOX_SITES);
     arena_publish(BOX_TEXT);
     arena.header->flags |= BOX_FLAG_SPILLED;
-    say(to_child);
+    child_say(to_child);
     assert_true(child_end(child));
     assert_true(own_nodes_are(PC_PARENT));
     assert_int_equal(site->alloc_bytes, 4711);
@@ -186,16 +172,16 @@ static void test_parent_goes_on_first(void **state)
 static bool end_detached(void)
 {
     const struct box_site none = {0};
-    say(to_parent);
-    hear(to_child);
+    child_say(to_parent);
+    child_hear(to_child);
     if (!child_expect(arena_detach()) || !child_expect(arena.path[0] == '\0'))
         return false;
     uint32_t site = arena_append(BOX_SITES, 1);
     bool good = child_expect(memcmp(arena_entry(BOX_SITES, site), &none, sizeof(none)) == 0);
     arena.header->lost.blocks++;
     add_nodes(MORE, PC_CHILD);
-    say(to_parent);
-    hear(to_child);
+    child_say(to_parent);
+    child_hear(to_child);
     good &= own_nodes_are(PC_CHILD);
     return child_expect(arena_renew("app", getpid())) && own_nodes_are(PC_CHILD) && good;
 }
@@ -205,13 +191,13 @@ static void test_detached_in_an_event(void **state)
     (void)state;
     add_nodes(COMMON, 0);
     pid_t child = child_start(end_detached);
-    hear(to_parent);
+    child_hear(to_parent);
     struct box_site *site = arena_entry(BOX_SITES, arena_append(BOX_SITES, 1));
     site->alloc_bytes = 4711;
-    say(to_child);
-    hear(to_parent);
+    child_say(to_child);
+    child_hear(to_parent);
     add_nodes(MORE, PC_PARENT);
-    say(to_child);
+    child_say(to_child);
     assert_true(child_end(child));
     assert_true(own_nodes_are(PC_PARENT));
     assert_int_equal(site->alloc_bytes, 4711);
@@ -226,8 +212,8 @@ static bool renew_without_directory(void)
     strcpy(arena.directory, "/nonexistent");
     good = child_expect(arena_renew("app", getpid())) && child_expect(arena.path[0] == '\0');
     add_nodes(MORE, PC_CHILD);
-    say(to_parent);
-    hear(to_child);
+    child_say(to_parent);
+    child_hear(to_child);
     arena_unlink();
     return good && own_nodes_are(PC_CHILD);
 }
@@ -238,10 +224,10 @@ static void test_child_without_a_file(void **state)
     add_nodes(COMMON, 0);
     said_begin();
     pid_t child = child_start(renew_without_directory);
-    hear(to_parent);
+    child_hear(to_parent);
     const char *text = said_end();
     add_nodes(MORE, PC_PARENT);
-    say(to_child);
+    child_say(to_child);
     assert_true(child_end(child));
     assert_int_equal(said_lines(text), 1);
     assert_true(own_nodes_are(PC_PARENT));

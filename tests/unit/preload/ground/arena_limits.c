@@ -19,20 +19,6 @@ enum {
     MANY = 100000 /* nodes: past the fourth chunk */
 };
 
-static int before_each(void **state)
-{
-    (void)state;
-    scratch_make();
-    return 0;
-}
-
-static int after_each(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 static void test_private_memory(void **state)
 {
     (void)state;
@@ -136,7 +122,7 @@ static void test_another_file_in_its_place(void **state)
     assert_true(scratch_holds("app.77.heapdiff", "another"));
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, before_each, after_each)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_before, scratch_after)
 
 int main(void)
 {

@@ -23,19 +23,6 @@ static int to_child[2], to_parent[2];
 static struct delta delta;
 static uint32_t lots;
 
-static void say(const int *channel)
-{
-    if (write(channel[1], "", 1) != 1)
-        _exit(2);
-}
-
-static void hear(const int *channel)
-{
-    char byte;
-    if (read(channel[0], &byte, 1) != 1)
-        _exit(2);
-}
-
 static int before_all(void **state)
 {
     (void)state;
@@ -60,8 +47,8 @@ static int after_all(void **state)
 /* The event goes on where the handler has interrupted it: each slot is pushed out by another lot. */
 static bool end_event_late(void)
 {
-    say(to_parent);
-    hear(to_child);
+    child_say(to_parent);
+    child_hear(to_child);
     bool good = child_expect(tracker_detach());
     for (uint32_t i = 0; i < FIRST; i++) {
         delta_alloc(&delta, lots + i);
@@ -78,14 +65,14 @@ static void test_parent_goes_on_in_the_same_slots(void **state)
     for (uint32_t i = 0; i < FIRST; i++)
         delta_alloc(&delta, lots + i);
     pid_t child = child_start(end_event_late);
-    hear(to_parent);
+    child_hear(to_parent);
     uint32_t more = recorder_lots(MORE, SIZE);
     for (uint32_t i = 0; i < FIRST; i++) {
         delta_alloc(&delta, more + MORE - 1 - i);
         delta_alloc(&delta, more + MORE - 1 - i);
     }
     int64_t live_bytes = delta_live_bytes();
-    say(to_child);
+    child_say(to_child);
     assert_true(child_end(child));
     assert_int_equal(delta_live_bytes(), live_bytes); /* the child has zeroed its own copy */
     assert_true(live_bytes >= 2 * FIRST * SIZE);
