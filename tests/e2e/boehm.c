@@ -115,7 +115,7 @@ static int threads(void)
     return 0;
 }
 
-enum { STOPPED_ROUNDS = 30, STOPPED_DEPTH = 24, STOPPED_MAPPINGS = 20, PAGE_BYTES = 4096 };
+enum { STOPPED_DEPTH = 24, STOPPED_MAPPINGS = 20, PAGE_BYTES = 4096 };
 static volatile int is_over;
 static int asks;
 
@@ -161,13 +161,13 @@ static void on_stop(GC_EventType event)
         raise(SIGUSR1);
 }
 
-static int stopped(void)
+static int stopped(int rounds)
 {
     pthread_t running[THREADS];
     GC_set_on_collection_event(on_stop);
     for (int i = 0; i < THREADS; i++)
         pthread_create(&running[i], NULL, wander_on, (void *)(uintptr_t)(i + 1));
-    for (int i = 0; i < STOPPED_ROUNDS; i++)
+    for (int i = 0; i < rounds; i++)
         collect();
     is_over = 1;
     for (int i = 0; i < THREADS; i++)
@@ -217,8 +217,8 @@ int main(int count, char **arguments)
         return chain();
     if (strcmp(mode, "threads") == 0)
         return threads();
-    asks = count > 2;
-    if (strcmp(mode, "stopped") == 0)
-        return stopped();
+    asks = count > 3;
+    if (strcmp(mode, "stopped") == 0 && count > 2)
+        return stopped(atoi(arguments[2]));
     return strcmp(mode, "family") == 0 ? family() : 2;
 }

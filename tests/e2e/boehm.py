@@ -75,9 +75,9 @@ class Boehm(harness.Case):
     def check_stopped(self, name):
         """What is mapped, and asked for, while all others are stopped: nobody waits for them, whether libgc has told us
         that it stops them or not."""
-        for options in ("final=on", "final=on,runtimes=none"):
+        for options, rounds in (("final=on", "30"), ("final=on,runtimes=none", "5")):
             for asks in ((), ("asks",)):
-                done = self.run_program([harness.helper(name), "stopped", *asks], options)
+                done = self.run_program([harness.helper(name), "stopped", rounds, *asks], options)
                 self.assertEqual(done[:2], (0, "over\n"), (name, options, asks))
                 paths = self.profiles("%s.%d.*.prof" % (name, done[3]))
                 self.assertTrue(len(paths) > 1 if asks else len(paths) == 1, paths)

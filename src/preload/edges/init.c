@@ -128,15 +128,22 @@ static void start_sampling(void)
     hooks_malloc_pass();
 }
 
-/* The program is on the Boehm collector: its objects are as small as 16 bytes. */
 static bool has_boehm(void)
 {
     return runtime_is_on(&runtime_boehm) && boehm_resolve();
 }
 
-static bool is_plain_glibc(void)
+static bool is_glibc(void)
 {
-    return strcmp(real_allocator(), "glibc") == 0 && !has_boehm();
+    return strcmp(real_allocator(), "glibc") == 0;
+}
+
+/* Objects of the Boehm collector are as small as 16 bytes. */
+static unsigned granule_bits(void)
+{
+    if (!is_glibc())
+        return BLOCK_GRANULE_BITS_ANY;
+    return has_boehm() ? BLOCK_GRANULE_BITS_MIXED : BLOCK_GRANULE_BITS_GLIBC;
 }
 
 static size_t usable_of_any(void *address)
@@ -152,8 +159,8 @@ static bool start_tables(void)
     start_sampling();
     fill_header();
     gate_init();
-    block_init(is_plain_glibc() ? BLOCK_GRANULE_BITS_GLIBC : BLOCK_GRANULE_BITS_ANY);
-    usable_init(has_boehm() ? usable_of_any : real.malloc_usable_size, is_plain_glibc());
+    block_init(granule_bits());
+    usable_init(has_boehm() ? usable_of_any : real.malloc_usable_size, is_glibc() && !has_boehm());
     mapping_init(state.facts.executable, state.directory);
     tracker_init();
     escape_init();
@@ -164,7 +171,7 @@ static bool start_tables(void)
     guard_process.usual = options.sample_bytes <= 1 && options.every_percent == 0 &&
                           options.interval_ns == 0 && options.unwind == OPTIONS_UNWIND_RULES &&
                           !HEAPDIFF_SELF_CHECK;
-    guard_process.plain = guard_process.usual && is_plain_glibc();
+    guard_process.plain = guard_process.usual && is_glibc();
     guard_process.checking = options.every_percent > 0 || options.interval_ns > 0;
     return true;
 }

@@ -31,6 +31,8 @@ enum {
 #define LARGE_GHOST      ((uint64_t)1 << 37)
 #define LARGE_REST_MASK  (UINT64_MAX << LARGE_REST_AT)
 
+#define ODD_BIT          ((uintptr_t)1 << BLOCK_ADDRESS_BITS) /* as block_place_odd() has it */
+
 static_assert(BLOCK_LARGE_BYTES == 1 << BLOCK_LARGE_BITS, "one large block a KiB");
 static_assert(BLOCK_LARGE_CELLS == 1 << 9 && BLOCK_PAGE_CELLS == 1 << 11,
               "the shelves reach as far as addresses do");
@@ -52,8 +54,10 @@ static const struct plate large = {large_shadow.shelves, large_shadow.marks, BLO
 
 void block_init(unsigned granule_bits)
 {
-    if (plate_own_bytes() == 0)
-        block_shadow.fold = granule_bits == BLOCK_GRANULE_BITS_GLIBC;
+    if (plate_own_bytes() != 0)
+        return;
+    block_shadow.fold = granule_bits != BLOCK_GRANULE_BITS_ANY;
+    block_shadow.odd = granule_bits == BLOCK_GRANULE_BITS_MIXED ? BLOCK_ALIGN : 0;
 }
 
 size_t block_bytes_min(void)
@@ -75,22 +79,57 @@ static inline void block_of_lot(struct block *block, uint32_t lot, uint32_t epoc
 
 /* Small entries. */
 
-/* The pages that an entry needs. A thread that is late may find those of another. */
-static bool small_make(uintptr_t address, uint32_t lot, uint32_t epoch)
+/* The pages that an entry in this granule needs. A thread that is late may find those of another. */
+static bool small_make(uint64_t granule, uint32_t lot, uint32_t epoch)
 {
-    uint64_t page = block_granule(address) / BLOCK_PAGE_CELLS * BLOCK_PAGES;
-    if (!block_place(address).cell && !block_births_begin(plate_slot(&small, page), epoch))
+    uint64_t page = granule / BLOCK_PAGE_CELLS * BLOCK_PAGES;
+    if (!block_place_of(granule).cell && !block_births_begin(plate_slot(&small, page), epoch))
         return false;
     return plate_page(&small, page) &&
            (lot < BLOCK_WIDE || plate_page(&small, page + BLOCK_TWIN)) &&
-           block_births(block_place(address), epoch);
+           block_births(block_place_of(granule), epoch);
+}
+
+/* block_page_next() looks for pages of the usual places alone. */
+static bool odd_put(uintptr_t address, uint32_t lot, uint32_t epoch)
+{
+    return small_make(block_granule(address), 0, epoch) &&
+           small_make(block_granule(address | ODD_BIT), lot, epoch) &&
+           block_set(block_place_odd(address), address, lot, epoch);
 }
 
 static bool small_put(uintptr_t address, const struct block *block)
 {
     uint32_t lot = block->lot ? block->lot : lot_intern(block->site, block->size_bytes);
-    return lot && small_make(address, lot, block->epoch) &&
+    if (lot && block_is_odd(address, lot))
+        return odd_put(address, lot, block->epoch);
+    return lot && small_make(block_granule(address), lot, block->epoch) &&
            block_set(block_place(address), address, lot, block->epoch);
+}
+
+/* Where the live small block at `address` is noted; no cell: nowhere. */
+static struct block_place small_find(uintptr_t address)
+{
+    struct block_place place = block_place(address);
+    if (block_is_at(block_content(place), address))
+        return place;
+    if (address & block_shadow.odd && block_is_at(block_content(block_place_odd(address)), address))
+        return block_place_odd(address);
+    return (struct block_place){0};
+}
+
+/* A live entry that the block about to be put there has proved stale; no cell: there is none. */
+static struct block_place small_find_stale(uintptr_t address, uint64_t size_bytes)
+{
+    struct block_place place = block_place(address);
+    uint32_t content = block_content(place);
+    bool alone = block_shadow.odd == 0 || size_bytes > BLOCK_ALIGN, odd = address & BLOCK_ALIGN;
+    if (content & BLOCK_LIVE && (alone || !odd || content & BLOCK_PLACE))
+        return place;
+    if (block_shadow.odd != 0 && (alone || odd) &&
+        block_content(block_place_odd(address)) & BLOCK_LIVE)
+        return block_place_odd(address);
+    return (struct block_place){0};
 }
 
 static void small_read(struct block_place place, struct block *block)
@@ -249,9 +288,9 @@ bool block_take(uintptr_t address, struct block *block)
     if (!is_recordable(address))
         return block_none(block);
     /* A small entry that is set can only be its own address's, so it is looked at first. */
-    struct block_place place = block_place(address);
+    struct block_place place = small_find(address);
     uint64_t *cell = large_find(address);
-    if (block_is_at(block_content(place), address))
+    if (place.cell)
         small_take(place, block);
     else if (large_is_at(large_load(cell), address))
         large_take(cell, address, block);
@@ -264,10 +303,10 @@ bool block_evict(uintptr_t address, uint64_t size_bytes, struct block *block)
 {
     if (!is_recordable(address))
         return block_none(block);
-    struct block_place place = block_place(address);
+    struct block_place place = small_find_stale(address, size_bytes);
     uint64_t *cell = large_find(address);
     uint64_t entry = large_load(cell);
-    if (block_content(place) & BLOCK_LIVE)
+    if (place.cell)
         small_take(place, block);
     else if (large_is_at(entry, address) ||
              (size_bytes >= BLOCK_LARGE_BYTES && large_is_block(entry)))
@@ -281,9 +320,9 @@ bool block_find(uintptr_t address, struct block *block)
 {
     if (!is_recordable(address))
         return block_none(block);
-    struct block_place place = block_place(address);
+    struct block_place place = small_find(address);
     uint64_t entry = large_load(large_find(address));
-    if (block_is_at(block_content(place), address))
+    if (place.cell)
         small_read(place, block);
     else if (large_is_at(entry, address))
         large_decode(block, address, entry);
@@ -324,7 +363,8 @@ static void small_each(uint64_t number, void *page, void *context)
     const uint16_t *cells = page;
     for (uint64_t i = 0; number % BLOCK_PAGES == 0 && i < BLOCK_PAGE_CELLS; i++) {
         uint64_t granule = number / BLOCK_PAGES * BLOCK_PAGE_CELLS + i;
-        uintptr_t address = granule << block_shadow.fold << BLOCK_GRANULE_BITS_ANY;
+        uintptr_t address =
+            (granule << block_shadow.fold << BLOCK_GRANULE_BITS_ANY) & (ODD_BIT - 1);
         uint32_t content, epoch, lot = small_see(&cells[i], granule, &content, &epoch);
         struct block block;
         if (!lot)
@@ -427,7 +467,8 @@ uintptr_t block_page_next(uintptr_t from)
     if (from >> BLOCK_ADDRESS_BITS != 0 || !plate_next(&small, &number))
         return UINTPTR_MAX;
     number /= BLOCK_PAGES;
-    return number == page ? from : number * BLOCK_PAGE_CELLS << bits;
+    uintptr_t next = number * BLOCK_PAGE_CELLS << bits;
+    return number == page ? from : next < ODD_BIT ? next : UINTPTR_MAX;
 }
 
 uint64_t block_own_bytes(void)

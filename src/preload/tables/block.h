@@ -27,6 +27,7 @@ enum {
     BLOCK_ADDRESS_BITS = 48,      /* aarch64; x86_64 has 47. More is for those who ask for it */
     BLOCK_GRANULE_BITS_GLIBC = 5, /* its smallest chunk has 32 bytes */
     BLOCK_GRANULE_BITS_ANY = 4,   /* any other allocator's, once block_bytes_min() is heeded */
+    BLOCK_GRANULE_BITS_MIXED = 6, /* as glibc's, but for blocks of 16 bytes that a collector has */
 
     /*
      * A small block's cell: live, the address's bit 4, its lot. Of those from BLOCK_WIDE on the cell has but
@@ -61,14 +62,16 @@ struct block {
 /* Where small entries are. The arrays stand here for block_place() alone. */
 struct block_shadow {
     uint32_t fold; /* what a granule's bits are above BLOCK_GRANULE_BITS_ANY */
+    uint32_t
+        odd; /* BLOCK_ALIGN: blocks of that size share granules, see block_place_odd(); else 0 */
     uint64_t born; /* what a record says of the epoch that it is; see block_set_epoch() */
     struct plate_shelf *shelves[BLOCK_SMALL_SHELVES];
     uint8_t marks[BLOCK_SMALL_SHELVES / PLATE_MARK_POINTERS];
 };
 extern struct block_shadow block_shadow __attribute__((visibility("hidden")));
 
-/* Says which blocks can share a granule: BLOCK_GRANULE_BITS_GLIBC or, as is assumed before, _ANY. To be called
-   before the first block is put; later it does nothing. */
+/* Says which blocks can share a granule: BLOCK_GRANULE_BITS_GLIBC, _MIXED or, as is assumed before, _ANY. To be
+   called before the first block is put; later it does nothing. */
 void block_init(unsigned granule_bits);
 
 /*
@@ -181,6 +184,24 @@ static inline struct block_place block_place(uintptr_t address)
     return block_place_of(block_granule(address));
 }
 
+/*
+ * The place of a block of BLOCK_ALIGN bytes in the upper half of a granule that it may share with another one: where
+ * no address leads. Blocks that share none, which are most, cost half of what they would if all had such granules.
+ */
+static inline struct block_place block_place_odd(uintptr_t address)
+{
+    if (__builtin_expect(address >> BLOCK_ADDRESS_BITS != 0, 0))
+        return (struct block_place){0};
+    return block_place_of(block_granule(address | (uintptr_t)1 << BLOCK_ADDRESS_BITS));
+}
+
+/* Whether a block of this lot is to be there. */
+static inline bool block_is_odd(uintptr_t address, uint32_t lot)
+{
+    return __builtin_expect((address & block_shadow.odd) != 0, 0) &&
+           lot_at(lot)->size_bytes <= BLOCK_ALIGN;
+}
+
 /* The same for glibc's malloc. What is asked is whether there is such a shelf, as that is at hand. */
 static inline struct block_place block_place_plain(uintptr_t address)
 {
@@ -280,7 +301,7 @@ static inline bool block_put_lot(uintptr_t address, uint32_t lot, uint32_t epoch
 {
     struct block_place place = block_place(address);
     if (__builtin_expect(!place.cell || address % BLOCK_ALIGN != 0, 0) ||
-        __builtin_expect(block_content(place) & BLOCK_LIVE, 0))
+        __builtin_expect(block_content(place) & BLOCK_LIVE, 0) || block_is_odd(address, lot))
         return false;
     return block_set(place, address, lot, epoch);
 }

@@ -94,9 +94,9 @@ static inline __attribute__((always_inline)) void see_page(struct page *page, un
     see_all(page, granule_bits, all != 0 && !(all & WORD_LIVE) && !held ? 0 : whole, count);
 }
 
-unsigned block_page(uintptr_t page, bool held, struct block_small found[BLOCK_PAGE_SMALL_MAX])
+/* What there is from `place` on. */
+static unsigned see_place(struct block_place place, bool held, struct block_small *found)
 {
-    struct block_place place = block_place(page);
     if (!place.cell)
         return 0;
     const uint16_t *highs = block_twin(place);
@@ -109,4 +109,27 @@ unsigned block_page(uintptr_t page, bool held, struct block_small found[BLOCK_PA
     else
         see_page(&self, BLOCK_GRANULE_BITS_ANY, held);
     return (unsigned)(self.found - found);
+}
+
+enum { ODD_MAX = BLOCK_PAGE_SMALL_MAX / 2 };
+
+/* Those of odd places come in between. */
+static unsigned merge_odd(struct block_place place, struct block_small *found, unsigned count)
+{
+    struct block_small odd[ODD_MAX];
+    unsigned more = see_place(place, true, odd), all = count + more;
+    for (unsigned at = all; more > 0; at--) {
+        bool last = count == 0 || odd[more - 1].at > found[count - 1].at;
+        found[at - 1] = last ? odd[--more] : found[--count];
+    }
+    return all;
+}
+
+unsigned block_page(uintptr_t page, bool held, struct block_small found[BLOCK_PAGE_SMALL_MAX])
+{
+    unsigned count = see_place(block_place(page), held, found);
+    if (__builtin_expect(block_shadow.odd == 0, 1))
+        return count;
+    struct block_place odd = block_place_odd(page);
+    return odd.cell ? merge_odd(odd, found, count) : count;
 }
