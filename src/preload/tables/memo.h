@@ -129,13 +129,7 @@ struct memo {
     struct memo_stack stack;
 };
 
-/* Whether a cell holds what it held. */
-static inline bool memo_cell_same(const struct memo_stack *stack, uintptr_t base, uint32_t cell)
-{
-    return *(const uintptr_t *)(base + stack->offsets[cell]) == stack->values[cell];
-}
-
-/* Whether the cells before `end` do, all of one zone and in whole groups; not 0. */
+/* Whether the cells before `end` hold what they held, all of one zone and in whole groups; not 0. */
 static inline __attribute__((always_inline)) bool memo_groups_same(const struct memo_stack *stack,
                                                                    uintptr_t base, uint64_t end)
 {
@@ -156,15 +150,20 @@ uint32_t memo_differs_where(const struct memo_stack *stack, uint32_t end);
 static inline uint32_t memo_differs(const struct memo_stack *stack, uint32_t end)
 {
     uintptr_t base = stack->zones[0].base;
-    uint32_t whole = end / MEMO_GROUP * MEMO_GROUP, cell = end;
     if (__builtin_expect(stack->zone != 0, 0))
         return memo_differs_where(stack, end);
-    while (cell != whole)
-        if (!memo_cell_same(stack, base, --cell))
-            return cell;
-    if (__builtin_expect(whole == 0 || memo_groups_same(stack, base, whole), 1))
-        return MEMO_CELLS;
-    return memo_differs_where(stack, whole);
+    uint64_t cell = end;
+    while (cell % MEMO_GROUP != 0) {
+        cell--;
+        if (memo_cell_read(base + stack->offsets[cell]) != stack->values[cell])
+            return (uint32_t)cell;
+    }
+    for (; cell != 0; cell -= MEMO_GROUP)
+        if (__builtin_expect(!memo_group_same(base, &stack->offsets[cell - MEMO_GROUP],
+                                              &stack->values[cell - MEMO_GROUP]),
+                             0))
+            return memo_differs_where(stack, (uint32_t)cell);
+    return MEMO_CELLS;
 }
 
 /* Whether the stack is the last one. What the walk was told of the stack's top follows from sp. */

@@ -187,7 +187,8 @@ uint32_t memo_differs_where(const struct memo_stack *stack, uint32_t end)
     while (end > 0) {
         while (zone->start >= end)
             zone--;
-        if (!memo_cell_same(stack, zone->base, --end))
+        end--;
+        if (memo_cell_read(zone->base + stack->offsets[end]) != stack->values[end])
             return end;
     }
     return MEMO_CELLS;

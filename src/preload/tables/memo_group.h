@@ -26,6 +26,7 @@ static inline uint64_t memo_offsets_read(const uint32_t offsets[2])
 
 /*
  * Each file defines:
+ *     uintptr_t memo_cell_read(uintptr_t at)
  *     bool memo_group_same(uintptr_t base, const uint32_t offsets[MEMO_GROUP],
  *                          const uintptr_t values[MEMO_GROUP])
  * true when each of the cells at base + offset holds its value. `values` are aligned to 16 bytes.
