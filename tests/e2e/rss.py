@@ -350,7 +350,7 @@ class Rss(harness.Case):
     def test_wrong_usage(self):
         self.assertIn("one PID", self.refused(status=2))
         self.assertIn("one PID", self.refused("1", "2", status=2))
-        self.assertIn("not a PID: x", self.refused("x", status=2))
+        self.assertIn('not a PID: "x"', self.refused("x", status=2))
         self.assertIn("--profile", self.refused("--profile", status=2))
         self.assertIn("--nonsense", self.refused("--nonsense", "1", status=2))
         self.assertIn("not a unit", self.refused("--unit", "m", "1", status=2))
