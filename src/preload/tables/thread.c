@@ -1,6 +1,7 @@
 #include "thread.h"
 
 #include "memo_branch.h"
+#include "preload/ground/module.h"
 #include "preload/ground/permit.h"
 #include "preload/ground/spin.h"
 #include "preload/ground/sys.h"
@@ -65,19 +66,40 @@ static bool holder_lives(uint32_t holder)
     return !known;
 }
 
-/* Whether the thread waits in rt_sigsuspend(2), as nothing of ours does: a signal's handler has it stand still. */
+/* What may be asked of the kernel with a lock of ours held, by functions of libc's: it takes its time. */
+static bool is_for_ranges(uint64_t call)
+{
+    return call == SYS_munmap || call == SYS_mremap || call == SYS_brk || call == SYS_shmdt;
+}
+
+static bool is_our_code(uint64_t address)
+{
+    struct module module, own;
+    return module_find(address, &module) && module_find((uint64_t)&pool, &own) &&
+           module.start == own.start;
+}
+
+/*
+ * Whether the thread waits in a system call that is not ours: a signal's handler has it stand still, by sigsuspend(), a
+ * semaphore, or what else. "NUMBER 0xARGUMENT ... 0xSP 0xPC", or "running".
+ */
 static bool is_suspended(int32_t tid)
 {
-    enum { PATH_BYTES = 48, NUMBER_BYTES = 8 };
-    char path[PATH_BYTES], number[NUMBER_BYTES];
+    enum { PATH_BYTES = 48, LINE_BYTES = 256 };
+    char path[PATH_BYTES], line[LINE_BYTES];
     struct text text = text_on(path, sizeof(path));
     text_put(&text, "/proc/self/task/");
     text_put_number(&text, (uint64_t)tid);
     text_put(&text, "/syscall");
-    uint64_t call = 0;
-    const char *at = number;
-    return permit_has(PERMIT_FILES) && sys_read_file(path, number, sizeof(number)) > 0 &&
-           text_read_number(&at, &call) && call == SYS_rt_sigsuspend;
+    uint64_t call = 0, code = 0;
+    const char *at = line;
+    if (!permit_has(PERMIT_FILES) || sys_read_file(path, line, sizeof(line)) <= 0 ||
+        !text_read_number(&at, &call) || is_for_ranges(call))
+        return false;
+    const char *last = strrchr(line, ' ');
+    for (const char *digit = last ? last + 3 : ""; *digit > ' '; digit++)
+        code = code << 4 | (uint64_t)(*digit <= '9' ? *digit - '0' : *digit - 'a' + 10);
+    return code != 0 && !is_our_code(code);
 }
 
 /* For spin.h. */
