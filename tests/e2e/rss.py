@@ -151,7 +151,9 @@ class Rss(harness.Case):
         for i in range(3):
             stack = self.lines(report, "thread worker-%d" % i)
             self.assertTrue(256 * KIB <= stack < 300 * KIB, stack)
-        self.assertEqual(report["ledger"]["beside"]["lazy_free_bytes"], MIB)
+        # The kernel counts them by batches of 31 on each processor: the last ones may be to come.
+        lazy = report["ledger"]["beside"]["lazy_free_bytes"]
+        self.assertTrue(MIB - 31 * 4 * KIB * os.cpu_count() <= lazy <= MIB, lazy)
         self.assertEqual(report["threads"], 4)
         self.assertGreater(report["ledger"]["beside"]["page_table_bytes"], 0)
         self.assertGreaterEqual(report["ledger"]["beside"]["rss_peak_bytes"],

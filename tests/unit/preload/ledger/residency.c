@@ -159,10 +159,10 @@ static void test_lazy_free(void **state)
     assert_int_equal(madvise(scene, SCENE_BYTES, MADV_FREE), 0);
     scan();
     assert_int_equal(resident_pages(scene, PAGES), PAGES);
-    /* The kernel counts them by batches of 31. */
-    assert_true(residency.figures.lazy_free_bytes >= before + 31 * PAGE);
-    assert_int_equal(residency.figures.lazy_free_bytes - before,
-                     smaps_check_field(scene, "LazyFree"));
+    /* The kernel counts them by batches of 31 on each processor: what is left of one may follow at any time. */
+    uint64_t counted = residency.figures.lazy_free_bytes - before;
+    assert_in_range(counted, 31 * PAGE, PAGES * PAGE);
+    assert_in_range(smaps_check_field(scene, "LazyFree"), counted, PAGES * PAGE);
 }
 
 static void test_guard_pages(void **state)
