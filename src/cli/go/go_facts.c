@@ -36,9 +36,9 @@ static void put_history(struct fact_list *list, const struct go_figures *figures
 {
     uint64_t last = figures->collections;
     uint64_t first = last > BOX_COLLECTIONS_KEPT ? last - BOX_COLLECTIONS_KEPT : 0;
-    for (uint64_t number = first + 1; number <= last; number++)
-        if (pause_end(figures, number) != 0)
-            put_collection(list, figures, number, truth);
+    for (uint64_t i = 0; i < last - first; i++)
+        if (pause_end(figures, first + 1 + i) != 0)
+            put_collection(list, figures, first + 1 + i, truth);
 }
 
 void go_facts_put(struct fact_list *list, const struct go_figures *figures, const char *truth)

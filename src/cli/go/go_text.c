@@ -176,12 +176,18 @@ static bool take_row(struct text_maker *maker, struct text_cursor line, struct t
 
 /* Figures. */
 
+/* What is below zero is damaged: it is not known. */
+static uint64_t figure(int64_t number)
+{
+    return number > 0 ? (uint64_t)number : 0;
+}
+
 static void take_ring(struct text_cursor *value, uint64_t ring[GO_PAUSES])
 {
     int64_t number;
     text_take(value, "[");
     for (int i = 0; i < GO_PAUSES && text_take_number(value, &number); i++) {
-        ring[i] = (uint64_t)number;
+        ring[i] = figure(number);
         text_take(value, " ");
     }
 }
@@ -210,7 +216,7 @@ static void take_figure(struct text_maker *maker, struct text_cursor line)
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (!text_is(&name, known[i].name) || !text_take_number(&line, &number))
             continue;
-        *known[i].value = (uint64_t)number;
+        *known[i].value = figure(number);
         maker->has_figures = true;
     }
 }
