@@ -88,7 +88,8 @@ static const char *ask_exactly(struct snap *snap)
     struct standby *standby = &snap->standby;
     const char *refusal = standby_open(standby, &snap->box, &snap->process);
     const char *reason = ask(snap);
-    if (!refusal && standby->stops == 0)
+    bool stood_still = standby->stops > 0 && !standby->reason; /* and in the last round, too */
+    if (!refusal && !stood_still)
         refusal = standby->reason ? standby->reason : "it did not ask for it (ledger=off?)";
     if (refusal && !reason)
         message_note("%s (pid %d): the other threads were not stopped: %s", snap->box.program,
