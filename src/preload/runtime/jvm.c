@@ -60,16 +60,21 @@ static void tell(uint64_t count, const struct collection_event *last)
         collection_mark(last);
 }
 
-/* What is said of the very last one; it is left out where another one may have begun to change it. */
+/* What is said of the very last one; it is left out where another one may have begun to change it meanwhile. */
 static struct collection_event describe(char reason[REASON_BYTES], bool is_last)
 {
     struct collection_event event = {.source = runtime_jvm.name, .truth = BOX_TRUTH_TOTALS};
     struct text text = text_on(reason, REASON_BYTES);
+    uint32_t begun = __atomic_load_n(jvm.collections, __ATOMIC_ACQUIRE);
     if (!is_last || !is_idle())
         return event;
+    uint64_t after_bytes = used_bytes();
     text_put_bytes(&text, jvm.last_cause, strnlen(jvm.last_cause, jvm.last_cause_bytes));
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (!is_idle() || __atomic_load_n(jvm.collections, __ATOMIC_ACQUIRE) != begun)
+        return event;
     event.reason = reason;
-    event.after_bytes = used_bytes();
+    event.after_bytes = after_bytes;
     return event;
 }
 
