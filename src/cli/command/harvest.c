@@ -7,7 +7,7 @@
 #include "cli/process/box_search.h"
 #include "cli/process/name_pattern.h"
 #include "cli/report/number_text.h"
-#include "cli/report/value.h"
+#include "cli/ground/value.h"
 #include "cli/symbol/symbol.h"
 #include "format/pprof.h"
 

@@ -2,7 +2,7 @@
 
 #include "cli/ground/text.h"
 #include "cli/report/summary.h"
-#include "cli/report/value.h"
+#include "cli/ground/value.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 
 #include "cli/ground/character.h"
 #include "cli/ground/memory.h"
-#include "cli/report/value.h"
+#include "cli/ground/value.h"
 
 #include <stdlib.h>
 #include <string.h>

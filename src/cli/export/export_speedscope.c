@@ -3,7 +3,7 @@
 #include "cli/ground/memory.h"
 #include "cli/profile/token_table.h"
 #include "cli/report/json.h"
-#include "cli/report/value.h"
+#include "cli/ground/value.h"
 
 #include <stdlib.h>
 #include <string.h>

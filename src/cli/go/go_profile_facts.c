@@ -1,7 +1,7 @@
 #include "go_profile_facts.h"
 
 #include "go_facts.h"
-#include "cli/report/value.h"
+#include "cli/ground/value.h"
 #include "format/pprof.h"
 
 #include <inttypes.h>

@@ -7,7 +7,7 @@
 
 #include "cli/ground/memory.h"
 #include "cli/profile/token_table.h"
-#include "cli/report/value.h"
+#include "cli/ground/value.h"
 #include "cli/symbol/function_set.h"
 #include "format/pprof.h"
 

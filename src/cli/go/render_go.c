@@ -3,7 +3,7 @@
 #include "cli/ground/memory.h"
 #include "cli/report/name_text.h"
 #include "cli/report/summary.h"
-#include "cli/report/value.h"
+#include "cli/ground/value.h"
 #include "format/pprof.h"
 
 #include <inttypes.h>

@@ -3,7 +3,7 @@
 #include "diff_code.h"
 #include "diff_estimate.h"
 #include "cli/ground/memory.h"
-#include "cli/report/value.h"
+#include "cli/ground/value.h"
 #include "cli/symbol/symbol.h"
 #include "format/pprof.h"
 

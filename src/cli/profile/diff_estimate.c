@@ -1,7 +1,7 @@
 #include "diff_estimate.h"
 
 #include "cli/ground/memory.h"
-#include "cli/report/value.h"
+#include "cli/ground/value.h"
 #include "format/pprof.h"
 
 #include <math.h>

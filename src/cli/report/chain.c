@@ -1,6 +1,6 @@
 #include "chain.h"
 
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
 #include "cli/profile/token_table.h"
 

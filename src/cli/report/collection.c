@@ -1,6 +1,6 @@
 #include "collection.h"
 
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
 
 #include "format/pprof.h"

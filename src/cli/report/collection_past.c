@@ -1,6 +1,6 @@
 #include "collection_past.h"
 
-#include "value.h"
+#include "cli/ground/value.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "estimate.h"
 
-#include "value.h"
+#include "cli/ground/value.h"
 #include "format/pprof.h"
 
 #include <math.h>

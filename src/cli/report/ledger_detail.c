@@ -1,6 +1,6 @@
 #include "ledger_detail.h"
 
-#include "value.h"
+#include "cli/ground/value.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "ledger_json.h"
 
-#include "value.h"
+#include "cli/ground/value.h"
 #include "format/pprof.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "ledger_phrase.h"
 
 #include "name_text.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "ledger.h"
 
 #include "estimate.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "format/pprof.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "ledger_sites.h"
 
 #include "tree.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 #include "number_text.h"
 
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/character.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "pprof_table.h"
 
 #include "name_text.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/character.h"
 
 #include <stdlib.h>

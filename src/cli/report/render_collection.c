@@ -1,7 +1,7 @@
 #include "render_collection.h"
 
 #include "name_text.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
 
 #include <assert.h>

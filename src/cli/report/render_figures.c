@@ -1,7 +1,7 @@
 #include "render_figures.h"
 
 #include "estimate.h"
-#include "value.h"
+#include "cli/ground/value.h"
 
 #include <stdio.h>
 

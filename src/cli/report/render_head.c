@@ -5,7 +5,7 @@
 #include "render_figures.h"
 #include "render_ledger.h"
 #include "summary.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/go/render_go.h"
 #include "cli/ground/character.h"
 #include "cli/ground/memory.h"

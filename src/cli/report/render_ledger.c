@@ -2,7 +2,7 @@
 
 #include "ledger_detail.h"
 #include "name_text.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/character.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "render.h"
 
 #include "pprof_table.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
 
 #include <stdlib.h>

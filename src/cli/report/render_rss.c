@@ -2,7 +2,7 @@
 
 #include "name_text.h"
 #include "render_ledger.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/go/render_go.h"
 #include "cli/ground/memory.h"
 

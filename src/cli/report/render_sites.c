@@ -3,7 +3,7 @@
 #include "chain.h"
 #include "name_text.h"
 #include "site_table.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/character.h"
 
 #include <assert.h>

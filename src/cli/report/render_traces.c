@@ -4,7 +4,7 @@
 #include "estimate.h"
 #include "name_text.h"
 #include "pprof_table.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include "collection_json.h"
 #include "interval_json.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
 #include "format/pprof.h"
 

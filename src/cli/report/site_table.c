@@ -2,7 +2,7 @@
 
 #include "estimate.h"
 #include "name_text.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
 
 #include <stdlib.h>

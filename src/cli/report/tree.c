@@ -1,7 +1,7 @@
 #include "tree.h"
 
 #include "estimate.h"
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
 #include "cli/profile/token_table.h"
 #include "format/pprof.h"

@@ -1,7 +1,7 @@
 /* Nodes in the order of their values, as pprof sorts them. */
 #include "tree.h"
 
-#include "value.h"
+#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
 
 #include <stdio.h>
