@@ -78,8 +78,7 @@ static void *meant(const char *name, const void *caller)
 {
     struct module module;
     bool is_known = module_find((uint64_t)caller, &module);
-    void *found =
-        is_known && module_defines(&module, name) ? (void *)symbol_find(&module, name) : NULL;
+    void *found = is_known ? (void *)symbol_find(&module, name) : NULL;
     if (!found && is_known)
         found = needed_by(&module, name);
     return found ? found : real_next(name);
@@ -113,7 +112,7 @@ static bool is_before_us(const char *name, const void *found)
     struct module module;
     return found && module_find((uint64_t)found, &module) &&
            !same_object(found, (const void *)&real) &&
-           (module.name[0] != '\0' || module_defines(&module, name));
+           (module.name[0] != '\0' || symbol_find(&module, name) != 0);
 }
 
 bool real_resolve(void)
