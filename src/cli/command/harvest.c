@@ -4,10 +4,10 @@
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/ground/moment.h"
+#include "cli/ground/value.h"
 #include "cli/process/box_search.h"
 #include "cli/process/name_pattern.h"
 #include "cli/report/number_text.h"
-#include "cli/ground/value.h"
 #include "cli/symbol/symbol.h"
 #include "format/pprof.h"
 

@@ -4,8 +4,8 @@
 #include "go_scale.h"
 
 #include "cli/ground/memory.h"
-#include "cli/profile/token_table.h"
 #include "cli/ground/value.h"
+#include "cli/profile/token_table.h"
 #include "cli/symbol/function_set.h"
 #include "format/ledger.h"
 #include "format/pprof.h"

@@ -6,8 +6,8 @@
 #include "cli/profile/fact_list.h"
 
 #include "cli/ground/memory.h"
-#include "cli/profile/token_table.h"
 #include "cli/ground/value.h"
+#include "cli/profile/token_table.h"
 #include "cli/symbol/function_set.h"
 #include "format/pprof.h"
 

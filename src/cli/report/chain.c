@@ -1,7 +1,7 @@
 #include "chain.h"
 
-#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 #include "cli/profile/token_table.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "collection.h"
 
-#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 
 #include "format/pprof.h"
 

@@ -1,7 +1,7 @@
 #include "ledger.h"
 
-#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 #include "format/pprof.h"
 
 #include <stdlib.h>

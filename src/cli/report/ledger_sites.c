@@ -1,8 +1,8 @@
 #include "ledger_sites.h"
 
 #include "tree.h"
-#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 
 #include <assert.h>
 #include <stdlib.h>

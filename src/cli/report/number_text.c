@@ -1,7 +1,7 @@
 #include "number_text.h"
 
-#include "cli/ground/value.h"
 #include "cli/ground/character.h"
+#include "cli/ground/value.h"
 
 #include <stdio.h>
 #include <string.h>

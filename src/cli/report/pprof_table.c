@@ -1,8 +1,8 @@
 #include "pprof_table.h"
 
 #include "name_text.h"
-#include "cli/ground/value.h"
 #include "cli/ground/character.h"
+#include "cli/ground/value.h"
 
 #include <stdlib.h>
 #include <string.h>

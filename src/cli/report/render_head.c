@@ -5,10 +5,10 @@
 #include "render_figures.h"
 #include "render_ledger.h"
 #include "summary.h"
-#include "cli/ground/value.h"
 #include "cli/go/render_go.h"
 #include "cli/ground/character.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "render_collection.h"
 
 #include "name_text.h"
-#include "cli/ground/value.h"
 #include "cli/ground/character.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 
 #include "ledger_detail.h"
 #include "name_text.h"
-#include "cli/ground/value.h"
 #include "cli/ground/character.h"
+#include "cli/ground/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #include "render.h"
 
 #include "pprof_table.h"
-#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 
 #include <stdlib.h>
 #include <string.h>

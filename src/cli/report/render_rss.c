@@ -2,9 +2,9 @@
 
 #include "name_text.h"
 #include "render_ledger.h"
-#include "cli/ground/value.h"
 #include "cli/go/render_go.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 #include "chain.h"
 #include "name_text.h"
 #include "site_table.h"
-#include "cli/ground/value.h"
 #include "cli/ground/character.h"
+#include "cli/ground/value.h"
 
 #include <assert.h>
 #include <string.h>

@@ -4,8 +4,8 @@
 #include "estimate.h"
 #include "name_text.h"
 #include "pprof_table.h"
-#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 
 #include <stdlib.h>
 

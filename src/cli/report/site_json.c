@@ -2,8 +2,8 @@
 
 #include "collection_json.h"
 #include "interval_json.h"
-#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 #include "format/pprof.h"
 
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 
 #include "estimate.h"
 #include "name_text.h"
-#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* Nodes in the order of their values, as pprof sorts them. */
 #include "tree.h"
 
-#include "cli/ground/value.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
