@@ -5,6 +5,7 @@
 #include "hooks_runtime.h"
 #include "preload/ground/sample.h"
 #include "preload/runtime/boehm.h"
+#include "preload/views/plain.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,21 +26,29 @@ static void missed(const void *address, const void *caller)
         tracker_missed(caller);
 }
 
+/* The guard is left. */
+static __attribute__((noinline)) void record(struct guard_thread *own, void *address, size_t size,
+                                             const struct unwind_start *start)
+{
+    if (guard_usual && plain_called(own, address, size, *start))
+        return;
+    if (address && !sample_passes_over(size))
+        tracker_alloc(own, address, size, start);
+    guard_leave(own);
+}
+
 /* Calls `allocate`, and records what it gives as `size_bytes`, for the hook that this expands in. `address` names the
    result in `size_bytes`. */
-#define RECORD_OBJECT(allocate, size_bytes)                     \
-    ({                                                          \
-        struct guard_thread *own_ = enter();                    \
-        const struct unwind_start start_ = UNWIND_HERE();       \
-        void *address = (allocate);                             \
-        size_t size_bytes_ = address ? (size_bytes) : 0;        \
-        if (!own_)                                              \
-            missed(address, __builtin_return_address(0));       \
-        else if (address && !sample_passes_over(size_bytes_))   \
-            tracker_alloc(own_, address, size_bytes_, &start_); \
-        if (own_)                                               \
-            guard_leave(own_);                                  \
-        address;                                                \
+#define RECORD_OBJECT(allocate, size_bytes)                                     \
+    ({                                                                          \
+        struct guard_thread *own_ = enter();                                    \
+        const struct unwind_start start_ = UNWIND_HERE();                       \
+        void *address = (allocate);                                             \
+        if (own_)                                                               \
+            record(own_, address, address ? (size_t)(size_bytes) : 0, &start_); \
+        else                                                                    \
+            missed(address, __builtin_return_address(0));                       \
+        address;                                                                \
     })
 
 enum { NOT_KNOWN_YET = -1 }; /* a size: more than any distance of samples */
@@ -47,7 +56,7 @@ enum { NOT_KNOWN_YET = -1 }; /* a size: more than any distance of samples */
 /* Most of a sampled run's. */
 static bool skips(size_t request)
 {
-    return boehm_records() && sample_skips(request);
+    return sample.period_bytes != 0 && boehm_records() && sample_skips(request);
 }
 
 /* `request`: its size, if the arguments tell. */

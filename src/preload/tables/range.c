@@ -257,8 +257,8 @@ void range_set_epoch(uint32_t epoch)
 void range_each(void (*visit)(const struct range_piece *piece, void *context), void *context)
 {
     bool mine = spin_is_mine(&map.lock); /* a handler's snapshot, inside munmap() or the like */
-    if (!mine)
-        spin_lock(&map.lock);
+    if (!mine && spin_lock_or_not(&map.lock) == SPIN_NOT)
+        return;
     map.walk++;
     uint32_t index = pieces_from(map.root, 0);
     while (index) {

@@ -22,9 +22,12 @@ bool age_open(struct age_run *run)
     if (arena.header->collections == 0 || !make_room(run))
         return false;
     run->locked = !range_is_locked_here(); /* else a handler's snapshot, inside munmap() */
-    if (run->locked && !range_lock())
+    /* Whoever has it may be stopped by a collector that waits for this very thread, whose signals are blocked. */
+    bool held = true;
+    if (run->locked && (!range_lock_or_not(&held) || !held))
         __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
-    return true;
+    run->locked &= held;
+    return held;
 }
 
 static void add(struct age_table *table, uint32_t site, unsigned age, uint64_t objects,
