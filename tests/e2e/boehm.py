@@ -52,6 +52,10 @@ class Boehm(harness.Case):
         self.assertGreater(figures["pause_ns"], 0)
         self.assertGreater(figures["rss_before"], 0)
 
+    def test_namespace(self):
+        """A plugin with a collector of its own is not bound to the program's."""
+        self.run_case("boehm_apart", harness.helper("libboehm_plugin.so"))
+
     def test_report(self):
         path = self.run_case("boehm", "known") and self.profiles("boehm.*.prof")[-1]
         report = self.heapdiff(path)

@@ -40,6 +40,12 @@ class Purge(runtime.Case):
         done = self.run_program([harness.helper("weak_purge_weak")], "final=on", more={"LD_PRELOAD": before})
         self.assertEqual(done[1].count(" 0\n"), 6, done)
 
+    def test_opened_again(self):
+        """A plugin that was closed comes back to where it was, bound anew."""
+        output = self.both([harness.helper("weak_purge_lazy")] + sorted(2 * PLUGINS))
+        self.assertEqual(output.count(" 0\n"), 10, output)
+        self.assertEqual(self.purges(), 9)
+
     def test_bound_at_once(self):
         output = self.both([harness.helper("weak_purge_lazy")] + PLUGINS, more={"LD_BIND_NOW": "1"})
         self.assertEqual(output.count(" 0\n"), 8, output)

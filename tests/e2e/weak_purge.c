@@ -28,6 +28,8 @@ static void plugin(const char *path)
     void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
     int (*purge)(void) = handle ? (int (*)(void))dlsym(handle, "purge") : NULL;
     say("plugin", purge ? purge() : -1);
+    if (handle)
+        dlclose(handle); /* the next one may be put where it was */
 }
 
 int main(int count, char **arguments)

@@ -34,6 +34,7 @@ HOOK int dlclose(void *handle)
 {
     real_resolve();
     int result = real.dlclose(handle);
+    relink_forget();
     struct guard_thread *own = hook_enter();
     if (own) {
         if (guard_record(own)) {

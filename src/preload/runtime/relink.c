@@ -126,12 +126,13 @@ static const struct relink_name *find(const struct relink_group *group, const ch
     return at->name && (!group->may || group->may()) ? at : NULL;
 }
 
+/* Objects that dlmopen() has loaded are bound to libraries of their own, or will be. */
 static void look_at_name(const struct object *object, const char *name, uint64_t slot)
 {
     for (unsigned i = 0; state.groups[i]; i++) {
         const struct relink_group *group = state.groups[i];
         const struct relink_name *found = find(group, name);
-        if (!found || !is_data(object->module, slot))
+        if (!found || !is_data(object->module, slot) || !symbol_is_listed(object->module))
             continue;
         uint64_t value = __atomic_load_n((const uint64_t *)slot, __ATOMIC_RELAXED);
         if (is_meant(group, found, target_of(object, name, value, group->scope)))
@@ -246,6 +247,12 @@ void relink_handle(const void *handle)
     if (__atomic_load_n(known, __ATOMIC_RELAXED) != is && module_find(is, &module) &&
         look_sealed_too(&module))
         __atomic_store_n(known, is, __ATOMIC_RELAXED);
+}
+
+void relink_forget(void)
+{
+    for (unsigned i = 0; i < HANDLES; i++)
+        __atomic_store_n(&state.handles[i], 0, __ATOMIC_RELAXED);
 }
 
 void *relink_answer(const char *name, void *address)

@@ -47,6 +47,9 @@ void relink_late(const struct module *module);
 /* What dlopen() has given, before anybody is given an address in it. Costs a system call, or two. */
 void relink_handle(const void *handle);
 
+/* Objects have gone: what is known of handles may be another one's from now on. */
+void relink_forget(void);
+
 /* What dlsym() is to say where the real one has found `address`: ours, where it is known that it stands for that one. */
 void *relink_answer(const char *name, void *address);
 

@@ -130,8 +130,8 @@ uint64_t symbol_find(const struct module *module, const char *name)
 
 extern ElfW(Dyn) _DYNAMIC[]; /* of this library; musl's link.h does not have it */
 
-/* The libraries in the loader's order; NULL: there is no list. */
-static const struct link_map *libraries(void)
+/* The program and its libraries in the loader's order; NULL: there is no list. */
+static const struct link_map *objects(void)
 {
     struct module program;
     const ElfW(Dyn) *dynamic = module_program(&program) ? dynamic_of(&program) : NULL;
@@ -139,8 +139,23 @@ static const struct link_map *libraries(void)
     for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++)
         if (dynamic->d_tag == DT_DEBUG)
             debug = (const void *)dynamic->d_un.d_ptr;
-    const struct link_map *map = debug ? debug->r_map : NULL;
+    return debug ? debug->r_map : NULL;
+}
+
+static const struct link_map *libraries(void)
+{
+    const struct link_map *map = objects();
     return map ? map->l_next : NULL;
+}
+
+bool symbol_is_listed(const struct module *module)
+{
+    const struct link_map *map = objects();
+    const void *dynamic = dynamic_of(module);
+    bool found = map == NULL;
+    for (; map && !found; map = map->l_next)
+        found = map->l_ld == dynamic;
+    return found;
 }
 
 static uint64_t find_from(const struct link_map *map, const char *name)

@@ -27,6 +27,9 @@ uint64_t symbol_find_library(const char *name);
 /* The same in those that come behind this one, if any of them has it. */
 uint64_t symbol_find_behind(const char *name);
 
+/* Whether the object is one of those: dlmopen() makes others, whose names are their own. True where there is no list. */
+bool symbol_is_listed(const struct module *module);
+
 /* The name of the `index`th library, from 0 on, that an object asks for; NULL: no more. */
 const char *symbol_needs(const struct module *module, unsigned index);
 
