@@ -146,6 +146,14 @@ class Boehm(harness.Case):
         self.assertTrue(LEAKED * 112 <= after <= LEAKED * 112 + 60000, last)  # as libgc rounds sizes, and its own
         self.assertEqual(self.site(profile, "leak_site"), {})
 
+    def test_linked_in_with_a_hook(self):
+        """It may set its own at any time: it is told of each event, finds its own there, and each collection is noticed."""
+        if not os.path.exists(harness.helper("boehm_static")):
+            self.skipTest("no libgc.a")
+        chain = self.run_case("boehm_static", "chain")
+        self.assertEqual(chain.facts["collections"], "4")  # three that it asks for, and one of GC_INIT()
+        self.assertGreater(int(self.run_case("boehm_static", "before").facts["collections"]), 3)
+
     def test_guile(self):
         guile = shutil.which("guile") or shutil.which("guile-3.0")
         if not guile:

@@ -50,6 +50,7 @@ static struct {
     bool is_early;               /* there when the process started, in a library */
     uint64_t own_start, own_end; /* this library */
     boehm_event_fn next;         /* the program's */
+    void (*next_start)(void);    /* the same */
     boehm_roots_fn roots;        /* the same */
     /* The collection under way: kept by libgc's lock. */
     uint64_t stop_ns, pause_ns, rss_bytes, before_bytes;
@@ -136,6 +137,12 @@ static void go_on(void)
     state.pause_ns += sys_uptime_ns() - state.stop_ns;
 }
 
+/* Linked in: where the program's hook is. */
+static boehm_event_fn *kept_event(void)
+{
+    return (boehm_event_fn *)boehm.GC_on_collection_event;
+}
+
 static void on_event(int event)
 {
     switch (event) {
@@ -151,11 +158,52 @@ static void on_event(int event)
     case EVENT_RECLAIM_START:
         reclaim();
         break;
+    case EVENT_RECLAIM_END:
+        if (kept_event())
+            *kept_event() = state.next;
+        break;
     default:
         break;
     }
     if (state.next)
         state.next(event);
+}
+
+/*
+ * Linked in, its functions are called past us, and a hook that the program sets replaces ours. So ours takes its place for as
+ * long as a collection takes: before and after, the program's is what is there. Under libgc's lock, as all of this.
+ */
+static void on_start(void)
+{
+    if (*kept_event() != on_event) { /* it still is where a collection was given up */
+        state.next = *kept_event();
+        *kept_event() = on_event;
+    }
+    begin();
+    if (state.next_start)
+        state.next_start();
+}
+
+static bool watch_starts(void)
+{
+    typedef void (*start_fn)(void);
+    void (*set)(start_fn) = (void (*)(start_fn))boehm.GC_set_start_callback;
+    start_fn (*get)(void) = (start_fn(*)(void))boehm.GC_get_start_callback;
+    if (!kept_event() || !set || !get)
+        return false;
+    if (get() != on_start) /* never to ourselves */
+        state.next_start = get();
+    set(on_start);
+    return true;
+}
+
+static void watch_events(boehm_set_event_fn set)
+{
+    boehm_event_fn (*get)(void) = (boehm_event_fn(*)(void))boehm.GC_get_on_collection_event;
+    boehm_event_fn before = get ? get() : NULL;
+    if (before != on_event) /* never to ourselves */
+        state.next = before;
+    set(on_event);
 }
 
 void boehm_set_event(boehm_event_fn event)
@@ -254,20 +302,16 @@ static enum box_runtime_state arm(struct runtime_found *found)
 {
     if (!state.resolved)
         memcpy(&boehm, found->addresses + ADDRESSES_AT, sizeof(boehm));
-    void (*set)(boehm_event_fn) = (void (*)(boehm_event_fn))found->addresses[0];
     if (!is_known(version(found)))
         return BOX_RUNTIME_UNKNOWN;
-    boehm_event_fn (*get)(void) = (boehm_event_fn(*)(void))boehm.GC_get_on_collection_event;
-    boehm_event_fn before = get ? get() : NULL;
-    if (before != on_event) /* never to ourselves */
-        state.next = before;
     /* The program's own functions, and those of a library that it has opened for itself, are called past us. */
     state.hooked = !found->is_static && !found->is_late && found->module.name[0] != '\0';
     found->truth = state.hooked ? BOX_TRUTH_EXACT : BOX_TRUTH_TOTALS;
     if (state.hooked)
         inner_add_allocator((const void *)boehm.GC_malloc);
     state.armed = true;
-    set(on_event);
+    if (!watch_starts())
+        watch_events((boehm_set_event_fn)found->addresses[0]);
     return BOX_RUNTIME_WATCHED;
 }
 

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 typedef void (*boehm_event_fn)(int event);
+typedef void (*boehm_set_event_fn)(boehm_event_fn event);
 typedef int (*boehm_roots_fn)(const char *name, void *start, size_t bytes);
 
 /* Hooked: X(function). What they take is passed on in registers, as many as any of them has. */
@@ -61,19 +62,22 @@ typedef int (*boehm_roots_fn)(const char *name, void *start, size_t bytes);
     X(GC_register_has_static_roots_callback)
 
 /* Called only. */
-#define BOEHM_CALLED(X)             \
-    X(GC_get_version)               \
-    X(GC_base)                      \
-    X(GC_size)                      \
-    X(GC_is_marked)                 \
-    X(GC_is_heap_ptr)               \
-    X(GC_get_kind_and_size)         \
-    X(GC_apply_to_all_blocks)       \
-    X(GC_get_heap_size)             \
-    X(GC_get_free_bytes)            \
-    X(GC_get_free_space_divisor)    \
-    X(GC_least_plausible_heap_addr) \
-    X(GC_greatest_plausible_heap_addr)
+#define BOEHM_CALLED(X)                \
+    X(GC_get_version)                  \
+    X(GC_base)                         \
+    X(GC_size)                         \
+    X(GC_is_marked)                    \
+    X(GC_is_heap_ptr)                  \
+    X(GC_get_kind_and_size)            \
+    X(GC_apply_to_all_blocks)          \
+    X(GC_get_heap_size)                \
+    X(GC_get_free_bytes)               \
+    X(GC_get_free_space_divisor)       \
+    X(GC_least_plausible_heap_addr)    \
+    X(GC_greatest_plausible_heap_addr) \
+    X(GC_get_start_callback)           \
+    X(GC_set_start_callback)           \
+    X(GC_on_collection_event) /* a variable, which is only seen where libgc is linked in */
 
 /* Addresses of libgc's own, as numbers; 0: this version has none. */
 struct boehm {
