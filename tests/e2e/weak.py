@@ -2,11 +2,13 @@
 where they are, calls of them come by."""
 
 import os
+import struct
 import unittest
 
 import harness
 import runtime
 
+PT_DYNAMIC, DT_DEBUG, DT_UNKNOWN = 2, 21, 0x6ffffef0
 BUILDS = ("lazy", "now", "no_plt", "no_pie", "weak")
 PLUGINS = [harness.helper("libweak_plugin_%s.so" % name) for name in ("lazy", "now")]
 
@@ -18,6 +20,23 @@ class Absent(runtime.Case):
                 with self.subTest(program, options=options):
                     output = self.both([harness.helper(program)], options)
                     self.assertRegex(output, r"^\d+ names\n$")
+
+
+    def test_unlisted(self):
+        """A program that the loader leaves no list of its objects: musl's, too, when it is started by the loader's name."""
+        with open(harness.helper("weak"), "rb") as file:
+            image = bytearray(file.read())
+        headers, = struct.unpack_from("<Q", image, 32)
+        for i in range(struct.unpack_from("<H", image, 56)[0]):
+            kind, _, at, _, _, size = struct.unpack_from("<IIQQQQ", image, headers + i * 56)
+            for entry in range(at, at + size, 16) if kind == PT_DYNAMIC else ():
+                if struct.unpack_from("<Q", image, entry)[0] == DT_DEBUG:
+                    struct.pack_into("<Q", image, entry, DT_UNKNOWN)
+        path = os.path.join(self.directory, "weak")
+        with open(path, "wb") as file:
+            file.write(image)
+        os.chmod(path, 0o755)
+        self.assertRegex(self.both([path]), r"^\d+ names\n$")
 
 
 @unittest.skipUnless(os.path.exists(harness.helper("weak_purge_now")), "not built: no jemalloc to link with")

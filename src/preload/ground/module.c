@@ -45,14 +45,27 @@ static bool program_headers(struct module *module)
     return module->segments != NULL;
 }
 
+/* Where the headers are says it. musl's loader, which the kernel takes for the program when it is started by its own name,
+   does not say where they would be: right behind the file's first bytes. */
+static uint64_t bias_of_program(const struct module *module)
+{
+    uint64_t at = (uint64_t)module->segments, page_bytes = getauxval(AT_PAGESZ), bias = 0;
+    for (unsigned i = 0; i < module->segment_count; i++) {
+        const ElfW(Phdr) *segment = &module->segments[i];
+        if (segment->p_type == PT_PHDR)
+            return at - segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && segment->p_offset == 0)
+            bias = at - sizeof(ElfW(Ehdr)) - segment->p_vaddr;
+    }
+    return page_bytes && bias % page_bytes == 0 ? bias : 0;
+}
+
 bool module_program(struct module *module)
 {
     *module = (struct module){.name = "", .start = UINT64_MAX};
     if (!program_headers(module))
         return false;
-    for (unsigned i = 0; i < module->segment_count; i++)
-        if (module->segments[i].p_type == PT_PHDR)
-            module->bias = (uint64_t)module->segments - module->segments[i].p_vaddr;
+    module->bias = bias_of_program(module);
     module->start = UINT64_MAX;
     module->end = 0;
     module_stretch(module);

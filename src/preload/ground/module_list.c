@@ -58,20 +58,31 @@ static bool readable(const void *start, size_t size_bytes)
            sys_readable((uintptr_t)start + size_bytes - 1);
 }
 
-/* The list that loaders keep for debuggers; NULL in programs without one (static ones). */
-static const struct link_map *loader_list(void)
+/* Where loaders have it, by glibc's name and by musl's. Weak: one has but one of them. */
+extern const struct r_debug loader_debug __asm__("_r_debug") __attribute__((weak));
+extern const struct r_debug *loader_debug_at __asm__("_dl_debug_addr") __attribute__((weak));
+
+/* The program may not say: musl's loader, started by its own name, is what the kernel takes for the program. */
+static const struct r_debug *debug_of_loader(void)
+{
+    if (&loader_debug)
+        return &loader_debug;
+    return &loader_debug_at ? loader_debug_at : NULL;
+}
+
+const struct link_map *module_list_loaders(void)
 {
     struct module program;
-    if (!module_program(&program))
-        return NULL;
-    const ElfW(Dyn) *entry = module_dynamic(&program, DT_DEBUG);
+    const ElfW(Dyn) *entry = module_program(&program) ? module_dynamic(&program, DT_DEBUG) : NULL;
     const struct r_debug *debug = entry ? (const void *)entry->d_un.d_ptr : NULL;
+    if (!debug)
+        debug = debug_of_loader();
     return debug ? debug->r_map : NULL;
 }
 
 const struct link_map *module_list_first(void)
 {
-    const struct link_map *map = loader_list();
+    const struct link_map *map = module_list_loaders();
     return readable(map, sizeof(*map)) ? map : NULL;
 }
 

@@ -21,7 +21,10 @@ void module_list_take(void);
 /* False when no object in the list reaches over `address`. */
 bool module_list_find(uint64_t address, struct module *module);
 
-/* The loader's own list, entry by entry: readable when asked for. NULL: at its end, or not to be read. */
+/* The list that loaders keep for debuggers; NULL in programs without one (static ones). */
+const struct link_map *module_list_loaders(void);
+
+/* The same, entry by entry: readable when asked for. NULL: at its end, or not to be read. */
 const struct link_map *module_list_first(void);
 const struct link_map *module_list_next(const struct link_map *map);
 

@@ -1,5 +1,6 @@
 #include "symbol.h"
 
+#include "preload/ground/module_list.h"
 #include "preload/ground/own.h"
 #include "preload/ground/sys.h"
 
@@ -130,27 +131,15 @@ uint64_t symbol_find(const struct module *module, const char *name)
 
 extern ElfW(Dyn) _DYNAMIC[]; /* of this library; musl's link.h does not have it */
 
-/* The program and its libraries in the loader's order; NULL: there is no list. */
-static const struct link_map *objects(void)
-{
-    struct module program;
-    const ElfW(Dyn) *dynamic = module_program(&program) ? dynamic_of(&program) : NULL;
-    const struct r_debug *debug = NULL;
-    for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++)
-        if (dynamic->d_tag == DT_DEBUG)
-            debug = (const void *)dynamic->d_un.d_ptr;
-    return debug ? debug->r_map : NULL;
-}
-
 static const struct link_map *libraries(void)
 {
-    const struct link_map *map = objects();
+    const struct link_map *map = module_list_loaders();
     return map ? map->l_next : NULL;
 }
 
 bool symbol_is_listed(const struct module *module)
 {
-    const struct link_map *map = objects();
+    const struct link_map *map = module_list_loaders();
     const void *dynamic = dynamic_of(module);
     bool found = map == NULL;
     for (; map && !found; map = map->l_next)
