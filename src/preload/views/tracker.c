@@ -438,7 +438,8 @@ void tracker_unmap(void *start, size_t bytes)
 
 bool tracker_unmap_at_once(void *start, size_t bytes)
 {
-    if (!guard_record_at_once(guard_own))
+    if (!guard_own ||
+        !guard_record_at_once(guard_own)) /* a thread that ends has no struct any more */
         return false;
     range_cut((uintptr_t)start, bytes, range_gone, NULL);
     guard_set(GUARD_CALLING);

@@ -132,15 +132,33 @@ static void test_nobody_elses(void **state)
     assert_pieces(maps, "..");
 }
 
+/* One whose destructors have run, or that got no memory, has no struct of its own. */
+static void *unmap_without_own(void *unused)
+{
+    guard_own = NULL;
+    enum guard_state before = part();
+    unmap(maps, PAGE);
+    rejoin(before);
+    return unused;
+}
+
+static void test_no_struct(void **state)
+{
+    (void)state;
+    pthread_t other;
+    uint64_t missed = arena.header->lost.nested_events;
+    assert_int_equal(pthread_create(&other, NULL, unmap_without_own, NULL), 0);
+    pthread_join(other, NULL);
+    assert_int_equal(arena.header->lost.nested_events, missed + 1);
+}
+
 #define TEST(function) cmocka_unit_test_setup(function, fake_hooks_reset)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_recorded_afterwards),
-        TEST(test_older_ones),
-        TEST(test_locked),
-        TEST(test_nobody_elses),
+        TEST(test_recorded_afterwards), TEST(test_older_ones), TEST(test_locked),
+        TEST(test_nobody_elses),        TEST(test_no_struct),
     };
     return cmocka_run_group_tests(tests, fake_hooks_start, NULL);
 }
