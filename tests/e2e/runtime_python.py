@@ -57,6 +57,20 @@ class Python(runtime.Case):
             self.assertEqual(found, [])
         self.assertEqual(self.marks(), 0)
 
+    def test_in_the_middle_of_an_import(self):
+        """What the interpreter notes while it waits for a module's lock is not touched by an import of ours."""
+        text = """import sys, _thread
+from importlib import _bootstrap
+notes, own = _bootstrap._blocking_on, _thread.get_ident()
+if sys.version_info < (3, 12): notes[own] = notes
+for i in range(100): bytearray(1 << 20)
+print(sys.version_info >= (3, 12) or notes.pop(own) is notes)
+for i in range(100): [bytes(1 << 20), [0] * (1 << 17), "x" * (1 << 20), (0,) * (1 << 17)]
+import gc
+for i in range(3): gc.collect()"""
+        self.assertEqual(self.both([PYTHON, "-c", text], "sample=4m", {"PYTHONMALLOC": "malloc"}), "True\n")
+        self.assertGreaterEqual(len(self.full("python")), 3)
+
     def test_nothing_to_see(self):
         """The program finds gc.callbacks as it left it, and nothing of ours among its objects."""
         self.script("print(gc.callbacks, [x for x in gc.get_objects() if getattr(x, '__name__', '') == 'collected' or type(x).__name__ == 'PyCapsule'])\n"

@@ -43,6 +43,7 @@ enum { METHOD_VARARGS = 1 };
     X(struct state *, PyGILState_GetThisThreadState, (void))                                    \
     X(struct object *, PyImport_ImportModuleLevel,                                              \
       (const char *name, void *globals, void *locals, void *from, int level))                   \
+    X(struct object *, PySys_GetObject, (const char *name))                                     \
     X(struct object *, PyObject_GetAttrString, (struct object *, const char *name))             \
     X(struct object *, PyList_New, (ptrdiff_t length))                                          \
     X(int, PyList_Append, (struct object *, struct object *))                                   \
@@ -51,6 +52,8 @@ enum { METHOD_VARARGS = 1 };
     X(struct object *, PyTuple_GetItem, (struct object *, ptrdiff_t index))                     \
     X(int, PyDict_Next,                                                                         \
       (struct object *, ptrdiff_t * at, struct object * *key, struct object * *value))          \
+    X(ptrdiff_t, PyDict_Size, (struct object *))                                                \
+    X(struct object *, PyDict_GetItemString, (struct object *, const char *))                   \
     X(int, PyDict_SetItemString, (struct object *, const char *, struct object *))              \
     X(long, PyLong_AsLong, (struct object *))                                                   \
     X(int, PyUnicode_CompareWithASCIIString, (struct object *, const char *))                   \

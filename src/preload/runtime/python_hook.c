@@ -254,10 +254,29 @@ static bool join(struct place *place, unsigned minor, bool is_main, struct objec
     return joined;
 }
 
+/*
+ * Up to 3.11 a thread that is about to take the lock of a module has noted that, and takes the note away when it has
+ * it; an import in between, which is what ours would be, takes it away before, and the program's fails.
+ */
+static bool may_import(unsigned minor)
+{
+    const struct python_api *api = &python_api;
+    struct object *modules = api->PySys_GetObject("modules");
+    struct object *machinery =
+        modules ? api->PyDict_GetItemString(modules, "_frozen_importlib") : NULL;
+    if (!machinery || minor >= 12 || api->PyDict_GetItemString(modules, "gc"))
+        return machinery != NULL;
+    struct object *notes = api->PyObject_GetAttrString(machinery, "_blocking_on");
+    bool none = notes && api->PyDict_Size(notes) == 0;
+    api->Py_DecRef(notes);
+    return none;
+}
+
 static bool join_lists(struct place *place, unsigned minor, bool is_main)
 {
     const struct python_api *api = &python_api;
-    struct object *module = api->PyImport_ImportModuleLevel("gc", NULL, NULL, NULL, 0);
+    struct object *module =
+        may_import(minor) ? api->PyImport_ImportModuleLevel("gc", NULL, NULL, NULL, 0) : NULL;
     struct object *garbage = module ? api->PyObject_GetAttrString(module, "garbage") : NULL;
     struct object *programs = garbage ? api->PyObject_GetAttrString(module, "callbacks") : NULL;
     struct object *const lists[2] = {garbage, programs};
