@@ -59,10 +59,9 @@ bool spin_wait(struct spin *spin)
     return true;
 }
 
-/* One more look at who holds it: how often it was stopped, in a row. */
-static uint32_t look(const struct spin *spin, uint32_t looks)
+/* One more look at a holder: how often it was stopped, in a row. */
+static uint32_t look(uint32_t holder, uint32_t looks)
 {
-    uint32_t holder = __atomic_load_n(&spin->holder, __ATOMIC_RELAXED);
     return holder && spin_holder_is_stopped && spin_holder_is_stopped(holder) ? looks + 1 : 0;
 }
 
@@ -78,9 +77,10 @@ enum spin_outcome spin_wait_or_not(struct spin *spin)
             continue;
         if (take_over(spin))
             return SPIN_TAKEN_OVER;
-        looks = look(spin, looks);
+        uint32_t holder = __atomic_load_n(&spin->holder, __ATOMIC_RELAXED);
+        looks = look(holder, looks);
         if (looks == SPIN_STOPPED_LOOKS)
-            __atomic_store_n(&spin->stopped, spin->holder, __ATOMIC_RELAXED);
+            __atomic_store_n(&spin->stopped, holder, __ATOMIC_RELAXED);
     } while (!spin_try(spin));
     return SPIN_HELD;
 }

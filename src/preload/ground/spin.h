@@ -71,6 +71,7 @@ static inline void spin_unlock(struct spin *spin)
 /* In a forked child, where the holder does not exist: frees the lock. True when it was held. */
 static inline bool spin_reset(struct spin *spin)
 {
+    __atomic_store_n(&spin->stopped, 0, __ATOMIC_RELAXED);
     return __atomic_exchange_n(&spin->holder, 0, __ATOMIC_RELAXED) != 0;
 }
 

@@ -8,10 +8,11 @@
 #include <sys/auxv.h>
 
 enum {
-    ARENA_BYTES = 64 << 20,     /* glibc's heaps of threads begin at multiples of this */
-    GUARD_BYTES_MAX = 64 << 10, /* below a stack */
-    STACK_BYTES_MIN = 16 << 10, /* PTHREAD_STACK_MIN */
-    STORAGE_BYTES_MAX = 1 << 20 /* the loader's mapping for the main thread's variables */
+    ARENA_BYTES = 64 << 20,      /* glibc's heaps of threads begin at multiples of this */
+    GUARD_BYTES_MAX = 64 << 10,  /* below a stack */
+    STACK_BYTES_MIN = 16 << 10,  /* PTHREAD_STACK_MIN */
+    STORAGE_BYTES_MAX = 1 << 20, /* the loader's mapping for the main thread's variables */
+    LOOKS_MAX = 256              /* at memory of nobody's, in a snapshot: 0.1 ms */
 };
 
 struct label_walk label_walk(const struct label_sources *from)
@@ -246,6 +247,19 @@ static uint32_t range_next_site(struct label_walk *walk, uint64_t address, uint6
     return now != 0 ? now : earlier;
 }
 
+/* Its tables are few, and lie together: memory of somebody else's is looked at where it begins. */
+static bool is_loader_table(struct label_walk *walk, uint64_t address, uint64_t *limit)
+{
+    uint64_t end = address + getauxval(AT_PAGESZ);
+    if (walk->looks == LOOKS_MAX || !loader_pages_is_table(walk->from.loader, address)) {
+        walk->looks += walk->looks < LOOKS_MAX;
+        return false;
+    }
+    if (end < *limit)
+        *limit = end;
+    return true;
+}
+
 static bool loader_next_is(struct label_walk *walk, uint64_t address, uint64_t *limit)
 {
     const struct loader_pages *loader = walk->from.loader;
@@ -265,7 +279,7 @@ static void label_spare(struct label_walk *walk, struct label *label, uint64_t a
     struct line_table *lines = walk->from.lines;
     if (claim_next(address, end))
         label->line = line_find(lines, LINE_METADATA, "");
-    else if (loader_next_is(walk, address, end))
+    else if (loader_next_is(walk, address, end) || is_loader_table(walk, address, end))
         label->line = line_find(lines, LINE_LOADER, "link maps");
 }
 

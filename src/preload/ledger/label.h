@@ -61,6 +61,7 @@ struct label_walk {
     struct label bss;
     uint64_t bss_end; /* a part of it up to here is a file's bss; 0: none */
     uint64_t arena;   /* and from here on one of glibc's heaps of threads; 0: none */
+    unsigned looks;   /* that found nothing of the loader's */
 };
 
 struct label_walk label_walk(const struct label_sources *from);

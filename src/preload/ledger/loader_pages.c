@@ -2,11 +2,17 @@
 
 #include "preload/ground/module_list.h"
 #include "preload/ground/order.h"
+#include "preload/ground/peek.h"
 #include "preload/ground/sys.h"
 
 #include <sys/auxv.h>
 
-enum { OBJECTS_MAX = 16384 }; /* the list may lead in a circle while it is changed */
+enum {
+    OBJECTS_MAX = 16384, /* the list may lead in a circle while it is changed */
+    PAGES_EACH = 3,      /* of one object: its description lies on two at most, its name on one */
+    TABLE_BYTES = 4096,  /* of a page, looked at */
+    TABLE_HITS = 2       /* one word may be another's pointer, or chance */
+};
 
 static void put(struct loader_pages *list, const void *at)
 {
@@ -18,14 +24,21 @@ static void put(struct loader_pages *list, const void *at)
 static void put_all(struct loader_pages *list)
 {
     unsigned objects = 0;
-    list->count = 0;
+    list->count = list->map_count = 0;
     for (const struct link_map *map = module_list_first(); map && objects < OBJECTS_MAX;
          map = module_list_next(map)) {
         put(list, map);
         put(list, (const char *)(map + 1) - 1);
         put(list, map->l_name);
+        if (list->map_count < list->room / PAGES_EACH)
+            list->maps[list->map_count++] = (uint64_t)map;
         objects++;
     }
+}
+
+static size_t list_bytes(const struct loader_pages *list)
+{
+    return (list->room + list->room / PAGES_EACH) * sizeof(*list->pages);
 }
 
 void loader_pages_gather(struct loader_pages *list)
@@ -33,20 +46,46 @@ void loader_pages_gather(struct loader_pages *list)
     *list = (struct loader_pages){0};
     put_all(list);
     list->room = list->count;
-    list->pages = list->room > 0 ? sys_pages(list->room * sizeof(*list->pages)) : NULL;
+    list->pages = list->room > 0 ? sys_pages(list_bytes(list)) : NULL;
     if (!list->pages) {
         *list = (struct loader_pages){0};
         return;
     }
+    list->maps = list->pages + list->room;
     put_all(list);
     if (list->count > list->room) /* of those that have come meanwhile none is early */
         list->count = list->room;
     order(list->pages, list->count, sizeof(*list->pages));
+    order(list->maps, list->map_count, sizeof(*list->maps));
+}
+
+static bool is_map(const struct loader_pages *list, uint64_t word)
+{
+    size_t low = 0, high = list->map_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (list->maps[middle] < word)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < list->map_count && list->maps[low] == word;
+}
+
+bool loader_pages_is_table(const struct loader_pages *list, uint64_t page)
+{
+    uint64_t words[TABLE_BYTES / sizeof(uint64_t)];
+    unsigned hits = 0;
+    if (list->map_count == 0 || !peek(page, words, sizeof(words)))
+        return false;
+    for (size_t i = 0; i < TABLE_BYTES / sizeof(*words) && hits < TABLE_HITS; i++)
+        hits += is_map(list, words[i]);
+    return hits == TABLE_HITS;
 }
 
 void loader_pages_free(struct loader_pages *list)
 {
     if (list->pages)
-        sys_pages_free(list->pages, list->room * sizeof(*list->pages));
+        sys_pages_free(list->pages, list_bytes(list));
     *list = (struct loader_pages){0};
 }

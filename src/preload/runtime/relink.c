@@ -213,8 +213,10 @@ void relink_init(const struct relink_group *const *groups)
             state.first[(unsigned char)at->name[0]] = true;
     }
     __atomic_store_n(&state.groups, groups, __ATOMIC_RELEASE); /* pairs: the loads below */
-    if (some)
-        module_each(look_at_loaded, NULL);
+    if (!some || !spin_try(&state.lock))
+        return;
+    module_each(look_at_loaded, NULL);
+    spin_unlock(&state.lock);
 }
 
 void relink_late(const struct module *module)
