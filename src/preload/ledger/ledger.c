@@ -30,17 +30,28 @@ struct ledger_run {
     struct charge charge;
 };
 
+static void pages_free(void *pages, size_t bytes)
+{
+    if (pages)
+        sys_pages_free(pages, bytes);
+}
+
 /* Copies of what is in address order. */
 
+/* The other threads go on: those that begin take memory of ours, a thousand of them more than is spare. */
 static bool copy_own(struct ledger_run *run)
 {
-    size_t room = own_copy(NULL, 0) + OWN_SPARE;
-    run->own = sys_pages(room * sizeof(*run->own));
-    if (!run->own)
-        return false;
-    run->own_room = room;
-    run->own_count = own_copy(run->own, room);
-    return run->own_count <= room;
+    size_t wanted = own_copy(NULL, 0);
+    do {
+        pages_free(run->own, run->own_room * sizeof(*run->own));
+        run->own_room = wanted + wanted / 4 + OWN_SPARE;
+        run->own = sys_pages(run->own_room * sizeof(*run->own));
+        if (!run->own)
+            return false;
+        wanted = own_copy(run->own, run->own_room);
+    } while (wanted > run->own_room);
+    run->own_count = wanted;
+    return true;
 }
 
 static bool make_sites(struct ledger_run *run, const struct box_view *view)
@@ -66,12 +77,6 @@ struct ledger_run *ledger_open(uint32_t threads)
     }
     ledger_close(run);
     return NULL;
-}
-
-static void pages_free(void *pages, size_t bytes)
-{
-    if (pages)
-        sys_pages_free(pages, bytes);
 }
 
 void ledger_close(struct ledger_run *run)

@@ -130,9 +130,9 @@ static void look_at_cycles(struct jvm_collector *collector)
         return;
     struct collection_event event = describe(reason, true);
     uint64_t ticks = load(collector->time);
-    if (collector->kind == JVM_UNCOUNTED)
-        event.after_bytes = 0;
-    else if (count == 1 && idle)
+    event.after_bytes =
+        0; /* each pause renews the sizes: the next cycle's first before it counts */
+    if (collector->kind == JVM_CYCLES && count == 1 && idle)
         event.pause_ns = ns_of(ticks - collector->seen_ticks);
     collector->seen_ticks = ticks;
     jvm.cycles_seen = ended;

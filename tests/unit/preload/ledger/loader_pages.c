@@ -2,6 +2,7 @@
 #include "preload/ledger/loader_pages.h"
 
 #include "preload/ground/module_list.h"
+#include "preload/ground/peek.h"
 
 #include <link.h>
 #include <setjmp.h>
@@ -44,6 +45,9 @@ static bool is_table(uint64_t first, uint64_t second)
 static void test_tables(void **state)
 {
     (void)state;
+    uint64_t word;
+    if (!peek((uint64_t)&list, &word, sizeof(word)))
+        skip(); /* an emulator that has no such system call */
     uint64_t first = (uint64_t)module_list_first();
     uint64_t next = (uint64_t)module_list_next(module_list_first());
     assert_true(first != 0 && next != 0);
