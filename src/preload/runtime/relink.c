@@ -212,11 +212,12 @@ void relink_init(const struct relink_group *const *groups)
         for (const struct relink_name *at = groups[i]->names; at->name; at++)
             state.first[(unsigned char)at->name[0]] = true;
     }
+    bool held = spin_try(&state.lock); /* free: nobody asks before there are groups */
     __atomic_store_n(&state.groups, groups, __ATOMIC_RELEASE); /* pairs: the loads below */
-    if (!some || !spin_try(&state.lock))
-        return;
-    module_each(look_at_loaded, NULL);
-    spin_unlock(&state.lock);
+    if (some)
+        module_each(look_at_loaded, NULL);
+    if (held)
+        spin_unlock(&state.lock);
 }
 
 void relink_late(const struct module *module)
