@@ -93,13 +93,13 @@ class Storm(harness.Case):
         output, errors = child.communicate(timeout=30)
         self.assertEqual((child.returncode, errors), (0, b""))
         found = self.profiles()
-        self.assertGreaterEqual(len(found), 3, "hundreds a second on a quiet machine; how busy it is decides")
+        self.assertGreater(len(found), 100)
         last = -1
         for path in found:
             last = self.check_one(path, last)
         self.assertEqual(last, int(output), "every allocation is counted once")
         self.assertEqual(self.check_live(found[-1]), 0, "at rest, all is freed")
-        self.assertGreater(last, 1000, "a quiet run does millions a second")
+        self.assertGreater(last / seconds, 20000, "pairs a second; a quiet run does millions")
 
     def check_live(self, path):
         """Live blocks of the threads' sites; prof.py has no profile where live is more than asked for."""
