@@ -12,7 +12,7 @@ enum {
     GUARD_BYTES_MAX = 64 << 10,  /* below a stack */
     STACK_BYTES_MIN = 16 << 10,  /* PTHREAD_STACK_MIN */
     STORAGE_BYTES_MAX = 1 << 20, /* the loader's mapping for the main thread's variables */
-    LOOKS_MAX = 256              /* at memory of nobody's, in a snapshot: 0.1 ms */
+    LOOKS_MAX = 256              /* at memory of nobody's, in a snapshot: 0.2 ms */
 };
 
 struct label_walk label_walk(const struct label_sources *from)
@@ -279,8 +279,10 @@ static void label_spare(struct label_walk *walk, struct label *label, uint64_t a
     struct line_table *lines = walk->from.lines;
     if (claim_next(address, end))
         label->line = line_find(lines, LINE_METADATA, "");
-    else if (loader_next_is(walk, address, end) || is_loader_table(walk, address, end))
+    else if (loader_next_is(walk, address, end))
         label->line = line_find(lines, LINE_LOADER, "link maps");
+    else if (is_loader_table(walk, address, end))
+        label->line = line_find(lines, LINE_LOADER, "loader tables");
 }
 
 /* A stack of a thread that has made it of memory that the program has mapped is the program's. */

@@ -5,14 +5,23 @@
 #include "preload/ground/peek.h"
 #include "preload/ground/sys.h"
 
+#include <assert.h>
 #include <sys/auxv.h>
 
 enum {
     OBJECTS_MAX = 16384, /* the list may lead in a circle while it is changed */
     PAGES_EACH = 3,      /* of one object: its description lies on two at most, its name on one */
     TABLE_BYTES = 4096,  /* of a page, looked at */
-    TABLE_HITS = 2       /* one word may be another's pointer, or chance */
+    TABLE_HITS = 2,      /* one word may be another's pointer, or chance */
+    HASH_SHIFT = 64 - 12 /* to a bit of the hints */
 };
+
+static_assert(1 << (64 - HASH_SHIFT) == LOADER_PAGES_HINTS * 64, "each hash has a bit");
+
+static unsigned hint_of(uint64_t word)
+{
+    return (unsigned)((word * 0x9e3779b97f4a7c15ull) >> HASH_SHIFT);
+}
 
 static void put(struct loader_pages *list, const void *at)
 {
@@ -57,6 +66,17 @@ void loader_pages_gather(struct loader_pages *list)
         list->count = list->room;
     order(list->pages, list->count, sizeof(*list->pages));
     order(list->maps, list->map_count, sizeof(*list->maps));
+    for (size_t i = 0; i < list->map_count; i++) {
+        unsigned hint = hint_of(list->maps[i]);
+        list->hints[hint / 64] |= 1ull << hint % 64;
+    }
+}
+
+/* False for most of what is none. */
+static bool may_be_map(const struct loader_pages *list, uint64_t word)
+{
+    unsigned hint = hint_of(word);
+    return list->hints[hint / 64] >> hint % 64 & 1;
 }
 
 static bool is_map(const struct loader_pages *list, uint64_t word)
@@ -78,9 +98,15 @@ bool loader_pages_is_table(const struct loader_pages *list, uint64_t page)
     unsigned hits = 0;
     if (list->map_count == 0 || !peek(page, words, sizeof(words)))
         return false;
-    for (size_t i = 0; i < TABLE_BYTES / sizeof(*words) && hits < TABLE_HITS; i++)
-        hits += is_map(list, words[i]);
-    return hits == TABLE_HITS;
+    uint64_t low = list->maps[0], span = list->maps[list->map_count - 1] - low;
+    for (size_t i = 0; i < TABLE_BYTES / sizeof(*words); i++) {
+        if (__builtin_expect(words[i] - low > span, 1)) /* most words are 0, or small */
+            continue;
+        hits += may_be_map(list, words[i]) && is_map(list, words[i]);
+        if (hits == TABLE_HITS)
+            return true;
+    }
+    return false;
 }
 
 void loader_pages_free(struct loader_pages *list)

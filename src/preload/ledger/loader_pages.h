@@ -15,11 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { LOADER_PAGES_HINTS = 64 };
+
 struct loader_pages {
     uint64_t *pages; /* addresses, going up; some may be there twice */
     size_t count, room;
     uint64_t *maps; /* the descriptions, going up */
     size_t map_count;
+    uint64_t hints[LOADER_PAGES_HINTS]; /* a bit for what each of them hashes to */
 };
 
 /* None where memory is out, or may not be asked about. */

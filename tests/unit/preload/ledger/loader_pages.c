@@ -58,6 +58,32 @@ static void test_tables(void **state)
     assert_false(is_table(UINT64_MAX, 0));
 }
 
+static bool is_listed(uint64_t word)
+{
+    for (size_t i = 0; i < list.map_count; i++)
+        if (list.maps[i] == word)
+            return true;
+    return false;
+}
+
+/* Words between the first and the last description, most of which are none, and each that is one. */
+static void test_words(void **state)
+{
+    (void)state;
+    uint64_t word, low = list.maps[0], high = list.maps[list.map_count - 1];
+    if (!peek((uint64_t)&list, &word, sizeof(word)))
+        skip();
+    assert_true(low < high);
+    for (size_t i = 0; i < list.map_count; i++)
+        assert_true(is_table(list.maps[i], list.maps[i]));
+    for (word = low; word < high; word += (high - low) / WORDS / 8 + 1)
+        assert_int_equal(is_table(low, word), is_listed(word));
+    for (word = low - 64; word < low + 64; word++)
+        assert_int_equal(is_table(high, word), is_listed(word));
+    for (word = high - 64; word < high + 64; word++)
+        assert_int_equal(is_table(low, word), is_listed(word));
+}
+
 static void test_gone(void **state)
 {
     (void)state;
@@ -76,7 +102,7 @@ static void test_none(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tables), cmocka_unit_test(test_none),
-                                       cmocka_unit_test(test_gone)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tables), cmocka_unit_test(test_words),
+                                       cmocka_unit_test(test_none), cmocka_unit_test(test_gone)};
     return cmocka_run_group_tests(tests, before_all, after_all);
 }
