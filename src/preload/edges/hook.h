@@ -49,6 +49,9 @@ static inline struct guard_thread *hook_enter(void)
 /* Sampling has begun: most allocations go straight to the allocator. */
 void hooks_malloc_pass(void);
 
+/* Nothing is recorded any more, or ever: all of them do. */
+void hooks_malloc_end(void);
+
 /* Looks the C++ operators up, so that none of them has to ask the loader later. Constructor only. */
 void hooks_cxx_init(void);
 

@@ -40,14 +40,14 @@ static void *next_of_caller(void **cache, const char *name, const void *caller)
 
 static bool is_own(void)
 {
-    return real_resolve() && real.cxx_own;
+    return real_resolve() && real.cxx_own && !sample.ended;
 }
 
 /* The next definition of `name`, where the hook goes from now on if it is not the allocator's; NULL when nobody has one. */
 static void *next_of(void **cache, const char *name, const void *caller)
 {
     void *found = real_next(name), *unused;
-    bool stays = real_resolve() && !real.cxx_own;
+    bool stays = real_resolve() && !is_own();
     if (!found)
         return next_of_caller(stays ? cache : &unused, name, caller);
     if (stays)

@@ -28,23 +28,23 @@ static size_t at_least(size_t size_bytes)
  * Calls `allocate` and records what it returns, for the hook that this expands in. Without anybody to
  * ask yet, the outcome is `boot`.
  */
-#define RECORD_ALLOC(size_bytes, allocate, boot)                      \
-    ({                                                                \
-        struct guard_thread *own_ = hook_enter();                     \
-        void *address_;                                               \
-        if (__builtin_expect(!own_, false)) {                         \
-            address_ = real_resolve() ? (allocate) : (boot);          \
-            if (address_)                                             \
-                tracker_missed(__builtin_return_address(0));          \
-        } else {                                                      \
-            bool recorded_ = !sample_passes_over(size_bytes);         \
-            const struct unwind_start start_ = UNWIND_HERE();         \
-            address_ = (allocate);                                    \
-            if (__builtin_expect(recorded_, true))                    \
-                tracker_alloc(own_, address_, (size_bytes), &start_); \
-            guard_leave(own_);                                        \
-        }                                                             \
-        address_;                                                     \
+#define RECORD_ALLOC(size_bytes, allocate, boot)                        \
+    ({                                                                  \
+        struct guard_thread *own_ = sample.ended ? NULL : hook_enter(); \
+        void *address_;                                                 \
+        if (__builtin_expect(!own_, false)) {                           \
+            address_ = real_resolve() ? (allocate) : (boot);            \
+            if (address_)                                               \
+                tracker_missed(__builtin_return_address(0));            \
+        } else {                                                        \
+            bool recorded_ = !sample_passes_over(size_bytes);           \
+            const struct unwind_start start_ = UNWIND_HERE();           \
+            address_ = (allocate);                                      \
+            if (__builtin_expect(recorded_, true))                      \
+                tracker_alloc(own_, address_, (size_bytes), &start_);   \
+            guard_leave(own_);                                          \
+        }                                                               \
+        address_;                                                       \
     })
 
 /* What plain_alloc() left: the allocator has been called. */
@@ -135,6 +135,8 @@ HOOK_HALF void *malloc_otherwise(size_t size)
     struct guard_thread *own = usual_outside();
     if (__builtin_expect(own != NULL, 1))
         return RECORD_CALLED(own, size, real.malloc(at_least(size)));
+    if (sample_is_over())
+        return real.malloc(size);
     return RECORD_ALLOC(size, real.malloc(at_least(size)), boot_alloc(size));
 }
 
@@ -159,6 +161,8 @@ HOOK_HALF void *calloc_otherwise(size_t count, size_t each)
     struct guard_thread *own = usual_outside();
     if (__builtin_expect(own != NULL, 1))
         return RECORD_CALLED(own, size, calloc_at_least(count, each));
+    if (sample_is_over())
+        return real.calloc(count, each);
     return RECORD_ALLOC(size, calloc_at_least(count, each), boot_alloc(size));
 }
 
@@ -198,6 +202,14 @@ void hooks_malloc_pass(void)
     passed.calloc = real.calloc;
 }
 
+void hooks_malloc_end(void)
+{
+    hooks_malloc_pass();
+    guard_plain = guard_usual = NULL;
+    boot_watch(sample_watch);
+    sample_end();
+}
+
 /* plain_free() may have held the guard: what a handler has asked for then does not wait for an event. */
 static void serve_wanted(void)
 {
@@ -219,7 +231,8 @@ HOOK_HALF void free_otherwise(void *address)
         return;
     }
     struct block block;
-    if (sample.period_bytes != 0 && !block_find((uintptr_t)address, &block)) { /* only near one */
+    if (sample_is_over() ||
+        (sample.period_bytes != 0 && !block_find((uintptr_t)address, &block))) { /* only near one */
         real.free(address);
         return;
     }
@@ -302,6 +315,8 @@ static void *realloc_from(void *address, size_t size, const struct unwind_start 
     struct block old;
     if (boot_owns(address))
         return realloc_boot(address, size);
+    if (sample_is_over())
+        return real.realloc(address, size);
     struct guard_thread *own = hook_enter();
     if (!own && !real_resolve())
         return boot_alloc(size);

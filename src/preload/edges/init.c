@@ -123,8 +123,8 @@ static void start_sampling(void)
 {
     if (options.sample_bytes <= 1)
         return;
-    sample_start(options.sample_bytes, options.seed);
     boot_watch(sample_watch);
+    sample_start(options.sample_bytes, options.seed);
     hooks_malloc_pass();
 }
 
@@ -320,8 +320,11 @@ __attribute__((constructor)) static void start_up(void)
     real_found_all();
     if (options.only[0] != '\0' && is_wanted())
         start();
-    if (!guard_process.recording)
+    if (!guard_process.recording) {
+        state.tried = true;
+        hooks_malloc_end();
         return;
+    }
     switch_allocator();
     enum guard_state before = guard_state();
     guard_set(GUARD_CALLING); /* what the loader and libc allocate for us is not the program's */

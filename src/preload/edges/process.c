@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include "hook.h"
 #include "listener.h"
 #include "preload/ground/arena.h"
 #include "preload/ground/facts.h"
@@ -93,6 +94,7 @@ void process_forked_quietly(void)
         return;
     __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED); /* the parent's */
     guard_process.recording = false;
+    hooks_malloc_end();
 }
 
 static bool child_begin(int parent_pid)
@@ -143,8 +145,10 @@ void process_forked(void)
     state.finisher = 0;
     guard_process.recording =
         options.children && permit_has(PERMIT_FILES) && child_begin(arena.header->pid);
-    if (!guard_process.recording)
+    if (!guard_process.recording) {
         arena.path[0] = '\0'; /* the parent's file is not ours to delete */
+        hooks_malloc_end();
+    }
     guard_fork_done();
     guard_set(before);
     unblock_signals(signals);

@@ -3,7 +3,7 @@
 #include "sys.h"
 #include "format/box.h"
 
-enum { SAMPLE_FULL = 255, SAMPLE_FRACTION_BITS = 53 };
+enum { SAMPLE_FULL = 255, SAMPLE_EACH = 128 /* no page is passed by */, SAMPLE_FRACTION_BITS = 53 };
 
 struct sample sample;
 unsigned char sample_filter[SAMPLE_FILTER_BYTES];
@@ -67,7 +67,16 @@ static size_t draw(void)
 
 void sample_init(void)
 {
-    sample_filter[0] = SAMPLE_FULL;
+    sample_filter[0] = SAMPLE_EACH;
+}
+
+/* In this order: memory of ours that is watched is at no time passed by. */
+static void use_filter(void)
+{
+    if (sample.filter_mask != 0)
+        return;
+    __atomic_store_n(&sample.filter_mask, SAMPLE_FILTER_BYTES - 1, __ATOMIC_RELEASE);
+    __atomic_fetch_and(&sample_filter[0], SAMPLE_EACH - 1, __ATOMIC_RELEASE);
 }
 
 void sample_start(uint64_t period_bytes, uint64_t seed)
@@ -75,9 +84,14 @@ void sample_start(uint64_t period_bytes, uint64_t seed)
     /* Neighbouring seeds are far apart: the threads of one run take one number after another. */
     seeds = (seed ? seed : sys_time_ns()) * 0x9e3779b97f4a7c15ull;
     starts++;
-    sample_filter[0] = 0;
     sample.period_bytes = period_bytes;
-    sample.filter_mask = SAMPLE_FILTER_BYTES - 1;
+    use_filter();
+}
+
+void sample_end(void)
+{
+    use_filter();
+    sample.ended = true;
 }
 
 bool sample_decides(size_t size_bytes)
@@ -95,7 +109,7 @@ bool sample_decides(size_t size_bytes)
 
 static unsigned char *watched(uintptr_t address)
 {
-    return &sample_filter[(address >> SAMPLE_PAGE_SHIFT) & sample.filter_mask];
+    return &sample_filter[(address >> SAMPLE_PAGE_SHIFT) & (SAMPLE_FILTER_BYTES - 1)];
 }
 
 void sample_watch(uintptr_t address)

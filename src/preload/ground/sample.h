@@ -21,6 +21,7 @@ enum { SAMPLE_PAGE_SHIFT = 12, SAMPLE_FILTER_BYTES = 1 << 20 };
 struct sample {
     uint64_t period_bytes; /* mean distance of samples; 0: everything is recorded */
     uintptr_t filter_mask; /* 0 when everything is recorded: sample_filter[0] says so */
+    bool ended;            /* nothing is recorded any more, by no thread: everything passes by */
 };
 
 extern struct sample sample __attribute__((visibility("hidden"))); /* no detour by the GOT */
@@ -36,6 +37,9 @@ void sample_init(void);
 
 /* Starts sampling. `seed` 0: a different one each time. */
 void sample_start(uint64_t period_bytes, uint64_t seed);
+
+/* From now on all passes by, but what is watched; for each thread from its first call on that asks sample_is_over(). */
+void sample_end(void);
 
 /* The slow half of sample_passes_over(). */
 bool sample_decides(size_t size_bytes);
@@ -73,6 +77,15 @@ static inline bool sample_skips(size_t size_bytes)
 static inline bool sample_passes_over(size_t size_bytes)
 {
     return __builtin_expect(sample.period_bytes != 0, false) && sample_decides(size_bytes);
+}
+
+/* Whether everything passes by: what comes next need not ask. */
+static inline bool sample_is_over(void)
+{
+    if (__builtin_expect(!sample.ended, true))
+        return false;
+    sample_left_bytes = SIZE_MAX;
+    return true;
 }
 
 /* Most frees of a sampled run: no sampled block lies near. */

@@ -49,6 +49,29 @@ static void test_everything(void **state)
     assert_int_equal(bytes, 307);
 }
 
+/* Runs second. What is watched is at no time passed by, nor is anything lost that was watched before. */
+static void test_end(void **state)
+{
+    (void)state;
+    const void *first = (const void *)((uintptr_t)SAMPLE_FILTER_BYTES << SAMPLE_PAGE_SHIFT);
+    assert_false(sample_is_over());
+    sample_watch((uintptr_t)first); /* NULL's place */
+    sample_watch((uintptr_t)&sample);
+    assert_false(sample_ignores(&state));
+    sample_end();
+    assert_true(sample_is_over());
+    assert_true(sample_skips((size_t)1 << 62));
+    assert_true(sample_ignores(&state));
+    assert_false(sample_ignores(NULL));
+    assert_false(sample_ignores(first));
+    assert_false(sample_ignores(&sample));
+    sample_unwatch((uintptr_t)first);
+    sample_unwatch((uintptr_t)&sample);
+    assert_true(sample_ignores(NULL));
+    assert_true(sample_ignores(&sample));
+    sample.ended = false;
+}
+
 /* The mean of 20 estimates is within 1 % of what was allocated: 4 standard deviations or more. */
 static void assert_unbiased(size_t size_bytes)
 {
@@ -135,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_end),
         cmocka_unit_test(test_estimates_are_unbiased),
         cmocka_unit_test(test_the_share_of_samples),
         cmocka_unit_test(test_weights),
