@@ -181,37 +181,48 @@ unsigned module_build_id(const struct module *module, uint8_t *id, size_t room_b
     return 0;
 }
 
-const ElfW(Dyn) * module_dynamic(const struct module *module, int64_t tag)
+const ElfW(Dyn) * module_dynamic(const struct module *module)
 {
-    for (unsigned i = 0; i < module->segment_count; i++) {
-        const ElfW(Phdr) *segment = &module->segments[i];
-        if (segment->p_type != PT_DYNAMIC)
-            continue;
-        const ElfW(Dyn) *entry = (const void *)(module->bias + segment->p_vaddr);
-        for (; entry->d_tag != DT_NULL; entry++)
-            if (entry->d_tag == tag)
-                return entry;
-    }
+    for (unsigned i = 0; i < module->segment_count; i++)
+        if (module->segments[i].p_type == PT_DYNAMIC)
+            return (const void *)(module->bias + module->segments[i].p_vaddr);
     return NULL;
 }
 
-/* glibc's loader has added the bias, musl's has not. */
-const void *module_dynamic_table(const struct module *module, int64_t tag)
+const ElfW(Dyn) * module_entry(const ElfW(Dyn) * dynamic, int64_t tag)
 {
-    const ElfW(Dyn) *entry = module_dynamic(module, tag);
+    for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++)
+        if (dynamic->d_tag == tag)
+            return dynamic;
+    return NULL;
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/*
+ * glibc's loader has added the bias, but not for the kernel's page of code, which it cannot write; musl's never has. Which
+ * of both is larger says nothing: user-mode Linux links that page for the end of all addresses. An object's tables lie
+ * beside its dynamic section.
+ */
+const void *module_table(const ElfW(Dyn) * dynamic, uint64_t bias, int64_t tag)
+{
+    const ElfW(Dyn) *entry = module_entry(dynamic, tag);
     if (!entry)
         return NULL;
-    uint64_t at = entry->d_un.d_ptr;
-    return (const void *)(at < module->bias ? at + module->bias : at);
+    uint64_t at = entry->d_un.d_ptr, here = (uint64_t)dynamic;
+    return (const void *)(distance(at + bias, here) < distance(at, here) ? at + bias : at);
 }
 
 /* The index of the last symbol + 1, from the hash tables: nothing else tells it. */
-static uint32_t symbol_count(const struct module *module)
+static uint32_t symbol_count(const ElfW(Dyn) * dynamic, uint64_t bias)
 {
-    const uint32_t *plain = module_dynamic_table(module, DT_HASH);
+    const uint32_t *plain = module_table(dynamic, bias, DT_HASH);
     if (plain)
         return plain[1];
-    const uint32_t *hash = module_dynamic_table(module, DT_GNU_HASH);
+    const uint32_t *hash = module_table(dynamic, bias, DT_GNU_HASH);
     if (!hash)
         return 0;
     uint32_t buckets = hash[0], first = hash[1], last = 0;
@@ -226,21 +237,11 @@ static uint32_t symbol_count(const struct module *module)
     return last + 1;
 }
 
-bool module_defines(const struct module *module, const char *name)
-{
-    const ElfW(Sym) *symbols = module_dynamic_table(module, DT_SYMTAB);
-    const char *names = module_dynamic_table(module, DT_STRTAB);
-    uint32_t count = symbols && names ? symbol_count(module) : 0;
-    for (uint32_t i = 1; i < count; i++)
-        if (symbols[i].st_shndx != SHN_UNDEF && strcmp(names + symbols[i].st_name, name) == 0)
-            return true;
-    return false;
-}
-
 bool module_exports(const struct module *module, uint64_t address)
 {
-    const ElfW(Sym) *symbols = module_dynamic_table(module, DT_SYMTAB);
-    uint32_t count = symbols ? symbol_count(module) : 0;
+    const ElfW(Dyn) *dynamic = module_dynamic(module);
+    const ElfW(Sym) *symbols = module_table(dynamic, module->bias, DT_SYMTAB);
+    uint32_t count = symbols ? symbol_count(dynamic, module->bias) : 0;
     for (uint32_t i = 1; i < count; i++)
         if (symbols[i].st_shndx != SHN_UNDEF &&
             address - (module->bias + symbols[i].st_value) < symbols[i].st_size)

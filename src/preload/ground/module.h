@@ -2,11 +2,11 @@
  * module.h - ELF objects in this process's memory, as the loader knows them.
  *
  * What it is: the object around an address (by _dl_find_object: no lock, no allocation; where the loader
- *   has no such lookup, by module_list.h), its program headers, its build id and whether it defines a
- *   name, read from memory.
+ *   has no such lookup, by module_list.h), its program headers, its dynamic section and
+ *   its build id, read from memory.
  * Owns: nothing; it points into the loader's data, valid while the object is loaded.
  * Context: hooks and handlers.
- * Not here: keeping anything (mapping.h).
+ * Not here: keeping anything (mapping.h); what it defines (symbol.h).
  */
 #ifndef HEAPDIFF_PRELOAD_MODULE_H
 #define HEAPDIFF_PRELOAD_MODULE_H
@@ -61,16 +61,12 @@ void module_each(void (*visit)(const struct module *module, void *context), void
 /* Copies the GNU build id; its length, or 0 when there is none that fits. */
 unsigned module_build_id(const struct module *module, uint8_t *id, size_t room_bytes);
 
-/* True when others can bind `name` to a definition in this object; a stub for somebody else's is none. */
-bool module_defines(const struct module *module, const char *name);
-
 /* Whether `address` lies in something that others can bind to. */
 bool module_exports(const struct module *module, uint64_t address);
 
-/* The entry of the dynamic section with this tag, or NULL. */
-const ElfW(Dyn) * module_dynamic(const struct module *module, int64_t tag);
-
-/* Where that entry points to, or NULL. */
-const void *module_dynamic_table(const struct module *module, int64_t tag);
+/* The object's dynamic section, or NULL; its entry with a tag, or NULL; where that entry points to, or NULL. */
+const ElfW(Dyn) * module_dynamic(const struct module *module);
+const ElfW(Dyn) * module_entry(const ElfW(Dyn) * dynamic, int64_t tag);
+const void *module_table(const ElfW(Dyn) * dynamic, uint64_t bias, int64_t tag);
 
 #endif

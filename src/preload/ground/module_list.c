@@ -73,7 +73,8 @@ static const struct r_debug *debug_of_loader(void)
 const struct link_map *module_list_loaders(void)
 {
     struct module program;
-    const ElfW(Dyn) *entry = module_program(&program) ? module_dynamic(&program, DT_DEBUG) : NULL;
+    const ElfW(Dyn) *entry =
+        module_program(&program) ? module_entry(module_dynamic(&program), DT_DEBUG) : NULL;
     const struct r_debug *debug = entry ? (const void *)entry->d_un.d_ptr : NULL;
     if (!debug)
         debug = debug_of_loader();

@@ -168,26 +168,27 @@ static void find_sealed(struct object *object)
     }
 }
 
-static uint64_t number(const struct module *module, int64_t tag)
+static uint64_t number(const ElfW(Dyn) * dynamic, int64_t tag)
 {
-    const ElfW(Dyn) *entry = module_dynamic(module, tag);
+    const ElfW(Dyn) *entry = module_entry(dynamic, tag);
     return entry ? entry->d_un.d_val : 0;
 }
 
 static void look_at(const struct module *module, bool is_late)
 {
+    const ElfW(Dyn) *dynamic = module_dynamic(module);
     struct object object = {.module = module,
-                            .symbols = module_dynamic_table(module, DT_SYMTAB),
-                            .names = module_dynamic_table(module, DT_STRTAB),
+                            .symbols = module_table(dynamic, module->bias, DT_SYMTAB),
+                            .names = module_table(dynamic, module->bias, DT_STRTAB),
                             .is_late = is_late};
     if (is_ours(module) || !object.symbols || !object.names)
         return;
     find_sealed(&object);
-    const ElfW(Rela) *calls = module_dynamic_table(module, DT_JMPREL);
-    const ElfW(Rela) *others = module_dynamic_table(module, DT_RELA);
-    if (calls && number(module, DT_PLTREL) == DT_RELA)
-        look_at_table(&object, calls, number(module, DT_PLTRELSZ));
-    uint64_t relative = number(module, DT_RELACOUNT), bytes = number(module, DT_RELASZ);
+    const ElfW(Rela) *calls = module_table(dynamic, module->bias, DT_JMPREL);
+    const ElfW(Rela) *others = module_table(dynamic, module->bias, DT_RELA);
+    if (calls && number(dynamic, DT_PLTREL) == DT_RELA)
+        look_at_table(&object, calls, number(dynamic, DT_PLTRELSZ));
+    uint64_t relative = number(dynamic, DT_RELACOUNT), bytes = number(dynamic, DT_RELASZ);
     if (others && relative * sizeof(*others) <= bytes)
         look_at_table(&object, others + relative, bytes - relative * sizeof(*others));
 }

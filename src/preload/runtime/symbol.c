@@ -80,23 +80,13 @@ static uint32_t find_plain(const struct exports *exports, const uint32_t *table,
     return 0;
 }
 
-/* glibc's loader has added the bias, musl's has not. */
-static const void *table_at(const ElfW(Dyn) * dynamic, uint64_t bias, int64_t tag)
-{
-    for (; dynamic->d_tag != DT_NULL; dynamic++)
-        if (dynamic->d_tag == tag)
-            return (const void *)(dynamic->d_un.d_ptr < bias ? dynamic->d_un.d_ptr + bias
-                                                             : dynamic->d_un.d_ptr);
-    return NULL;
-}
-
 static uint64_t find(const ElfW(Dyn) * dynamic, uint64_t bias, const char *name)
 {
-    struct exports exports = {.symbols = table_at(dynamic, bias, DT_SYMTAB),
-                              .names = table_at(dynamic, bias, DT_STRTAB),
-                              .versions = table_at(dynamic, bias, DT_VERSYM)};
-    const uint32_t *gnu = table_at(dynamic, bias, DT_GNU_HASH);
-    const uint32_t *plain = gnu ? NULL : table_at(dynamic, bias, DT_HASH);
+    struct exports exports = {.symbols = module_table(dynamic, bias, DT_SYMTAB),
+                              .names = module_table(dynamic, bias, DT_STRTAB),
+                              .versions = module_table(dynamic, bias, DT_VERSYM)};
+    const uint32_t *gnu = module_table(dynamic, bias, DT_GNU_HASH);
+    const uint32_t *plain = gnu ? NULL : module_table(dynamic, bias, DT_HASH);
     uint32_t index = 0;
     if (exports.symbols && exports.names && gnu)
         index = find_gnu(&exports, gnu, name);
@@ -105,18 +95,10 @@ static uint64_t find(const ElfW(Dyn) * dynamic, uint64_t bias, const char *name)
     return index ? bias + exports.symbols[index].st_value : 0;
 }
 
-static const ElfW(Dyn) * dynamic_of(const struct module *module)
-{
-    for (unsigned i = 0; i < module->segment_count; i++)
-        if (module->segments[i].p_type == PT_DYNAMIC)
-            return (const void *)(module->bias + module->segments[i].p_vaddr);
-    return NULL;
-}
-
 const char *symbol_needs(const struct module *module, unsigned index)
 {
-    const ElfW(Dyn) *dynamic = dynamic_of(module);
-    const char *names = dynamic ? table_at(dynamic, module->bias, DT_STRTAB) : NULL;
+    const ElfW(Dyn) *dynamic = module_dynamic(module);
+    const char *names = module_table(dynamic, module->bias, DT_STRTAB);
     for (; names && dynamic->d_tag != DT_NULL; dynamic++)
         if (dynamic->d_tag == DT_NEEDED && index-- == 0)
             return names + dynamic->d_un.d_val;
@@ -125,7 +107,7 @@ const char *symbol_needs(const struct module *module, unsigned index)
 
 uint64_t symbol_find(const struct module *module, const char *name)
 {
-    const ElfW(Dyn) *dynamic = dynamic_of(module);
+    const ElfW(Dyn) *dynamic = module_dynamic(module);
     return dynamic ? find(dynamic, module->bias, name) : 0;
 }
 
@@ -140,7 +122,7 @@ static const struct link_map *libraries(void)
 bool symbol_is_listed(const struct module *module)
 {
     const struct link_map *map = module_list_loaders();
-    const void *dynamic = dynamic_of(module);
+    const void *dynamic = module_dynamic(module);
     bool found = map == NULL;
     for (; map && !found; map = map->l_next)
         found = map->l_ld == dynamic;

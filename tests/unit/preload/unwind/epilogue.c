@@ -57,8 +57,9 @@ static void test_agrees_with_the_rules_of_libc(void **state)
     struct module libc;
     /* What no sanitizer stands before. */
     assert_true(module_find((uint64_t)&gnu_get_libc_version, &libc));
-    const ElfW(Sym) *symbols = (const void *)module_dynamic(&libc, DT_SYMTAB)->d_un.d_ptr;
-    const char *names = (const void *)module_dynamic(&libc, DT_STRTAB)->d_un.d_ptr;
+    const ElfW(Dyn) *dynamic = module_dynamic(&libc);
+    const ElfW(Sym) *symbols = module_table(dynamic, libc.bias, DT_SYMTAB);
+    const char *names = module_table(dynamic, libc.bias, DT_STRTAB);
     for (const ElfW(Sym) *symbol = symbols + 1; (const char *)symbol < names; symbol++)
         if (symbol->st_shndx != SHN_UNDEF && (symbol->st_info & 15) == STT_FUNC)
             compare_calls((const uint8_t *)libc.bias + symbol->st_value, symbol->st_size);
