@@ -10,6 +10,8 @@
 enum {
     VMA_FIRST = 128,                 /* a small dynamic program has 30 to 60 */
     VMA_TEXT_FIRST_BYTES = 16 << 10, /* with VMA_FIRST: lines of 128 bytes */
+    VMA_BEGIN = 2048,                /* room that is not there before it is used */
+    VMA_TEXT_BEGIN_BYTES = 256 << 10,
     VMA_PAGE_BYTES = 4096 /* the smallest; what is asked for is rounded up by the kernel */
 };
 
@@ -187,6 +189,17 @@ static bool make_spare(struct vma_list *list)
     if (count + count / 4 >= list->room && !make_vmas(list, count + count / 2))
         return false;
     return bytes + bytes / 4 < list->text_room_bytes || make_text(list, bytes + bytes / 2);
+}
+
+bool vma_list_begin(struct vma_list *list)
+{
+    *list = (struct vma_list){.room = VMA_BEGIN, .text_room_bytes = VMA_TEXT_BEGIN_BYTES};
+    list->vmas = sys_pages(VMA_BEGIN * sizeof(*list->vmas));
+    list->text = sys_pages(VMA_TEXT_BEGIN_BYTES);
+    if (list->vmas && list->text)
+        return true;
+    vma_list_free(list);
+    return false;
 }
 
 bool vma_list_make_room(struct vma_list *list)

@@ -53,6 +53,9 @@ static inline uint32_t vma_device(uint32_t major, uint32_t minor)
     return major << 20 | minor;
 }
 
+/* Room for some thousand mappings, resident as far as it is used. False: memory is out. */
+bool vma_list_begin(struct vma_list *list);
+
 /* What is mapped now, and room for a quarter more, resident. False: memory is out, or VMA_UNREADABLE. Reads maps once. */
 bool vma_list_make_room(struct vma_list *list);
 

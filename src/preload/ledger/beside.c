@@ -113,9 +113,9 @@ static void group_line(const char *line, struct group *nearest)
     controllers++;
     if (has_memory(controllers, (size_t)(path - controllers))) {
         group_search(path + 1, &one, nearest);
-    } else if (strncmp(line, "0::", 3) == 0) {
-        group_search(path + 1, &two[0], nearest);
-        group_search(path + 1, &two[1], nearest);
+    } else if (strncmp(line, "0::", 3) == 0) { /* the last line; a controller is in one version */
+        for (int i = 0; i < 2 && nearest->use_bytes == 0; i++)
+            group_search(path + 1, &two[i], nearest);
     }
 }
 
@@ -135,15 +135,12 @@ static void measure_group(struct ledger *ledger)
     ledger->cgroup_limit_bytes = nearest.limit_bytes;
 }
 
-void beside_measure(const struct residency_figures *figures, struct ledger *ledger)
+void beside_measure(const struct residency *residency, struct ledger *ledger)
 {
-    static const char *const keys[] = {"VmPTE", "VmSwap", "HugetlbPages"};
-    uint64_t values[3];
-    if (proc_status(keys, values, 3)) {
-        ledger->page_table_bytes = values[0];
-        ledger->swap_bytes = values[1];
-        ledger->hugetlb_bytes = values[2];
-    }
+    const struct residency_figures *figures = &residency->figures;
+    ledger->page_table_bytes = residency->status.page_table_bytes;
+    ledger->swap_bytes = residency->status.swap_bytes;
+    ledger->hugetlb_bytes = residency->status.hugetlb_bytes;
     if (figures->summed) {
         ledger->swap_bytes = figures->swap_bytes;
         ledger->hugetlb_bytes = figures->hugetlb_bytes;

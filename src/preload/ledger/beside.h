@@ -14,6 +14,6 @@
 
 /* Fills in the ledger's fields "beside the sum"; what cannot be told stays as it was. Call it with the gate
    open: it reads a dozen small files. */
-void beside_measure(const struct residency_figures *figures, struct ledger *ledger);
+void beside_measure(const struct residency *residency, struct ledger *ledger);
 
 #endif

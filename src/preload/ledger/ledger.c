@@ -17,6 +17,7 @@ enum { OWN_SPARE = 64 /* areas that come in between counting and copying */ };
 struct ledger_run {
     struct ledger ledger;
     struct residency residency;
+    bool alone; /* the process has one thread */
     bool scanned, measured;
 
     struct thread_stack_list stacks;
@@ -69,8 +70,9 @@ struct ledger_run *ledger_open(uint32_t threads)
     struct ledger_run *run = sys_pages(sizeof(*run));
     if (!run)
         return NULL;
+    run->alone = threads == 1;
     if (range_list_open(&run->earlier) && range_list_open(&run->ranges) &&
-        residency_open(&run->residency, threads == 1)) {
+        residency_open(&run->residency, run->alone)) {
         thread_stack_gather(&run->stacks, threads);
         range_list_copy(&run->earlier);
         return run;
@@ -117,10 +119,26 @@ void ledger_list(struct ledger_run *run)
     range_list_copy(&run->ranges);
 }
 
-void ledger_measure(struct ledger_run *run)
+/* What has changed since the scan is code and stack that it has met for the first time. */
+static void scan_again(struct ledger_run *run)
 {
+    while (!ledger_scan(run))
+        if (!ledger_enlarge(run)) {
+            run->scanned = false;
+            return;
+        }
     if (run->scanned)
         residency_measure(&run->residency);
+}
+
+void ledger_measure(struct ledger_run *run)
+{
+    const struct residency *residency = &run->residency;
+    if (run->scanned)
+        residency_measure(&run->residency);
+    if (run->scanned && run->alone && residency->figures.summed &&
+        residency->figures.rss_bytes != residency->resident_bytes)
+        scan_again(run);
     run->measured = run->scanned;
 }
 
@@ -238,7 +256,7 @@ const struct ledger *ledger_settle(struct ledger_run *run, const struct box_view
         return NULL;
     run->glibc = strcmp(view->header->allocator, "glibc") == 0;
     if (run->measured)
-        beside_measure(&run->residency.figures, &run->ledger);
+        beside_measure(&run->residency, &run->ledger);
     if (run->glibc && sample.period_bytes == 0)
         tcache_gather(&run->tcache);
     loader_pages_gather(&run->loader);

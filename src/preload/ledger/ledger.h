@@ -35,7 +35,8 @@ bool ledger_enlarge(struct ledger_run *run);
  */
 void ledger_list(struct ledger_run *run);
 
-/* The kernel's own figure, right after the scan: before anything else of ours touches memory. */
+/* The kernel's own figure, right after the scan: before anything else of ours touches memory. Of a process with one thread
+   both are as of one moment. */
 void ledger_measure(struct ledger_run *run);
 
 /* From the scan to the measuring, all other threads stood still. */

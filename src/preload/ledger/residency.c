@@ -35,22 +35,20 @@ static bool sum_agrees(struct residency *residency)
 
 /* The three sources, best first. */
 
-struct status {
-    uint64_t swap_bytes, hugetlb_bytes;
-};
-
-static struct status read_status(void)
+static struct residency_status read_status(void)
 {
-    static const char *const keys[] = {"VmSwap", "HugetlbPages"};
-    uint64_t values[2] = {0};
-    proc_status(keys, values, 2);
-    return (struct status){values[0], values[1]};
+    static const char *const keys[] = {"VmPTE", "VmSwap", "HugetlbPages"};
+    uint64_t values[3] = {0};
+    if (!proc_status(keys, values, 3))
+        return (struct residency_status){0};
+    return (struct residency_status){values[0], values[1], values[2]};
 }
 
 /* One pass is enough where all mappings of hugetlbfs are known, and no page is of an unsure kind. */
-static bool scan_fast(struct residency *residency, const struct status *status)
+static bool scan_fast(struct residency *residency)
 {
     struct residency_scratch *scratch = residency->scratch;
+    const struct residency_status *status = &residency->status;
     if (scratch->table.source != LEDGER_PAGEMAP_SCAN ||
         status->hugetlb_bytes != scratch->hugetlb_bytes || scratch->devices_lost)
         return false;
@@ -64,16 +62,16 @@ static bool scan_fast(struct residency *residency, const struct status *status)
 }
 
 /* False: no page table, or it gave errors. */
-static bool scan_pages(struct residency *residency, const struct status *status)
+static bool scan_pages(struct residency *residency)
 {
     struct residency_scratch *scratch = residency->scratch;
     if (!page_table_open(&scratch->table, scratch->best, scratch->table_buffer))
         return false;
-    bool done = scan_fast(residency, status) || scratch->rehearsing;
+    bool done = scan_fast(residency) || scratch->rehearsing;
     if (!done && scratch->runs.used_bytes <= scratch->runs.room_bytes) {
         done = residency_smaps_walk(residency);
         if (done && !scratch->devices_lost)
-            scratch->hugetlb_bytes = status->hugetlb_bytes;
+            scratch->hugetlb_bytes = residency->status.hugetlb_bytes;
     }
     page_table_close(&scratch->table);
     residency->source = scratch->table.source;
@@ -85,7 +83,6 @@ static enum residency_result finish(struct residency *residency)
     struct residency_scratch *scratch = residency->scratch;
     if (!page_runs_finish(&scratch->runs))
         return RESIDENCY_FULL;
-    residency->counter_bytes = facts_rss_bytes();
     residency->resident_bytes = scratch->resident_bytes;
     residency->guessed_bytes = scratch->guessed_bytes;
     residency->region_count = scratch->runs.count;
@@ -126,8 +123,8 @@ enum residency_result residency_scan(struct residency *residency)
     case VMA_DONE:
         break;
     }
-    struct status status = read_status();
-    if (scan_pages(residency, &status))
+    residency->status = read_status();
+    if (scan_pages(residency))
         return finish(residency);
     residency->source = LEDGER_SMAPS;
     return residency_smaps_guess(residency) ? finish(residency) : unknown(residency);
@@ -176,8 +173,7 @@ static void rehearse(struct residency *residency)
 {
     struct residency_scratch *scratch = residency->scratch;
     bool table = page_table_open(&scratch->table, scratch->best, scratch->table_buffer);
-    if (!scratch->alone)
-        residency_smaps_rehearse(residency, table);
+    residency_smaps_rehearse(residency, table);
     if (table)
         page_table_close(&scratch->table);
     scratch->rehearsing = true;
@@ -186,8 +182,7 @@ static void rehearse(struct residency *residency)
     if (table)
         residency_scan(residency);
     scratch->rehearsing = false;
-    if (!scratch->alone)
-        residency_figures_rehearse(&residency->figures);
+    residency_figures_rehearse(&residency->figures);
 }
 
 /* All of it: memory of hugetlbfs is known by a walk over all mappings. */
@@ -200,13 +195,15 @@ static bool rehearse_all(struct residency *residency)
     return true;
 }
 
-static bool make_ready(struct residency *residency)
+static bool make_ready(struct residency *residency, bool alone)
 {
     struct residency_scratch *scratch = residency->scratch;
     uint64_t pages = facts_rss_bytes() / scratch->page_bytes;
     size_t bytes = scratch->best < LEDGER_SMAPS ? pages * RUN_BYTES : 0;
     if (!runs_make_room(&scratch->runs, bytes + RUNS_FIRST_BYTES))
         return false;
+    if (alone)
+        return vma_list_begin(&residency->vmas);
     if (!vma_list_make_room(&residency->vmas)) /* no scan will find anything */
         return true;
     rehearse(residency);
@@ -220,15 +217,16 @@ void residency_measure(struct residency *residency)
 
 static bool open_with(struct residency *residency, enum ledger_source best, bool alone)
 {
-    *residency = (struct residency){.scratch = sys_pages_present(sizeof(struct residency_scratch))};
+    size_t bytes = sizeof(struct residency_scratch);
+    *residency = (struct residency){.scratch = alone ? sys_pages(bytes) : sys_pages_present(bytes)};
     struct residency_scratch *scratch = residency->scratch;
     if (!scratch)
         return false;
-    touch(scratch, sizeof(*scratch));
+    if (!alone)
+        touch(scratch, bytes);
     scratch->best = best;
-    scratch->alone = alone;
     scratch->page_bytes = getauxval(AT_PAGESZ);
-    if (make_ready(residency))
+    if (make_ready(residency, alone))
         return true;
     residency_close(residency);
     return false;

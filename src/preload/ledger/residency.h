@@ -12,7 +12,7 @@
  * Not here: whose pages they are (the ledger).
  *
  *     struct residency residency;
- *     residency_open(&residency, false);                 may allocate; tries everything on little memory
+ *     residency_open(&residency, false);                may allocate; tries everything on little memory
  *     residency_prepare(&residency);                    after this nobody of ours maps anything
  *     while (gate_close(), residency_scan(&residency) == RESIDENCY_FULL) {
  *         gate_open();
@@ -63,20 +63,25 @@ enum residency_result {
 
 struct residency_scratch;
 
+/* What the kernel says of the whole process; all 0 where it does not. */
+struct residency_status {
+    uint64_t page_table_bytes, swap_bytes, hugetlb_bytes;
+};
+
 struct residency {
     enum ledger_source source; /* of the last scan; what the next one tries first */
     uint64_t resident_bytes;   /* sum of all regions */
     uint64_t guessed_bytes;    /* of these in regions that are RESIDENCY_GUESS */
     uint64_t region_count;
-    /* statm's RSS right after the scan, for nothing: exact since Linux 6.16. */
-    uint64_t counter_bytes;
-    struct vma_list vmas; /* as of the scan, flags and all */
+    struct residency_status status; /* as of the scan */
+    struct vma_list vmas;           /* as of the scan, flags and all */
     struct residency_figures figures;
     struct residency_scratch *scratch;
 };
 
 /* False: out of memory; what was taken has been given back. Where nothing can be read it is true, and a scan
-   says so. `alone`: the process has no other thread. */
+   says so. `alone`: the process has no other thread, nobody waits for the gate, and nothing is tried beforehand: where
+   the kernel's sum is another one then, scan again. */
 bool residency_open(struct residency *residency, bool alone);
 
 /* For tests and benchmarks: no better source than `best`. */

@@ -45,7 +45,6 @@ struct residency_scratch {
     unsigned device_count;
     bool devices_lost; /* there are more of them */
     bool rehearsing;   /* one mapping will do */
-    bool alone;        /* smaps, which is likely not needed, is not rehearsed: nobody waits */
     /* The list of mappings was read with the gate open, when memory was as `early` says. */
     bool early_read;
     struct facts_memory early;

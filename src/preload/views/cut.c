@@ -11,7 +11,7 @@
 enum {
     CUT_RESERVE_BYTES = 1 << 20, /* some thousand sites; address space, no more, until then */
     CUT_PAGE_BYTES = 4096,
-    CUT_SPARE_BYTES = 64 << 10 /* for what comes in until the gate is closed */
+    CUT_SPARE_BYTES = 64 << 10 /* for what other threads record until the gate is closed */
 };
 
 /* For when memory, or what a limit leaves of it, has run out. One cut at a time, as snapshot.c takes them. */
@@ -75,7 +75,8 @@ bool cut_take(struct cut *cut, const struct cut_moment *moment)
     bool copied;
     arena_view(&cut->view);
     size_t bytes = box_cut_bytes(&cut->view);
-    if (!make_room(cut, bytes + bytes / 8 + CUT_SPARE_BYTES, bytes))
+    size_t spare_bytes = arena.header->threads == 1 ? 0 : bytes / 8 + CUT_SPARE_BYTES;
+    if (!make_room(cut, bytes + spare_bytes, bytes))
         return false;
     touch(cut);
     while (!take(cut, moment, &copied) && moment->again(moment->context))

@@ -228,8 +228,12 @@ static long create_temporary(const char *path)
     text_put(&text, ".");
     text_put_number(&text, (uint64_t)arena.header->pid);
     text_put(&text, ".tmp");
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+    long fd = sys_open(text.start, flags, 0644);
+    if (fd != -EEXIST)
+        return fd;
     sys_call3(SYS_unlinkat, AT_FDCWD, (long)text.start, 0); /* of an earlier life of this pid */
-    return sys_open(text.start, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
+    return sys_open(text.start, flags, 0644);
 }
 
 /* Gives the finished file its name, which nobody has; else -EEXIST. */

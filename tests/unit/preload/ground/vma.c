@@ -158,6 +158,24 @@ static void test_no_room(void **state)
     vma_list_free(&none);
 }
 
+/* Room that nobody has looked into beforehand does for most programs, and becomes more for others. */
+static void test_begin(void **state)
+{
+    (void)state;
+    vma_list_free(&list);
+    assert_true(vma_list_begin(&list));
+    assert_int_equal(vma_list_read(&list), VMA_DONE);
+    assert_non_null(at(&page));
+    char *area = map(2 * MANY, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t i = 1; i < 2 * MANY; i += 2)
+        assert_int_equal(mprotect(area + i * page, page, PROT_NONE), 0);
+    assert_int_equal(vma_list_read(&list), VMA_FULL);
+    assert_true(vma_list_make_room(&list));
+    assert_int_equal(vma_list_read(&list), VMA_DONE);
+    assert_true(list.count > 2 * MANY);
+    munmap(area, 2 * MANY * page);
+}
+
 static void *list_after(void *first)
 {
     pthread_join(*(pthread_t *)first, NULL);
@@ -190,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_kinds),          TEST(test_all),     TEST(test_find),
         TEST(test_more_than_room), TEST(test_no_room), TEST(test_first_thread_has_ended),
+        TEST(test_begin),
     };
     page = (size_t)sysconf(_SC_PAGESIZE);
     if (emulator_lacks("maps of its own"))
