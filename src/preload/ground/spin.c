@@ -59,15 +59,36 @@ bool spin_wait(struct spin *spin)
     return true;
 }
 
-/* One more look at a holder: how often it was stopped, in a row. */
-static uint32_t look(uint32_t holder, uint32_t looks)
+/* What was seen of a holder, in a row. */
+struct looks {
+    uint32_t holder;
+    uint32_t stopped; /* so often */
+};
+
+static bool look(struct looks *looks, uint32_t holder)
 {
-    return holder && spin_holder_is_stopped && spin_holder_is_stopped(holder) ? looks + 1 : 0;
+    if (looks->holder != holder)
+        *looks = (struct looks){.holder = holder};
+    bool is = holder && spin_holder_is_stopped && spin_holder_is_stopped(holder);
+    looks->stopped = is ? looks->stopped + 1 : 0;
+    return looks->stopped >= SPIN_STOPPED_LOOKS;
+}
+
+/* Who has gone on and unlocked it meanwhile is not taken for stopped the next time. */
+static void mark_stopped(struct spin *spin, uint32_t holder)
+{
+    __atomic_store_n(&spin->stopped, holder, __ATOMIC_RELAXED);
+    /* pairs: the two stores in spin_unlock(), of which the second one takes the mark off */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&spin->holder, __ATOMIC_RELAXED) != holder)
+        __atomic_compare_exchange_n(&spin->stopped, &holder, 0, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED);
 }
 
 enum spin_outcome spin_wait_or_not(struct spin *spin)
 {
-    uint32_t turn = 0, looks = 0;
+    struct looks looks = {0};
+    uint32_t turn = 0;
     do {
         uint32_t stopped = __atomic_load_n(&spin->stopped, __ATOMIC_RELAXED);
         if (stopped && stopped == __atomic_load_n(&spin->holder, __ATOMIC_RELAXED))
@@ -78,9 +99,8 @@ enum spin_outcome spin_wait_or_not(struct spin *spin)
         if (take_over(spin))
             return SPIN_TAKEN_OVER;
         uint32_t holder = __atomic_load_n(&spin->holder, __ATOMIC_RELAXED);
-        looks = look(holder, looks);
-        if (looks == SPIN_STOPPED_LOOKS)
-            __atomic_store_n(&spin->stopped, holder, __ATOMIC_RELAXED);
+        if (look(&looks, holder))
+            mark_stopped(spin, holder);
     } while (!spin_try(spin));
     return SPIN_HELD;
 }

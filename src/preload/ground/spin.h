@@ -63,9 +63,10 @@ static inline enum spin_outcome spin_lock_or_not(struct spin *spin)
 
 static inline void spin_unlock(struct spin *spin)
 {
-    __atomic_store_n(&spin->stopped, 0, __ATOMIC_RELAXED);
     /* pairs: spin_try() */
     __atomic_store_n(&spin->holder, 0, __ATOMIC_RELEASE);
+    /* pairs: mark_stopped(); at worst another one's mark, who is then looked at once more */
+    __atomic_store_n(&spin->stopped, 0, __ATOMIC_RELEASE);
 }
 
 /* In a forked child, where the holder does not exist: frees the lock. True when it was held. */

@@ -158,6 +158,54 @@ static void test_leaves_the_stopped_alone(void **state)
     spin_holder_is_stopped = NULL;
 }
 
+static unsigned looks_left;  /* after so many looks the lock is free */
+static uint32_t next_holder; /* whose it is from the first look on; 0: nothing changes */
+
+static bool stopped_for_now(uint32_t holder)
+{
+    (void)holder;
+    if (--looks_left == 0)
+        spin_unlock(&shared.lock);
+    else if (next_holder)
+        shared.lock.holder = next_holder;
+    return true;
+}
+
+static uint32_t mark_left; /* that of the lock as the waiter has got it */
+
+static void *lock_in_time(void *outcome)
+{
+    *(enum spin_outcome *)outcome = spin_lock_or_not(&shared.lock);
+    mark_left = shared.lock.stopped;
+    spin_reset(&shared.lock);
+    return NULL;
+}
+
+static void assert_held_after_looks(unsigned looks, uint32_t holder)
+{
+    enum spin_outcome outcome = SPIN_NOT;
+    pthread_t waiter;
+    looks_left = looks;
+    next_holder = holder;
+    spin_lock(&shared.lock);
+    assert_int_equal(pthread_create(&waiter, NULL, lock_in_time, &outcome), 0);
+    pthread_join(waiter, NULL);
+    assert_int_equal(outcome, SPIN_HELD);
+    assert_int_equal(mark_left, 0);
+}
+
+/* Who goes on just as it is found stopped is not marked, nor who was not the one that was looked at before. */
+static void test_marks_who_was_looked_at(void **state)
+{
+    (void)state;
+    spin_holder_lives = all_live;
+    spin_holder_is_stopped = stopped_for_now;
+    assert_held_after_looks(2, 0);
+    assert_held_after_looks(3, 77);
+    spin_holder_lives = NULL;
+    spin_holder_is_stopped = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_takes_over_from_the_dead),
         cmocka_unit_test(test_asks_before_it_takes_over),
         cmocka_unit_test(test_leaves_the_stopped_alone),
+        cmocka_unit_test(test_marks_who_was_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

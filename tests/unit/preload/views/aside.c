@@ -82,6 +82,25 @@ static void test_older_ones(void **state)
     assert_nothing_lost();
 }
 
+/* One over another, by MAP_FIXED, counts as it does without a pause: both came, and what lay below has gone. */
+static void test_one_over_another(void **state)
+{
+    (void)state;
+    uint32_t site = site_by(hook_map(maps, 4 * PAGE), BOX_KIND_MMAP);
+    enum guard_state before = part();
+    assert_true(aside_map(maps + 10 * PAGE, 4 * PAGE));
+    assert_true(aside_map(maps + 11 * PAGE, PAGE));
+    assert_true(aside_map(maps + PAGE, PAGE));
+    rejoin(before);
+    assert_pieces(maps, "xxxx......xxxx");
+    assert_counts(site, &(struct counts){1, 4 * PAGE, 0, PAGE});
+    uint32_t noted = range_find((uintptr_t)maps + PAGE, NULL, NULL);
+    assert_int_equal(range_find((uintptr_t)maps + 10 * PAGE, NULL, NULL), noted);
+    assert_counts(noted, &(struct counts){3, 6 * PAGE, 0, PAGE});
+    assert_nothing_lost();
+    hook_unmap(maps, 16 * PAGE);
+}
+
 static void *hold_ranges(void *unused)
 {
     range_lock();
@@ -157,8 +176,8 @@ static void test_no_struct(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_recorded_afterwards), TEST(test_older_ones), TEST(test_locked),
-        TEST(test_nobody_elses),        TEST(test_no_struct),
+        TEST(test_recorded_afterwards), TEST(test_older_ones),   TEST(test_locked),
+        TEST(test_one_over_another),    TEST(test_nobody_elses), TEST(test_no_struct),
     };
     return cmocka_run_group_tests(tests, fake_hooks_start, NULL);
 }
