@@ -55,4 +55,7 @@ void hooks_malloc_end(void);
 /* Looks the C++ operators up, so that none of them has to ask the loader later. Constructor only. */
 void hooks_cxx_init(void);
 
+/* The same for dlsym(), which reads the loader's list while no thread is closing libraries. */
+void hooks_loader_init(void);
+
 #endif

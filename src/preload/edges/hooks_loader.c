@@ -18,6 +18,11 @@ static ask_fn real_dlsym(void)
     return found;
 }
 
+void hooks_loader_init(void)
+{
+    real_dlsym();
+}
+
 /*
  * Whom RTLD_NEXT and RTLD_DEFAULT mean is known by the address that the call returns to: they are passed on by a jump. Who
  * asks one library is given what calls of its functions are bound to.

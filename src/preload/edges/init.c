@@ -316,6 +316,7 @@ __attribute__((constructor)) static void start_up(void)
 {
     real_resolve();
     hooks_cxx_init();
+    hooks_loader_init();
     init_first_event();
     real_found_all();
     if (options.only[0] != '\0' && is_wanted())

@@ -199,22 +199,34 @@ static void look_at_loaded(const struct module *module, void *context)
     look_at(module, false);
 }
 
-static bool is_there(const struct relink_group *group)
+/* In a library: the program's own is never replaced. */
+static void look_for_groups(const struct module *module, void *some)
 {
-    return group->may ? group->may() : symbol_find_library(group->names[0].name) != 0;
+    bool is_library = module->name[0] != '\0' && !is_ours(module);
+    for (unsigned i = 0; is_library && state.groups[i] && !*(bool *)some; i++)
+        *(bool *)some =
+            !state.groups[i]->may && symbol_find(module, state.groups[i]->names[0].name);
+}
+
+static bool some_may(const struct relink_group *const *groups)
+{
+    bool some = false;
+    for (unsigned i = 0; groups[i]; i++)
+        some = (groups[i]->may && groups[i]->may()) || some;
+    return some;
 }
 
 void relink_init(const struct relink_group *const *groups)
 {
-    bool some = false;
+    bool some = some_may(groups);
     state.page_bytes = getauxval(AT_PAGESZ);
-    for (unsigned i = 0; groups[i]; i++) {
-        some = is_there(groups[i]) || some;
+    for (unsigned i = 0; groups[i]; i++)
         for (const struct relink_name *at = groups[i]->names; at->name; at++)
             state.first[(unsigned char)at->name[0]] = true;
-    }
     bool held = spin_try(&state.lock); /* free: nobody asks before there are groups */
     __atomic_store_n(&state.groups, groups, __ATOMIC_RELEASE); /* pairs: the loads below */
+    if (!some)
+        module_each(look_for_groups, &some);
     if (some)
         module_each(look_at_loaded, NULL);
     if (held)

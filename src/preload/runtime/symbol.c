@@ -113,44 +113,43 @@ uint64_t symbol_find(const struct module *module, const char *name)
 
 extern ElfW(Dyn) _DYNAMIC[]; /* of this library; musl's link.h does not have it */
 
-static const struct link_map *libraries(void)
-{
-    const struct link_map *map = module_list_loaders();
-    return map ? map->l_next : NULL;
-}
-
 bool symbol_is_listed(const struct module *module)
 {
-    const struct link_map *map = module_list_loaders();
     const void *dynamic = module_dynamic(module);
-    bool found = map == NULL;
-    for (; map && !found; map = map->l_next)
+    bool found = module_list_loaders() == NULL;
+    for (const struct link_map *map = module_list_first(); map && !found;
+         map = module_list_next(map))
         found = map->l_ld == dynamic;
     return found;
+}
+
+/* What another thread is just closing may be gone, though it is still in the list. */
+uint64_t symbol_find_library(const char *name)
+{
+    const struct link_map *map = module_list_first();
+    uint64_t address = 0;
+    while (map && !address && (map = module_list_next(map)))
+        if (map->l_ld != _DYNAMIC && sys_readable((uintptr_t)map->l_ld))
+            address = find(map->l_ld, map->l_addr, name);
+    return address;
 }
 
 static uint64_t find_from(const struct link_map *map, const char *name)
 {
     uint64_t address = 0;
-    for (; map && !address; map = map->l_next) {
-        bool ours = map->l_ld == _DYNAMIC;
-        address = ours || !map->l_ld ? 0 : find(map->l_ld, map->l_addr, name);
-    }
+    for (; map && !address; map = map->l_next)
+        if (map->l_ld && map->l_ld != _DYNAMIC)
+            address = find(map->l_ld, map->l_addr, name);
     return address;
-}
-
-uint64_t symbol_find_library(const char *name)
-{
-    return find_from(libraries(), name);
 }
 
 uint64_t symbol_find_behind(const char *name)
 {
-    const struct link_map *map = libraries();
+    const struct link_map *program = module_list_loaders(), *map = program;
     while (map && map->l_ld != _DYNAMIC)
         map = map->l_next;
     uint64_t address = find_from(map, name);
-    return address ? address : symbol_find_library(name);
+    return address || !program ? address : find_from(program->l_next, name);
 }
 
 /* A file in memory; its bytes are anybody's. */

@@ -20,15 +20,17 @@
 /* What others can bind to by `name`, a function's or variable's; 0: nothing. */
 uint64_t symbol_find(const struct module *module, const char *name);
 
-/* The same in any library but this one, in the loader's order: from the process's first event on, when nobody may be
-   asked yet who allocates, and in hooks. 0: none has it. */
+/*
+ * The same in any library but this one, in the loader's order; 0: none has it, or nobody may ask the kernel any more. It is
+ * asked what is still there, as other threads may be closing libraries: a microsecond for three of them.
+ */
 uint64_t symbol_find_library(const char *name);
 
-/* The same in those that come behind this one, if any of them has it. */
-uint64_t symbol_find_behind(const char *name);
-
-/* Whether the object is one of those: dlmopen() makes others, whose names are their own. True where there is no list. */
+/* Whether the object is in that list: dlmopen() makes others, whose names are their own. True where there is none. */
 bool symbol_is_listed(const struct module *module);
+
+/* The same as symbol_find_library(), in those behind this library if any of them has it: at start-up, when nothing goes. */
+uint64_t symbol_find_behind(const char *name);
 
 /* The name of the `index`th library, from 0 on, that an object asks for; NULL: no more. */
 const char *symbol_needs(const struct module *module, unsigned index);
