@@ -21,7 +21,6 @@ class Absent(runtime.Case):
                     output = self.both([harness.helper(program)], options)
                     self.assertRegex(output, r"^\d+ names\n$")
 
-
     def test_unlisted(self):
         """A program that the loader leaves no list of its objects: musl's, too, when it is started by the loader's name."""
         with open(harness.helper("weak"), "rb") as file:
@@ -69,6 +68,14 @@ class Purge(runtime.Case):
         output = self.both([harness.helper("weak_purge_lazy")] + PLUGINS, more={"LD_BIND_NOW": "1"})
         self.assertEqual(output.count(" 0\n"), 8, output)
         self.assertEqual(self.purges(), 7)
+
+
+class Twins(runtime.Case):
+    PLUGINS = [harness.helper("libweak_twin_plugin_%d.so" % i) for i in (1, 2)]
+
+    def test_each_has_its_own(self):
+        for plugins, said in ((self.PLUGINS, "1\n2\n"), (self.PLUGINS[::-1], "2\n1\n")):
+            self.assertEqual(self.both([harness.helper("weak_twins")] + plugins), said)
 
 
 if __name__ == "__main__":

@@ -245,7 +245,7 @@ bool boehm_resolve(void)
     struct module module;
     if (__atomic_load_n(&state.resolved, __ATOMIC_ACQUIRE))
         return boehm.GC_malloc != 0;
-    uint64_t first = symbol_find_library("GC_malloc");
+    uint64_t first = symbol_find_library("GC_malloc", NULL);
     if (!first || !module_find(first, &module))
         return false;
     uintptr_t *fields = (uintptr_t *)&boehm;

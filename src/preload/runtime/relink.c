@@ -50,7 +50,8 @@ static bool is_programs(const char *name)
 
 /*
  * What a slot stands for that leads into its own object: to the object's own function, whose calls are a runtime's calls of
- * itself, or Lua and what uses it in one library; or to where it has it bound at the first call.
+ * itself, or Lua and what uses it in one library; or to where it has it bound at the first call. Of two libraries with such
+ * a function only the loader knows which one it will be (RTLD_LOCAL, RTLD_DEEPBIND): it is left to it.
  */
 static uint64_t target_inside(const struct object *object, const char *name,
                               enum relink_scope scope)
@@ -60,7 +61,9 @@ static uint64_t target_inside(const struct object *object, const char *name,
         return 0;
     if (own)
         return scope == RELINK_ANY ? own : 0;
-    return symbol_find_library(name);
+    bool is_only;
+    uint64_t found = symbol_find_library(name, &is_only);
+    return is_only || scope == RELINK_ANY ? found : 0;
 }
 
 /* The real function, if a slot with this value leads to one that is hooked. The program's own never is. */

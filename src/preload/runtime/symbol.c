@@ -124,14 +124,18 @@ bool symbol_is_listed(const struct module *module)
 }
 
 /* What another thread is just closing may be gone, though it is still in the list. */
-uint64_t symbol_find_library(const char *name)
+uint64_t symbol_find_library(const char *name, bool *is_only)
 {
     const struct link_map *map = module_list_first();
-    uint64_t address = 0;
-    while (map && !address && (map = module_list_next(map)))
-        if (map->l_ld != _DYNAMIC && sys_readable((uintptr_t)map->l_ld))
-            address = find(map->l_ld, map->l_addr, name);
-    return address;
+    uint64_t first = 0, next = 0;
+    while (map && !(is_only ? next : first) && (map = module_list_next(map))) {
+        bool is_there = map->l_ld != _DYNAMIC && sys_readable((uintptr_t)map->l_ld);
+        uint64_t address = is_there ? find(map->l_ld, map->l_addr, name) : 0;
+        *(first ? &next : &first) = address;
+    }
+    if (is_only)
+        *is_only = first && !next;
+    return first;
 }
 
 static uint64_t find_from(const struct link_map *map, const char *name)

@@ -23,8 +23,9 @@ uint64_t symbol_find(const struct module *module, const char *name);
 /*
  * The same in any library but this one, in the loader's order; 0: none has it, or nobody may ask the kernel any more. It is
  * asked what is still there, as other threads may be closing libraries: a microsecond for three of them.
+ * *is_only (NULL is legal): there is no second one.
  */
-uint64_t symbol_find_library(const char *name);
+uint64_t symbol_find_library(const char *name, bool *is_only);
 
 /* Whether the object is in that list: dlmopen() makes others, whose names are their own. True where there is none. */
 bool symbol_is_listed(const struct module *module);
