@@ -78,9 +78,9 @@ static __attribute__((noinline)) void *record_new(void *address, size_t size, ui
 }
 
 static __attribute__((noinline)) void *record_other(struct guard_thread *own, void *address,
-                                                    size_t size)
+                                                    size_t size, struct memo_leaf *leaf)
 {
-    plain_other(own, address, size);
+    plain_other(own, address, size, leaf);
     return address;
 }
 
@@ -89,13 +89,14 @@ static inline __attribute__((always_inline)) void *record_plain(struct guard_thr
                                                                 void *address, size_t size,
                                                                 const struct unwind_start start)
 {
-    switch (plain_alloc(own, address, size, start)) {
+    struct memo_leaf *leaf = NULL;
+    switch (plain_alloc(own, address, size, start, &leaf)) {
     case PLAIN_MADE:
         return address;
     case PLAIN_NEW:
         return record_new(address, size, start.pc, start.sp, start.fp);
     case PLAIN_OTHER:
-        return record_other(own, address, size);
+        return record_other(own, address, size, leaf);
     case PLAIN_ASKED:
         return record_served(own, address);
     default:

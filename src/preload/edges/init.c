@@ -154,8 +154,9 @@ static size_t usable_of_any(void *address)
 
 static bool start_tables(void)
 {
-    if (!open_box() || !snapshot_init() || !guard_init(process_forked, serve))
+    if (!open_box() || !snapshot_init())
         return false;
+    guard_init(process_forked, serve);
     start_sampling();
     fill_header();
     gate_init();

@@ -2,44 +2,41 @@
 
 #include "sys.h"
 
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
 
-enum { GUARD_PAGE_BYTES = 4096 };
-
 __thread struct guard_thread *guard_own;
 __thread struct guard_thread guard_spare;
 __thread struct guard_thread *guard_plain;
 __thread struct guard_thread *guard_usual;
 struct guard_process guard_process;
+struct guard_page guard_page;
 
 static uint64_t last_generation; /* the last one made; atomic */
 
-bool guard_init(void (*forked)(void), void (*serve)(uint32_t wanted))
+void guard_init(void (*forked)(void), void (*serve)(uint32_t wanted))
 {
-    uint64_t *page = sys_pages(GUARD_PAGE_BYTES);
-    if (!page)
-        return false;
-    /* Kernels before 4.14 refuse: pthread_atfork's child handler then stands in (init.c). */
-    sys_call3(SYS_madvise, (long)page, GUARD_PAGE_BYTES, MADV_WIPEONFORK);
-    guard_process.generation = page;
+    /* Kernels before 4.14 refuse, and larger pages have more in them: pthread_atfork's child handler then
+       stands in (init.c). */
+    if (getauxval(AT_PAGESZ) == GUARD_PAGE_BYTES)
+        sys_call3(SYS_madvise, (long)&guard_page, GUARD_PAGE_BYTES, MADV_WIPEONFORK);
     guard_process.forked = forked;
     guard_process.serve = serve;
     guard_fork_done();
-    return true;
 }
 
 void guard_bump(void)
 {
     uint64_t fresh = __atomic_add_fetch(&last_generation, GUARD_GENERATION_STEP, __ATOMIC_RELAXED);
-    uint64_t now = __atomic_load_n(guard_process.generation, __ATOMIC_RELAXED);
+    uint64_t now = __atomic_load_n(&guard_page.generation, __ATOMIC_RELAXED);
     /* A forked child's 0 stays until the child has been taken care of. */
     while (now != 0 && now < fresh &&
-           !__atomic_compare_exchange_n(guard_process.generation, &now, fresh, true,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+           !__atomic_compare_exchange_n(&guard_page.generation, &now, fresh, true, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED))
         ;
 }
 
@@ -53,13 +50,12 @@ void guard_fork_done(void)
 {
     guard_process.inherited++;
     uint64_t fresh = __atomic_add_fetch(&last_generation, GUARD_GENERATION_STEP, __ATOMIC_RELAXED);
-    __atomic_store_n(guard_process.generation, fresh, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&guard_page.generation, fresh, __ATOMIC_SEQ_CST);
 }
 
 void guard_fork_noticed(void)
 {
-    if (guard_process.generation)
-        __atomic_store_n(guard_process.generation, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&guard_page.generation, 0, __ATOMIC_RELAXED);
 }
 
 /* What handlers do meanwhile is nested, in the spare's name. */
@@ -139,7 +135,7 @@ bool guard_record_slowly(struct guard_thread *own)
         guard_set_of(own, now | GUARD_RECORDING);
         uint64_t seen = now;
         /* pairs: guard_bump(); of a thread's first event also thread_acquire(), which it follows */
-        now = __atomic_load_n(guard_process.generation, __ATOMIC_SEQ_CST);
+        now = __atomic_load_n(&guard_page.generation, __ATOMIC_SEQ_CST);
         if (now == seen && now != 0)
             return true;
         guard_set_of(own, seen | GUARD_CALLING);

@@ -50,14 +50,13 @@ enum {
 };
 
 struct guard_process {
-    bool recording;       /* the tables are up and the process is to be recorded */
-    bool usual;           /* no option asks for more than to record */
-    bool plain;           /* the same, and the allocator calls no hook */
-    bool checking;        /* events ask for growth checks (every=, interval=) */
-    bool asks_runtimes;   /* at new sites */
-    uint64_t *generation; /* never 0, but in a forked child, where the kernel wipes it; atomic */
-    uint64_t forgets;     /* libraries were unloaded so often; atomic */
-    uint32_t inherited;   /* tables taken over from parents, from the first process to this one */
+    bool recording;     /* the tables are up and the process is to be recorded */
+    bool usual;         /* no option asks for more than to record */
+    bool plain;         /* the same, and the allocator calls no hook */
+    bool checking;      /* events ask for growth checks (every=, interval=) */
+    bool asks_runtimes; /* at new sites */
+    uint64_t forgets;   /* libraries were unloaded so often; atomic */
+    uint32_t inherited; /* tables taken over from parents, from the first process to this one */
     struct guard_thread *(*acquire)(void); /* this thread's, at its first event; NULL: no memory */
     void (*release)(struct guard_thread *own); /* gives it back; guard_own is NULL then */
     void (*changed)(struct guard_thread *own); /* the thread sees a new generation */
@@ -78,11 +77,20 @@ extern __thread struct guard_thread *guard_usual;
 extern struct guard_process guard_process
     __attribute__((visibility("hidden"))); /* no detour by the GOT */
 
+enum { GUARD_PAGE_BYTES = 4096 };
+
+/* Alone in its page, which the kernel wipes in a forked child, and at hand: each event looks at it. */
+struct guard_page {
+    char rest[GUARD_PAGE_BYTES / 2];
+    uint64_t generation; /* never 0 once guard_init() is done, but in a forked child; atomic */
+} __attribute__((aligned(GUARD_PAGE_BYTES)));
+extern struct guard_page guard_page __attribute__((visibility("hidden")));
+
 /* After a change of guard_own or of what it says: sets guard_plain and guard_usual. */
 void guard_choose(void);
 
-/* Sets the callbacks that the core has and makes the wiped page; false: no memory for it. */
-bool guard_init(void (*forked)(void), void (*serve)(uint32_t wanted));
+/* Sets the callbacks that the core has, and has the page wiped. */
+void guard_init(void (*forked)(void), void (*serve)(uint32_t wanted));
 
 /* Every thread's next event goes the slow way once, and sees what has changed. */
 void guard_bump(void);
@@ -167,7 +175,7 @@ static inline bool guard_record(struct guard_thread *own)
     uint64_t word = own->word & ~(uint64_t)GUARD_STATE_MASK;
     guard_set_of(own, word | GUARD_RECORDING);
     /* pairs: gate_close(), by membarrier: either it sees the state or we the generation */
-    if (__builtin_expect(__atomic_load_n(guard_process.generation, __ATOMIC_RELAXED) == word, true))
+    if (__builtin_expect(__atomic_load_n(&guard_page.generation, __ATOMIC_RELAXED) == word, true))
         return true;
     return guard_record_slowly(own);
 }
@@ -178,7 +186,7 @@ static inline bool guard_record_at_once(struct guard_thread *own)
     uint64_t word = own->word & ~(uint64_t)GUARD_STATE_MASK;
     guard_set_of(own, word | GUARD_RECORDING);
     /* pairs: gate_close(), as above */
-    if (__atomic_load_n(guard_process.generation, __ATOMIC_RELAXED) == word)
+    if (__atomic_load_n(&guard_page.generation, __ATOMIC_RELAXED) == word)
         return true;
     guard_set_of(own, word | GUARD_CALLING);
     return false;
@@ -229,7 +237,7 @@ void guard_notice(void);
 static inline bool guard_counts(void)
 {
     return guard_process.recording &&
-           __atomic_load_n(guard_process.generation, __ATOMIC_RELAXED) != 0;
+           __atomic_load_n(&guard_page.generation, __ATOMIC_RELAXED) != 0;
 }
 
 static inline void guard_leave(struct guard_thread *own)

@@ -265,17 +265,23 @@ static inline bool block_set_high(struct block_place place, uint32_t *lot)
     return true;
 }
 
-/* Where the cell is. False when there is none, or it lacks a page for the high bits or the birth. */
+/* Notes a block where block_set_birth() has succeeded. False: a page for its high bits is missing. */
+static inline bool block_set_lot(struct block_place place, uintptr_t address, uint32_t lot)
+{
+    if (lot >= BLOCK_WIDE && !block_set_high(place, &lot))
+        return false;
+    uint32_t content = lot << BLOCK_LOT_AT | ((uint32_t)address >> BLOCK_PLACE_AT & BLOCK_PLACE);
+    /* The last block here is seen to have gone before its high bits and birth do. pairs: small_see(), which goes on to
+       the lot */
+    __atomic_store_n(place.cell, (uint16_t)(content | BLOCK_LIVE), __ATOMIC_RELEASE);
+    return true;
+}
+
+/* Where the cell is. False when it lacks a page for the high bits or the birth. */
 static inline bool block_set(struct block_place place, uintptr_t address, uint32_t lot,
                              uint64_t epoch)
 {
-    /* The last block here is seen to have gone before its high bits and birth do. pairs: small_see() */
-    if (!block_set_birth(place, epoch) || (lot >= BLOCK_WIDE && !block_set_high(place, &lot)))
-        return false;
-    uint32_t content = lot << BLOCK_LOT_AT | ((uint32_t)address >> BLOCK_PLACE_AT & BLOCK_PLACE);
-    /* pairs: the walk of block_each(), which goes on to the lot */
-    __atomic_store_n(place.cell, (uint16_t)(content | BLOCK_LIVE), __ATOMIC_RELEASE);
-    return true;
+    return block_set_birth(place, epoch) && block_set_lot(place, address, lot);
 }
 
 /* The block of this cell, a live one's, is gone. */
@@ -284,13 +290,12 @@ static inline void block_clear(struct block_place place, uint32_t content)
     __atomic_store_n(place.cell, (uint16_t)(content - BLOCK_LIVE), __ATOMIC_RELAXED);
 }
 
-/* block_put_lot() for glibc's malloc, which aligns, in the epoch that it is. */
-static inline __attribute__((always_inline)) bool block_put_plain(uintptr_t address, uint32_t lot)
+/* Whether block_set_lot() may follow, for a block of glibc's malloc, which aligns, that is born now. */
+static inline __attribute__((always_inline)) bool block_begin_plain(struct block_place place)
 {
-    struct block_place place = block_place_plain(address);
-    if (__builtin_expect(!place.cell, 0) || __builtin_expect(block_content(place) & BLOCK_LIVE, 0))
-        return false;
-    return block_set(place, address, lot, block_shadow.born);
+    return __builtin_expect(place.cell != NULL, 1) &&
+           __builtin_expect(!(block_content(place) & BLOCK_LIVE), 1) &&
+           block_set_birth(place, block_shadow.born);
 }
 
 /*

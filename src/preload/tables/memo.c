@@ -86,9 +86,7 @@ static inline void memo_show(struct memo *memo, struct memo_stack *stack, struct
     const struct memo_frame *frame = &stack->frames[stack->depth];
     memo->sp = frame->sp;
     memo->fp = frame->fp;
-    memo->fp_live = frame->rule & MEMO_FP_LIVE;
-    memo->cells = memo_close(stack);
-    memo->base = stack->zones[0].base;
+    memo->cells = memo_close(stack) | (frame->rule & MEMO_FP_LIVE);
     memo->stack_top = stack->stack_top;
     memo->leaf = leaf;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -141,6 +139,7 @@ struct memo_leaf *memo_capture_walked(struct memo *memo, const struct unwind_sta
                       .at = stack->depth,
                       .trusted = true};
     memo->pc = 0; /* until all of it is there: a jump may leave at any point */
+    stack->version += MEMO_VERSION_STEP;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     enum way_end end = way_go(&way);
     struct memo_leaf *leaf = NULL;
@@ -152,6 +151,8 @@ struct memo_leaf *memo_capture_walked(struct memo *memo, const struct unwind_sta
 void memo_leave(struct memo *memo)
 {
     memo->pc = 0;
+    memo->stack.version += MEMO_VERSION_STEP;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     memo->stack.depth = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     memo_branch_wipe(&memo->branches);

@@ -30,6 +30,7 @@
 enum {
     MEMO_CELLS = 4 * BOX_DEPTH_MAX,
     MEMO_STEP_CELLS = 3 * MEMO_GROUP, /* a step reads no more than 3, each in a group of its own */
+    MEMO_VERSION_STEP = 1 << 16,      /* more than there are cells */
     MEMO_ZONES = 4,        /* a thread's own stack, and those of handlers and coroutines */
     MEMO_BRANCH_CELLS = 10 /* with the rest of a branch they fill three cache lines */
 };
@@ -57,6 +58,8 @@ enum {
 
 /* A stack, root first. frames[0] is none: sp is larger than any, node is 0. */
 struct memo_stack {
+    uint64_t
+        version; /* a step more before anything of it changes: not 0 if there is any; a multiple of the step */
     uint32_t depth;
     uint32_t zone;       /* the last one that cells are in */
     uintptr_t stack_top; /* as the walk was told: what it may guess depends on it */
@@ -95,6 +98,9 @@ struct memo_branch {
     uint16_t offsets[MEMO_BRANCH_CELLS]; /* of the cells, in bytes from sp, root first */
     struct memo_leaf leaf;
     uintptr_t values[MEMO_BRANCH_CELLS];
+    uint64_t
+        joined; /* the stack's version when the join was last there, plus its cells that count, in whole groups;
+                        0: it is to be looked at each time */
 } __attribute__((aligned(64)));
 
 /* Direct-mapped (memo_branch.h). */
@@ -114,11 +120,10 @@ struct memo {
     uintptr_t pc;
     uintptr_t sp;
     uintptr_t fp;
-    uint32_t fp_live;
-    uint32_t cells; /* how many: not 0, whole groups, all of one zone ... */
-    uintptr_t base; /* ... and that one's */
+    uint32_t cells; /* how many: not 0, whole groups, all of one zone; and MEMO_FP_LIVE, if it is */
     uintptr_t stack_top;
     struct memo_leaf *leaf;
+    struct memo_branch *candidate; /* memo_known()'s */
     struct path_cache paths;
     struct memo_branches branches;
     uintptr_t near_pc; /* the first frame beyond the memo, the last time (memo_near.c) ... */
@@ -129,14 +134,18 @@ struct memo {
     struct memo_stack stack;
 };
 
+static inline bool memo_group_holds(const struct memo_stack *stack, uintptr_t base, uint64_t cell)
+{
+    return __builtin_expect(memo_group_same(base, &stack->offsets[cell], &stack->values[cell]), 1);
+}
+
 /* Whether the cells before `end` hold what they held, all of one zone and in whole groups; not 0. */
 static inline __attribute__((always_inline)) bool memo_groups_same(const struct memo_stack *stack,
-                                                                   uintptr_t base, uint64_t end)
+                                                                   uint64_t end)
 {
+    uintptr_t base = stack->zones[0].base;
     do {
-        if (__builtin_expect(!memo_group_same(base, &stack->offsets[end - MEMO_GROUP],
-                                              &stack->values[end - MEMO_GROUP]),
-                             0))
+        if (!memo_group_holds(stack, base, end - MEMO_GROUP))
             return false;
         end -= MEMO_GROUP;
     } while (end != 0);
@@ -166,32 +175,23 @@ static inline uint32_t memo_differs(const struct memo_stack *stack, uint32_t end
     return MEMO_CELLS;
 }
 
-/* Whether the stack is the last one. What the walk was told of the stack's top follows from sp. */
-static inline bool memo_is_last(const struct memo *memo, const struct unwind_start *start)
+/* Whether the stack begins as the last one did. What the walk was told of the stack's top follows from sp. */
+static inline bool memo_starts_alike(const struct memo *memo, const struct unwind_start start)
 {
-    return __builtin_expect(start->sp == memo->sp && start->pc == memo->pc &&
-                                (!memo->fp_live || start->fp == memo->fp),
-                            1) &&
-           __builtin_expect(memo_groups_same(&memo->stack, memo->base, memo->cells), 1);
+    return start.sp == memo->sp && start.pc == memo->pc &&
+           (__builtin_expect(memo->cells < MEMO_FP_LIVE, 1) || start.fp == memo->fp);
 }
-
-/* The slow half of memo_capture(), and of that, when no branch leads there (memo_branch.h). */
-struct memo_leaf *memo_capture_new(struct memo *memo, const struct unwind_start *start,
-                                   uintptr_t stack_top);
-struct memo_leaf *memo_capture_stepped(struct memo *memo, const struct unwind_start *start,
-                                       uintptr_t stack_top);
 
 /*
  * The leaf of the calling thread's stack: the same record for the same stack as long as nothing has
  * pushed it out. Valid until the next capture by this memo. Counts cut and ended stacks (box_lost).
  */
-static inline struct memo_leaf *memo_capture(struct memo *memo, const struct unwind_start *start,
-                                             uintptr_t stack_top)
-{
-    if (stack_top == memo->stack_top && memo_is_last(memo, start))
-        return memo->leaf;
-    return memo_capture_new(memo, start, stack_top);
-}
+struct memo_leaf *memo_capture(struct memo *memo, const struct unwind_start *start,
+                               uintptr_t stack_top);
+
+/* The slow part of memo_capture(): what is not found at once (memo_branch.h) is walked. */
+struct memo_leaf *memo_capture_stepped(struct memo *memo, const struct unwind_start *start,
+                                       uintptr_t stack_top);
 
 /* Forgets everything: libraries were unloaded. */
 void memo_clear(struct memo *memo);

@@ -27,7 +27,7 @@ static uint32_t branch_bits(const struct memo_branches *branches)
 }
 
 /* Where a walk of plain steps has met the memo. */
-struct branch_join {
+struct branch_way {
     const struct memo_frame *frame;
     uint32_t count; /* of steps from the leaf to it */
     const struct memo_leaf *leaf;
@@ -47,7 +47,7 @@ static uint32_t fp_slot_of(uint64_t word)
 
 /* False when it is not the way to the join after all. */
 static bool steps_take(struct branch_steps *steps, const struct unwind_start *start,
-                       const struct branch_join *join)
+                       const struct branch_way *join)
 {
     const struct row_table *table = row_table();
     uintptr_t pc = start->pc, sp = start->sp, fp = start->fp;
@@ -70,7 +70,7 @@ static bool steps_take(struct branch_steps *steps, const struct unwind_start *st
 }
 
 /* Sets where fp is live; whether it is at the leaf. */
-static bool steps_live(struct branch_steps *steps, const struct branch_join *join)
+static bool steps_live(struct branch_steps *steps, const struct branch_way *join)
 {
     bool live = join->frame->rule & MEMO_FP_LIVE;
     for (uint32_t i = join->count; i-- > 0;) {
@@ -91,6 +91,31 @@ static bool branch_put(struct memo_branch *branch, uintptr_t at)
     branch->offsets[branch->count] = (uint16_t)offset;
     branch->values[branch->count++] = *(const uintptr_t *)at;
     return true;
+}
+
+/* The stack's cells before the one of number `end` that are no whole group. False: there is no room. */
+static bool branch_rest(struct memo_branch *branch, const struct memo_stack *stack, uint32_t end)
+{
+    for (uint32_t cell = end - end % MEMO_GROUP; stack->zone == 0 && cell < end; cell++)
+        if (!branch_put(branch, stack->zones[0].base + stack->offsets[cell]))
+            return false;
+    return true;
+}
+
+/*
+ * The join is there, and all cells hold. Where the branch has those that are in no whole group, the groups are all that
+ * need be looked at, for as long as the stack stays as it is.
+ */
+static void branch_join(struct memo_branch *branch, const struct memo_stack *stack)
+{
+    uint32_t end = stack->ends[branch->join], whole = end - end % MEMO_GROUP;
+    branch->joined = 0;
+    for (uint32_t i = 0; i < end - whole; i++)
+        if (i >= branch->count ||
+            branch->sp + branch->offsets[i] != stack->zones[0].base + stack->offsets[whole + i])
+            return;
+    if (stack->zone == 0)
+        branch->joined = stack->version + whole;
 }
 
 /* The cells that the steps read, as memo_push() has them. */
@@ -205,7 +230,7 @@ static struct memo_branch *branches_claim(struct memo_branches *branches,
 
 /* A jump may leave at any point: the entry is free until all of it is there, and if the cells are too many. */
 static void branch_fill(struct memo_branch *branch, const struct memo *memo,
-                        const struct unwind_start *start, const struct branch_join *join)
+                        const struct unwind_start *start, const struct branch_way *join)
 {
     struct branch_steps steps;
     const struct memo_frame *frame = join->frame;
@@ -222,10 +247,15 @@ static void branch_fill(struct memo_branch *branch, const struct memo *memo,
     branch->join_rule = frame->rule;
     branch->stack_top = memo->stack.stack_top;
     branch->join = (uint16_t)(frame - memo->stack.frames);
-    branch->count = 0;
     branch->leaf = *join->leaf;
-    if (!branch_cells(branch, &steps, join->count))
-        return;
+    branch->count = 0;
+    if (!branch_rest(branch, &memo->stack, memo->stack.ends[branch->join]) ||
+        !branch_cells(branch, &steps, join->count)) {
+        branch->count = 0;
+        if (!branch_cells(branch, &steps, join->count))
+            return;
+    }
+    branch_join(branch, &memo->stack);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     branch->pc = start->pc;
 }
@@ -233,7 +263,7 @@ static void branch_fill(struct memo_branch *branch, const struct memo *memo,
 void memo_branch_learn(struct memo *memo, const struct unwind_start *start,
                        const struct memo_frame *frame, uint32_t count, const struct memo_leaf *leaf)
 {
-    const struct branch_join join = {frame, count, leaf};
+    const struct branch_way join = {frame, count, leaf};
     if (!branches_serve(&memo->branches) || leaf->site == BOX_NONE || count > BRANCH_FRAMES)
         return; /* a leaf without a site is new: whether it comes back is not known */
     struct memo_branch *branch = branches_claim(&memo->branches, start);
@@ -267,11 +297,33 @@ uint64_t memo_branch_own_bytes(void)
     return __atomic_load_n(&own_bytes, __ATOMIC_RELAXED);
 }
 
-struct memo_leaf *memo_capture_new(struct memo *memo, const struct unwind_start *start,
-                                   uintptr_t stack_top)
+/* Whether the memo still has the branch's join, and farther out all is as it was. */
+static bool branch_joins(const struct memo_branch *branch, const struct memo_stack *stack)
+{
+    const struct memo_frame *frame = &stack->frames[branch->join];
+    return frame->sp == branch->join_sp && frame->fp == branch->join_fp &&
+           frame->node == branch->join_node && frame->rule == branch->join_rule &&
+           stack->stack_top == branch->stack_top && branch->join <= stack->depth &&
+           memo_differs(stack, stack->ends[branch->join]) == MEMO_CELLS;
+}
+
+struct memo_leaf *memo_branch_follow(struct memo *memo)
+{
+    struct memo_branch *branch = memo->candidate;
+    if (!branch || !branch_joins(branch, &memo->stack))
+        return NULL;
+    branch_join(branch, &memo->stack);
+    memo->branches.hits++;
+    return &branch->leaf;
+}
+
+struct memo_leaf *memo_capture(struct memo *memo, const struct unwind_start *start,
+                               uintptr_t stack_top)
 {
     struct memo_leaf *leaf = NULL;
-    if (stack_top == memo->stack.stack_top)
-        leaf = memo_branch_find(memo, *start);
+    if (stack_top == memo->stack.stack_top) {
+        leaf = memo_known(memo, *start);
+        leaf = leaf ? leaf : memo_branch_follow(memo);
+    }
     return leaf ? leaf : memo_capture_stepped(memo, start, stack_top);
 }

@@ -83,41 +83,56 @@ static inline uint64_t memo_branch_hash_next(uint64_t hash, uintptr_t value)
     return hash + __builtin_bswap64(value);
 }
 
-/* Whether the memo still has the branch's join, and farther out all is as it was. */
-static inline bool memo_branch_joins(const struct memo_branch *branch,
-                                     const struct memo_stack *stack)
-{
-    const struct memo_frame *frame = &stack->frames[branch->join];
-    return __builtin_expect(((frame->sp ^ branch->join_sp) | (frame->fp ^ branch->join_fp) |
-                             (frame->node ^ branch->join_node) | (frame->rule ^ branch->join_rule) |
-                             (stack->stack_top ^ branch->stack_top)) == 0,
-                            1) &&
-           __builtin_expect(branch->join <= stack->depth, 1) &&
-           __builtin_expect(memo_differs(stack, stack->ends[branch->join]) == MEMO_CELLS, 1);
-}
-
-/* The leaf of a stack that leaves the memo's as one did before; NULL: no branch says so. */
-static inline __attribute__((always_inline)) struct memo_leaf *memo_branch_find(
-    struct memo *memo, const struct unwind_start start)
+/* The branch that the walk is on, as far as its own cells say; NULL: there is none. */
+static inline __attribute__((always_inline)) struct memo_branch *memo_branch_look(
+    const struct memo_branches *branches, const struct unwind_start start)
 {
     uint64_t hash = memo_branch_hash(start.pc, start.sp);
-    struct memo_branch *branch;
     uintptr_t value;
-    if (__builtin_expect(!memo->branches.entries, 0))
-        return 0;
-    for (int probes = MEMO_BRANCH_PROBES;; hash = memo_branch_hash_next(hash, value)) {
-        branch = memo_branch_at(&memo->branches, hash);
+    if (__builtin_expect(!branches->entries, 0))
+        return NULL;
+    for (int probes = MEMO_BRANCH_PROBES; probes > 0; probes--) {
+        struct memo_branch *branch = memo_branch_at(branches, hash);
         if (__builtin_expect(!memo_branch_is(branch, start), 0))
-            return 0;
+            return NULL;
         if (memo_branch_holds(branch, start.sp, &value))
-            break;
-        if (--probes == 0)
-            return 0;
+            return branch;
+        hash = memo_branch_hash_next(hash, value);
+        __asm__("" ::
+                    : "memory"); /* where the table is would be kept in registers that are scarce */
     }
-    if (!memo_branch_joins(branch, &memo->stack))
-        return 0;
+    return NULL;
+}
+
+/*
+ * The leaf of the calling thread's stack, if that is the last one, or a branch leads there from what has not changed
+ * since it last did; else NULL, and memo_branch_follow() may follow. Calls nothing: see plain.h.
+ */
+static inline __attribute__((always_inline)) struct memo_leaf *memo_known(
+    struct memo *memo, const struct unwind_start start)
+{
+    if (memo_starts_alike(memo, start) &&
+        memo_groups_same(&memo->stack, memo->cells % MEMO_FP_LIVE)) {
+        if (!memo->leaf)
+            __builtin_unreachable(); /* nothing begins like no stack */
+        return memo->leaf;
+    }
+    struct memo_branch *branch = memo_branch_look(&memo->branches, start);
+    uint64_t cells = branch ? branch->joined - memo->stack.version : UINT64_MAX;
+    if (__builtin_expect(cells > MEMO_CELLS, 0)) {
+        memo->candidate = branch;
+        return NULL;
+    }
+    if (cells != 0 && !memo_groups_same(&memo->stack, cells)) {
+        memo->candidate = NULL;
+        return NULL;
+    }
     memo->branches.hits++;
     return &branch->leaf;
 }
+
+/* The leaf of a stack that leaves the memo's as the candidate does, which memo_known() has just left. NULL: there is none,
+   or the memo has changed since that was kept. */
+struct memo_leaf *memo_branch_follow(struct memo *memo);
 
 #endif

@@ -121,7 +121,8 @@ static void path_put(struct path_entry *slot, const struct path_entry *entry)
     slot->leaf.node = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     memcpy(slot, entry, offsetof(struct path_entry, leaf));
-    slot->leaf.site = slot->leaf.size_bytes = slot->leaf.lot = 0;
+    slot->leaf.site = 0;
+    slot->leaf.last = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     slot->leaf.node = entry->leaf.node;
 }

@@ -20,11 +20,21 @@
 
 /* What is known of a stack's leaf. The caller of memo_capture() fills in what is still 0. */
 struct memo_leaf {
-    uint32_t node;       /* in BOX_NODES; 0: the tables are full */
-    uint32_t site;       /* of kind malloc */
-    uint32_t size_bytes; /* the size last asked for here ... */
-    uint32_t lot;        /* ... and its lot; 0: not known */
+    uint32_t node; /* in BOX_NODES; 0: the tables are full */
+    uint32_t site; /* of kind malloc */
+    uint64_t
+        last; /* the lot of the size last asked for here, and that size below 32 bits; 0: none */
 };
+
+static inline uint32_t memo_leaf_lot(uint64_t last)
+{
+    return (uint32_t)(last >> 32);
+}
+
+static inline uint64_t memo_leaf_last(uint32_t lot, uint32_t size_bytes)
+{
+    return (uint64_t)lot << 32 | size_bytes;
+}
 
 enum { PATH_PCS = 4 };
 

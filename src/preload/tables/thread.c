@@ -259,7 +259,7 @@ static struct thread *take(int32_t self)
 struct thread *thread_acquire(void)
 {
     int32_t self = sys_tid();
-    if (__atomic_load_n(guard_process.generation, __ATOMIC_RELAXED) == 0)
+    if (__atomic_load_n(&guard_page.generation, __ATOMIC_RELAXED) == 0)
         thread_fork(); /* the parent's threads have left their structs, and perhaps the lock */
     spin_lock(&pool.lock);
     struct thread *thread = take(self);

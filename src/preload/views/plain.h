@@ -16,6 +16,7 @@
 #include "preload/ground/arena.h"
 #include "preload/ground/guard.h"
 #include "preload/tables/block.h"
+#include "preload/tables/memo_branch.h"
 #include "preload/tables/thread.h"
 
 #include <stdbool.h>
@@ -32,7 +33,7 @@ static inline bool plain_enter(struct guard_thread *own, uint64_t *word)
     /* Inside, this is no state, but still inside for whom a handler or the gate looks. */
     guard_set_of(own, *word | GUARD_RECORDING);
     /* pairs: gate_close(), as in guard_record() */
-    if (__builtin_expect(*word == __atomic_load_n(guard_process.generation, __ATOMIC_RELAXED), 1))
+    if (__builtin_expect(*word == __atomic_load_n(&guard_page.generation, __ATOMIC_RELAXED), 1))
         return true;
     guard_set_of(own, *word);
     return false;
@@ -58,19 +59,27 @@ static inline bool plain_counts(const struct box_delta *slot, uint32_t lot, uint
     return __builtin_expect(slot->lot == lot && (int32_t)count >= 0, 1);
 }
 
-/* Notes a block whose stack is known; false: something about it is unusual, and nothing was done. `glibc`: its
-   malloc made it. */
+/* Notes a block whose stack is known; false: something about it is unusual, and nothing that is seen was done. `glibc`:
+   its malloc made it. What needs many registers comes first. */
 static inline __attribute__((always_inline)) bool plain_put(struct thread *thread,
                                                             const struct memo_leaf *leaf,
                                                             void *address, size_t size_bytes,
                                                             bool glibc)
 {
-    uint32_t lot = leaf->lot;
+    struct block_place place = {0};
+    if (glibc) {
+        place = block_place_plain((uintptr_t)address);
+        if (!block_begin_plain(place))
+            return false;
+    }
+    uint64_t last = leaf->last;
+    uint32_t lot = memo_leaf_lot(last);
     struct box_delta *slot = plain_slot(thread, lot);
+    if (__builtin_expect((uint32_t)last != size_bytes || lot == BOX_NONE || slot->lot != lot, 0))
+        return false;
     uint32_t allocs = slot->allocs + 1;
-    if (__builtin_expect(leaf->size_bytes != size_bytes || lot == BOX_NONE, 0) ||
-        !plain_counts(slot, lot, allocs) ||
-        !(glibc ? block_put_plain((uintptr_t)address, lot)
+    if (!plain_counts(slot, lot, allocs) ||
+        !(glibc ? block_set_lot(place, (uintptr_t)address, lot)
                 : block_put_lot((uintptr_t)address, lot, block_epoch())))
         return false;
     __atomic_store_n(&slot->allocs, allocs, __ATOMIC_RELAXED);
@@ -81,9 +90,9 @@ static inline __attribute__((always_inline)) bool plain_put(struct thread *threa
 enum plain_made {
     PLAIN_MADE,  /* the guard is left */
     PLAIN_ASKED, /* the same; and the thread has something to serve */
-    PLAIN_NEW,   /* another stack: nothing is recorded, the guard is held: plain_new() follows */
-    PLAIN_OTHER, /* the same stack, of a block of another size, say: plain_other() follows */
-    PLAIN_LEFT   /* not here, and nothing was done */
+    PLAIN_NEW, /* a stack to be walked: nothing is recorded, the guard is held: plain_new() follows */
+    PLAIN_OTHER, /* the same, but that *leaf is known: a block of another size, say: plain_other() follows */
+    PLAIN_LEFT /* not here, and nothing was done */
 };
 
 /*
@@ -91,17 +100,20 @@ enum plain_made {
  * the hook needs afterwards is in no register that it would have to save.
  */
 static inline __attribute__((always_inline)) enum plain_made plain_alloc(
-    struct guard_thread *own, void *address, size_t size_bytes, const struct unwind_start start)
+    struct guard_thread *own, void *address, size_t size_bytes, const struct unwind_start start,
+    struct memo_leaf **leaf)
 {
     struct thread *thread = thread_of(own);
     uint64_t word;
     if (!plain_enter(own, &word))
         return PLAIN_LEFT;
-    if (!memo_is_last(&thread->memo, &start))
+    *leaf = memo_known(&thread->memo, start);
+    if (__builtin_expect(!*leaf, 0))
         return PLAIN_NEW;
-    if (!plain_put(thread, thread->memo.leaf, address, size_bytes, true))
+    if (!plain_put(thread, *leaf, address, size_bytes, true))
         return PLAIN_OTHER;
-    guard_set_of(own, word);
+    guard_set_of(own,
+                 own->word & ~(uint64_t)GUARD_STATE_MASK); /* read anew: registers are scarce */
     return __builtin_expect(own->wanted != 0, 0) ? PLAIN_ASKED : PLAIN_MADE;
 }
 
@@ -112,9 +124,9 @@ static inline __attribute__((always_inline)) void plain_record(struct guard_thre
                                                                bool glibc)
 {
     struct thread *thread = thread_of(own);
-    struct memo_leaf *leaf = thread->memo.leaf;
-    if (!memo_is_last(&thread->memo, &start))
-        leaf = tracker_leaf(own, start.pc, start.sp, start.fp);
+    struct memo_leaf *leaf = memo_known(&thread->memo, start);
+    if (__builtin_expect(!leaf, 0))
+        leaf = tracker_leaf(own, &start);
     if (!plain_put(thread, leaf, address, size_bytes, glibc))
         tracker_block(own, leaf, address, size_bytes);
 }
@@ -122,15 +134,16 @@ static inline __attribute__((always_inline)) void plain_record(struct guard_thre
 static inline void plain_new(struct guard_thread *own, void *address, size_t size_bytes,
                              const struct unwind_start start)
 {
-    struct memo_leaf *leaf = tracker_leaf(own, start.pc, start.sp, start.fp);
+    struct memo_leaf *leaf = tracker_leaf(own, &start);
     if (!plain_put(thread_of(own), leaf, address, size_bytes, true))
         tracker_block(own, leaf, address, size_bytes);
     guard_leave(own);
 }
 
-static inline void plain_other(struct guard_thread *own, void *address, size_t size_bytes)
+static inline void plain_other(struct guard_thread *own, void *address, size_t size_bytes,
+                               struct memo_leaf *leaf)
 {
-    tracker_block(own, thread_of(own)->memo.leaf, address, size_bytes);
+    tracker_block(own, leaf, address, size_bytes);
     guard_leave(own);
 }
 
@@ -145,7 +158,7 @@ static inline __attribute__((always_inline)) bool plain_called(struct guard_thre
     uint64_t word = own->word & ~(uint64_t)GUARD_STATE_MASK;
     guard_set_of(own, word | GUARD_RECORDING);
     /* pairs: gate_close(), as in guard_record() */
-    if (__builtin_expect(word != __atomic_load_n(guard_process.generation, __ATOMIC_RELAXED), 0)) {
+    if (__builtin_expect(word != __atomic_load_n(&guard_page.generation, __ATOMIC_RELAXED), 0)) {
         guard_set_of(own, word | GUARD_CALLING);
         return false;
     }

@@ -139,19 +139,15 @@ static __attribute__((noinline)) uint32_t lot_met(struct thread *thread, uint32_
 static inline uint32_t lot_of_leaf(struct thread *thread, struct memo_leaf *leaf, void *address,
                                    size_t size_bytes)
 {
-    if (leaf->lot != BOX_NONE && leaf->size_bytes == size_bytes)
-        return leaf->lot;
+    uint64_t last = leaf->last;
+    if (last != 0 && (uint32_t)last == size_bytes)
+        return memo_leaf_lot(last);
     uint32_t site = site_of_leaf(leaf, size_bytes);
     uint32_t lot = lot_kept(&thread->lots, site, size_bytes);
     if (__builtin_expect(lot == BOX_NONE, 0))
         lot = lot_met(thread, site, address, size_bytes);
-    if (lot != BOX_NONE && size_bytes < BLOCK_LARGE_BYTES) { /* plain.h asks no further */
-        leaf->lot = BOX_NONE; /* a jump may leave at any point: never a lot of another size */
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        leaf->size_bytes = (uint32_t)size_bytes;
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        leaf->lot = lot;
-    }
+    if (lot != BOX_NONE && size_bytes < BLOCK_LARGE_BYTES) /* plain.h asks no further */
+        leaf->last = memo_leaf_last(lot, (uint32_t)size_bytes);
     return lot;
 }
 
@@ -310,20 +306,11 @@ static void put_unusual(struct guard_thread *own, struct memo_leaf *leaf, void *
     count_alloc(thread_of(own), block);
 }
 
-/* When memo_branch_find() has found nothing. Called last, so that whoever does find saves no registers. */
-static __attribute__((noinline)) struct memo_leaf *leaf_stepped(struct guard_thread *own,
-                                                                uintptr_t pc, uintptr_t sp,
-                                                                uintptr_t fp)
+struct memo_leaf *tracker_leaf(struct guard_thread *own, const struct unwind_start *start)
 {
-    const struct unwind_start start = {pc, sp, fp};
-    return memo_capture_stepped(&thread_of(own)->memo, &start, tracker_stack_top(sp));
-}
-
-struct memo_leaf *tracker_leaf(struct guard_thread *own, uintptr_t pc, uintptr_t sp, uintptr_t fp)
-{
-    const struct unwind_start start = {pc, sp, fp};
-    struct memo_leaf *leaf = memo_branch_find(&thread_of(own)->memo, start);
-    return __builtin_expect(leaf != NULL, 1) ? leaf : leaf_stepped(own, pc, sp, fp);
+    struct memo *memo = &thread_of(own)->memo;
+    struct memo_leaf *leaf = memo_branch_follow(memo);
+    return leaf ? leaf : memo_capture_stepped(memo, start, tracker_stack_top(start->sp));
 }
 
 void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *address,

@@ -35,8 +35,8 @@ uintptr_t tracker_stack_top(uintptr_t sp);
 void tracker_alloc(struct guard_thread *own, void *address, size_t size_bytes,
                    const struct unwind_start *start);
 
-/* The part of it that finds the stack, when it is not the last one: the guard is held for recording. */
-struct memo_leaf *tracker_leaf(struct guard_thread *own, uintptr_t pc, uintptr_t sp, uintptr_t fp);
+/* The part of it that finds the stack, when memo_known() has just not: the guard is held for recording. */
+struct memo_leaf *tracker_leaf(struct guard_thread *own, const struct unwind_start *start);
 
 /* The last part: the guard is held for recording, the stack is known. */
 void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *address,

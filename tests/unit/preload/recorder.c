@@ -27,8 +27,9 @@ static struct guard_thread *acquire(void)
 bool recorder_start(void)
 {
     long error;
-    if (!arena_open(NULL, "app", 1, &error) || !guard_init(forked, serve))
+    if (!arena_open(NULL, "app", 1, &error))
         return false;
+    guard_init(forked, serve);
     guard_process.acquire = acquire;
     guard_process.wait = gate_wait;
     guard_process.recording = true;

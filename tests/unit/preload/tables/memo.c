@@ -230,8 +230,8 @@ static void test_the_same_stack_has_the_same_record(void **state)
         memo_probe();
         assert_true(i == 0 || memo_probe_leaf == leaf);
         leaf = memo_probe_leaf;
-        assert_int_equal(leaf->lot, i);
-        leaf->lot = i + 1;
+        assert_int_equal(leaf->last, i);
+        leaf->last = i + 1;
     }
     assert_agreed();
 }

@@ -10,10 +10,18 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-enum { CAPTURES = 60000, DEPTH = 14, PLACES = 5, PLACE_BYTES = 1040 };
+enum {
+    CAPTURES = 60000,
+    DEPTH = 14,
+    PLACES = 5,
+    PLACE_BYTES = 1040,
+    INNER_FRAMES_MAX = 6,
+    ROOM_BYTES = 16
+};
 
 static uint32_t by_branch; /* captures */
 static jmp_buf jump_place;
+static volatile size_t room_bytes = 16;
 
 static void visit(void *tree)
 {
@@ -105,35 +113,90 @@ static __attribute__((noinline)) void tail_1(void)
 
 static void (*volatile const tails[])(void) = {tail_0, tail_1};
 
-/* From one place: the frame is the same whichever it calls. */
-static __attribute__((noinline)) void base(void)
+/* So many frames inside the one that the stacks have in common, of two cells each: alloca() needs the frame pointer. */
+static __attribute__((noinline)) void tail_below(uint32_t frames, uint32_t tail)
 {
-    for (uint32_t i = 0; i < 6; i++) {
-        tails[i % 2]();
-        CALL_IS_NO_JUMP();
-    }
+    volatile char *room = alloca(room_bytes);
+    room[0] = 0;
+    if (frames == 0)
+        tails[tail]();
+    else
+        tail_below(frames - 1, tail);
+    CALL_IS_NO_JUMP();
 }
 
-/* From two places, at the same depth of the stack. */
-static __attribute__((noinline)) void call_base(bool here)
+static uint32_t inner_frames, tail_next;
+static bool first_next;
+
+/* From two places. */
+static __attribute__((noinline)) void base(void)
 {
-    if (here) {
-        base();
+    if (first_next) {
+        tail_below(inner_frames, tail_next);
         CALL_IS_NO_JUMP();
     } else {
-        base();
+        tail_below(inner_frames, tail_next);
         __asm__ volatile("nop");
     }
 }
 
+static __attribute__((noinline)) void base_below(uint32_t frames)
+{
+    if (frames == 0)
+        base();
+    else
+        base_below(frames - 1);
+    CALL_IS_NO_JUMP();
+}
+
+/* From two places, at the same depth of the stack. */
+static __attribute__((noinline)) void call_base(bool here, uint32_t frames)
+{
+    if (here) {
+        base_below(frames);
+        CALL_IS_NO_JUMP();
+    } else {
+        base_below(frames);
+        __asm__ volatile("nop");
+    }
+}
+
+/* Cells are looked at in groups, which begin at the root. */
+static __attribute__((noinline)) void call_base_below(uint32_t outer_frames, bool here,
+                                                      uint32_t frames)
+{
+    if (outer_frames == 0)
+        call_base(here, frames);
+    else
+        call_base_below(outer_frames - 1, here, frames);
+    CALL_IS_NO_JUMP();
+}
+
+/* Now and then it is another place that base_below() is called from; which of four ways inside it, differs each time. */
+static void change_beyond_the_join(uint32_t outer_frames, uint32_t frames)
+{
+    struct tree tree = {.random = 1 + outer_frames};
+    volatile bool here = true;
+    memo_probe_reset(NULL);
+    for (volatile uint32_t turn = 0; turn < 300; turn++) {
+        first_next = tree_random(&tree, 2);
+        tail_next = tree_random(&tree, 2);
+        here ^= tree_random(&tree, 8) == 0;
+        call_base_below(outer_frames, here, frames);
+    }
+    assert_int_equal(memo_probes.different, 0);
+}
+
+/* The cells nearest to the join are looked at in another way than those farther out, unless a branch is full. */
 static void test_changes_beyond_the_join(void **state)
 {
     (void)state;
     by_branch = 0;
-    for (volatile uint32_t turn = 0; turn < 1000; turn++)
-        call_base(turn / 3 % 2 == 0);
-    assert_in_range(by_branch, 1000, UINT32_MAX);
-    assert_int_equal(memo_probes.different, 0);
+    for (inner_frames = 0; inner_frames < INNER_FRAMES_MAX; inner_frames++)
+        for (volatile uint32_t frames = 0; frames < 12; frames++)
+            for (volatile uint32_t outer_frames = 0; outer_frames < 4; outer_frames++)
+                change_beyond_the_join(outer_frames, frames);
+    assert_in_range(by_branch, 10000, UINT32_MAX);
 }
 
 static void test_more_trees_than_branches(void **state)

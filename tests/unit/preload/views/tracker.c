@@ -103,7 +103,7 @@ __attribute__((noinline)) static void alloc_while_forgetting(void *address, size
 {
     struct unwind_start start = UNWIND_HERE();
     struct guard_thread *own = guard_enter_recording();
-    struct memo_leaf *leaf = tracker_leaf(own, start.pc, start.sp, start.fp);
+    struct memo_leaf *leaf = tracker_leaf(own, &start);
     guard_forget();
     tracker_block(own, leaf, address, size_bytes);
     assert_int_equal(guard_state(), GUARD_RECORDING);
