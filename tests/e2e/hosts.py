@@ -274,6 +274,21 @@ class Many(Host):
                 self.heapdiff("recover", str(done[3]), "-o", self.path("recovered"))
                 self.assertGreater(self.counted(self.path("recovered"), "many_site")[0], 15000)
 
+    def test_until_there_is_no_more(self):
+        """However much there is from the start on: NULL, ENOMEM, and a program that goes on. What was not recorded is counted."""
+        for left in range(6 << 10, 24 << 10, 1536):
+            with self.subTest(left=left):
+                program = [harness.helper("hosts_short"), str(left)]
+                plain = self.run_program(program, preload=False)
+                done = self.run_program(program)
+                self.assertEqual(done[:2], plain[:2], done[2])
+                path = self.profiles("hosts_short.%d.*.prof" % done[3])[-1]
+                taken, recorded = int(done[2].split("\n")[-2]), self.counted(path, "short_site")[0]
+                self.assertGreater(taken, 0)
+                self.assertLessEqual(recorded, taken)
+                if not Profile(path).check().lost():
+                    self.assertEqual(recorded, taken)
+
     def test_no_memory_for_a_snapshot(self):
         """However little a limit leaves, the snapshot is written, at worst without a ledger."""
         for left in (0, 4096, 65536, 131072, 262144, 524288, 1 << 20, 4 << 20):
