@@ -175,7 +175,7 @@ void thread_stack_gather(struct thread_stack_list *list, uint32_t threads)
     size_t ended = count_ended(), seen = 0;
     bool lacking = true;
     *list = (struct thread_stack_list){0};
-    if (threads + ended == 1)
+    if (threads == 1 && ended == 0)
         return;
     for (int turn = 0; turn < TURNS && lacking && task_open(&tasks); turn++) {
         size_t count = tasks.count > seen ? tasks.count : seen;
