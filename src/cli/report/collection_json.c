@@ -6,18 +6,6 @@
 
 enum { SCHEMA = 1, LINES_DEPTH = 3 };
 
-static void put_known(struct json *json, const char *key, int64_t number)
-{
-    if (number != 0)
-        json_number(json, key, number);
-}
-
-static void put_text(struct json *json, const char *key, const char *text)
-{
-    if (text[0])
-        json_text(json, key, text);
-}
-
 static void put_runtimes(struct json *json, const struct collection_book *book)
 {
     json_open(json, "runtimes", '[');
@@ -25,8 +13,8 @@ static void put_runtimes(struct json *json, const struct collection_book *book)
         const struct collection_runtime *runtime = &book->runtimes[i];
         json_open(json, NULL, '{');
         json_text(json, "name", runtime->name);
-        put_text(json, "version", runtime->version);
-        put_text(json, "truth", runtime->truth);
+        json_text_known(json, "version", runtime->version);
+        json_text_known(json, "truth", runtime->truth);
         json_text(json, "state", runtime->state);
         json_close(json, '}');
     }
@@ -37,19 +25,19 @@ static void put_item(struct json *json, const struct collection *item)
 {
     json_open(json, NULL, '{');
     json_number(json, "number", item->number);
-    put_known(json, "time_ns", item->time_ns);
-    put_known(json, "mark", item->mark);
+    json_number_known(json, "time_ns", item->time_ns);
+    json_number_known(json, "mark", item->mark);
     json_text(json, "source", item->source);
     json_truth(json, "full", item->is_full);
-    put_text(json, "truth", item->truth);
-    put_text(json, "reason", item->reason);
-    put_known(json, "before_bytes", item->before_bytes);
+    json_text_known(json, "truth", item->truth);
+    json_text_known(json, "reason", item->reason);
+    json_number_known(json, "before_bytes", item->before_bytes);
     if (item->has_after)
         json_number(json, "after_bytes", item->after_bytes);
-    put_known(json, "pause_ns", item->pause_ns);
-    put_known(json, "rss_before_bytes", item->rss_before_bytes);
-    put_known(json, "rss_bytes", item->rss_bytes);
-    put_known(json, "goal_bytes", item->goal_bytes);
+    json_number_known(json, "pause_ns", item->pause_ns);
+    json_number_known(json, "rss_before_bytes", item->rss_before_bytes);
+    json_number_known(json, "rss_bytes", item->rss_bytes);
+    json_number_known(json, "goal_bytes", item->goal_bytes);
     json_close(json, '}');
 }
 
@@ -84,9 +72,9 @@ static void put_sums(struct json *json, const struct collection_book *book)
 {
     const struct collection *last = collection_last(book);
     json_number(json, "marks", book->marks);
-    put_known(json, "age_ns", book->age_ns);
+    json_number_known(json, "age_ns", book->age_ns);
     if (last)
-        put_text(json, "truth", last->truth);
+        json_text_known(json, "truth", last->truth);
     json_truth(json, "reachability_known", !book->plain);
     json_number(json, "then_bytes", book->then_bytes);
     json_number(json, "since_bytes", book->since_bytes);

@@ -92,6 +92,18 @@ void json_number(struct json *json, const char *key, int64_t number)
     fprintf(json->out, "%lld", (long long)number);
 }
 
+void json_number_known(struct json *json, const char *key, int64_t number)
+{
+    if (number != 0)
+        json_number(json, key, number);
+}
+
+void json_text_known(struct json *json, const char *key, const char *text)
+{
+    if (text && text[0])
+        json_text(json, key, text);
+}
+
 void json_real(struct json *json, const char *key, double number)
 {
     put_key(json, key);

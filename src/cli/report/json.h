@@ -24,6 +24,9 @@ void json_open(struct json *json, const char *key, char bracket); /* '{' or '[' 
 void json_close(struct json *json, char bracket);                 /* '}' or ']' */
 void json_text(struct json *json, const char *key, const char *text);
 void json_number(struct json *json, const char *key, int64_t number);
+/* What is not known is left out: 0, NULL, "". */
+void json_number_known(struct json *json, const char *key, int64_t number);
+void json_text_known(struct json *json, const char *key, const char *text);
 void json_truth(struct json *json, const char *key, bool truth);
 /* With four decimals. */
 void json_real(struct json *json, const char *key, double number);

@@ -51,8 +51,7 @@ void ledger_json_book(struct json *json, const struct ledger_book *book)
     put_lines(json, NULL, book);
     json_open(json, "beside", '{');
     for (int i = 0; i < LEDGER_BESIDES; i++)
-        if (book->beside[i] != 0)
-            json_number(json, ledger_beside_key(i), book->beside[i]);
+        json_number_known(json, ledger_beside_key(i), book->beside[i]);
     if (book->trim_is_limit)
         json_truth(json, PPROF_FACT_TRIM_LIMIT, true);
     json_close(json, '}');
@@ -75,8 +74,7 @@ static void put_bytes(struct json *json, const char *key, const int64_t *bytes)
 {
     json_open(json, key, '{');
     for (int kind = 0; kind < LEDGER_CATEGORIES; kind++)
-        if (bytes[kind] != 0)
-            json_number(json, ledger_kind_key(kind), bytes[kind]);
+        json_number_known(json, ledger_kind_key(kind), bytes[kind]);
     json_close(json, '}');
 }
 
@@ -95,8 +93,7 @@ void ledger_json_pair(struct json *json, const struct ledger_pair *pair)
         put_bytes(json, "bytes", holder->bytes);
         if (pair->compared)
             put_bytes(json, "base", holder->base_bytes);
-        if (holder->absent_bytes != 0)
-            json_number(json, "not_resident_bytes", holder->absent_bytes);
+        json_number_known(json, "not_resident_bytes", holder->absent_bytes);
         json_close(json, '}');
     }
     json_close(json, ']');

@@ -15,18 +15,6 @@ enum {
     SCHEMA_LINES_DEPTH = 2
 };
 
-static void put_fact_text(struct json *json, const char *key, const char *text)
-{
-    if (text && text[0])
-        json_text(json, key, text);
-}
-
-static void put_known(struct json *json, const char *key, int64_t number)
-{
-    if (number != 0)
-        json_number(json, key, number);
-}
-
 struct side {
     const char *path;
     const struct profile *profile, *named; /* the same, with names where there are any */
@@ -41,19 +29,19 @@ static void put_side(struct json *json, const char *key, const struct side *side
     struct summary summary = summary_of(profile);
     json_open(json, key, '{');
     json_text(json, "file", side->path);
-    put_fact_text(json, "program", summary.program);
-    put_known(json, "pid", summary.pid);
-    put_known(json, "forked_from", summary.parent_pid);
-    put_fact_text(json, "command_line", summary.command_line);
-    put_fact_text(json, "host", summary.host);
-    put_fact_text(json, "allocator", summary.allocator);
-    put_fact_text(json, "source", summary.source);
-    put_known(json, "threads", summary.threads);
-    put_known(json, "start_time_ns", summary.start_time_ns);
-    put_known(json, "snapshot_time_ns", summary.time_ns);
-    put_known(json, "collection_time_ns", summary.collection_time_ns);
-    put_known(json, "sample_period_bytes", summary.period_bytes);
-    put_fact_text(json, "truth", summary.truth);
+    json_text_known(json, "program", summary.program);
+    json_number_known(json, "pid", summary.pid);
+    json_number_known(json, "forked_from", summary.parent_pid);
+    json_text_known(json, "command_line", summary.command_line);
+    json_text_known(json, "host", summary.host);
+    json_text_known(json, "allocator", summary.allocator);
+    json_text_known(json, "source", summary.source);
+    json_number_known(json, "threads", summary.threads);
+    json_number_known(json, "start_time_ns", summary.start_time_ns);
+    json_number_known(json, "snapshot_time_ns", summary.time_ns);
+    json_number_known(json, "collection_time_ns", summary.collection_time_ns);
+    json_number_known(json, "sample_period_bytes", summary.period_bytes);
+    json_text_known(json, "truth", summary.truth);
     if (summary.has_live)
         json_number(json, "live_bytes", summary.live_bytes);
     interval_json_put(json, "live_bytes_interval", summary.live_variance);
@@ -63,10 +51,10 @@ static void put_side(struct json *json, const char *key, const struct side *side
         json_number(json, "malloc_bytes", summary.malloc_bytes);
         json_number(json, "mmap_bytes", summary.mmap_bytes);
     }
-    put_known(json, "rss_bytes", summary.rss_bytes);
-    put_known(json, "rss_peak_bytes", summary.rss_peak_bytes);
-    put_known(json, "own_bytes", summary.own_bytes);
-    put_known(json, "unwind_checked", summary.unwind_checked);
+    json_number_known(json, "rss_bytes", summary.rss_bytes);
+    json_number_known(json, "rss_peak_bytes", summary.rss_peak_bytes);
+    json_number_known(json, "own_bytes", summary.own_bytes);
+    json_number_known(json, "unwind_checked", summary.unwind_checked);
     struct summary_loss losses[SUMMARY_LOSSES_MAX];
     size_t count = summary_losses(NULL, profile, losses);
     json_open(json, "lost", '{');

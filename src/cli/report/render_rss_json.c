@@ -47,8 +47,7 @@ static void put_json_gap(struct json *json, const struct rss_report *report)
     json_truth(json, "go", gap->is_go);
     if (gap->age_ns >= 0)
         json_number(json, "age_ns", gap->age_ns);
-    if (gap->truth)
-        json_text(json, "truth", gap->truth);
+    json_text_known(json, "truth", gap->truth);
     json_truth(json, "too_old", gap->too_old);
     json_truth(json, "other_program", gap->other_program);
     json_number(json, "named_bytes", gap->named_bytes);
@@ -65,8 +64,7 @@ static void put_json_gap(struct json *json, const struct rss_report *report)
     }
     json_open(json, "rest", '{');
     for (int kind = 0; kind < LEDGER_KINDS; kind++)
-        if (gap->rest[kind] != 0)
-            json_number(json, ledger_kind_key(kind), gap->rest[kind]);
+        json_number_known(json, ledger_kind_key(kind), gap->rest[kind]);
     json_close(json, '}');
     json_close(json, '}');
 }
@@ -82,10 +80,8 @@ void render_rss_json(FILE *out, const struct rss_report *report)
     json_number(&json, "threads", (int64_t)look->scene.threads.count);
     json_number(&json, "time_ns", look->time_ns);
     json_number(&json, "start_time_ns", look->start_ns);
-    if (look->stopped_ns > 0)
-        json_number(&json, "stopped_ns", look->stopped_ns);
-    if (look->restless_count > 0)
-        json_number(&json, "not_stopped_threads", (int64_t)look->restless_count);
+    json_number_known(&json, "stopped_ns", look->stopped_ns);
+    json_number_known(&json, "not_stopped_threads", (int64_t)look->restless_count);
     ledger_json_book(&json, &look->book);
     if (report->gap)
         put_json_gap(&json, report);

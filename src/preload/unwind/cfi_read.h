@@ -63,36 +63,33 @@ static inline int64_t cfi_signed(struct cfi_cursor *cursor, unsigned size_bytes)
     return (int64_t)(cfi_fixed(cursor, size_bytes) << unused_bits) >> unused_bits;
 }
 
+/* Seven bits a byte, of as many bytes as it takes. */
+static inline uint64_t cfi_leb(struct cfi_cursor *cursor, bool is_signed)
+{
+    uint64_t value = 0;
+    unsigned shift = 0;
+    uint8_t byte;
+    do {
+        byte = cfi_u8(cursor);
+        if (shift < 64)
+            value |= (uint64_t)(byte & 0x7f) << shift;
+        shift += 7;
+    } while (byte & 0x80);
+    if (is_signed && (byte & 0x40) != 0 && shift < 64)
+        value |= ~0ull << shift;
+    return value;
+}
+
 static inline uint64_t cfi_uleb(struct cfi_cursor *cursor)
 {
     if (__builtin_expect(cursor->at != cursor->end && *cursor->at < 0x80, 1))
         return *cursor->at++; /* nearly all have one byte */
-    uint64_t value = 0;
-    unsigned shift = 0;
-    uint8_t byte;
-    do {
-        byte = cfi_u8(cursor);
-        if (shift < 64)
-            value |= (uint64_t)(byte & 0x7f) << shift;
-        shift += 7;
-    } while (byte & 0x80);
-    return value;
+    return cfi_leb(cursor, false);
 }
 
 static inline int64_t cfi_sleb(struct cfi_cursor *cursor)
 {
-    uint64_t value = 0;
-    unsigned shift = 0;
-    uint8_t byte;
-    do {
-        byte = cfi_u8(cursor);
-        if (shift < 64)
-            value |= (uint64_t)(byte & 0x7f) << shift;
-        shift += 7;
-    } while (byte & 0x80);
-    if ((byte & 0x40) != 0 && shift < 64)
-        value |= ~0ull << shift;
-    return (int64_t)value;
+    return (int64_t)cfi_leb(cursor, true);
 }
 
 /* Pointer encodings (DW_EH_PE_*): a format in the low half, what it is relative to in the high. */
