@@ -134,6 +134,28 @@ static void test_stale(void **state)
     assert_int_equal(stale.site, 1);
 }
 
+/* Where nothing else lies, and on what has been an object of another size. */
+static void test_odd_alone(void **state)
+{
+    (void)state;
+    struct block sixteen = {.site = 1, .size_bytes = 10}, larger = {.site = 2, .size_bytes = 40};
+    struct block_small found[BLOCK_PAGE_SMALL_MAX];
+    uintptr_t page = base + ((uintptr_t)1 << 31);
+    assert_true(block_put(page + 16, &sixteen));
+    assert_int_equal(block_page_next(page - BLOCK_PAGE_SMALL), page);
+    assert_int_equal(block_page(page, false, found), 1);
+    assert_true(block_take(page + 16, &sixteen));
+    assert_true(block_put(page + 16, &larger));
+    assert_true(block_take(page + 16, &larger));
+    assert_true(block_put(page + 16, &sixteen));
+    unsigned count = block_page(page, false, found), live = 0;
+    for (unsigned i = 0; i < count; i++) { /* the larger one's ghost may be there, too */
+        assert_int_equal(found[i].at, 16);
+        live += found[i].live;
+    }
+    assert_int_equal(live, 1);
+}
+
 /* A 16th of a heap of objects of 64 bytes. */
 static void test_room(void **state)
 {
@@ -151,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_a_model),
         cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_odd_alone),
         cmocka_unit_test(test_room),
     };
     return cmocka_run_group_tests(tests, start, NULL);
