@@ -16,6 +16,9 @@
 
 #define HOOK      __attribute__((visibility("default")))
 
+/* One that a program calls all the time: they lie together. */
+#define HOOK_HOT  HOOK __attribute__((hot))
+
 /*
  * The second half of a hook, reached by a tail call: its frame is the hook's, and UNWIND_HERE() in it
  * finds the hook's caller. The first half does what needs no frame.

@@ -184,12 +184,12 @@ static struct {
     void *(*calloc)(size_t count, size_t each);
 } passed = {malloc_recorded, calloc_recorded};
 
-HOOK void *malloc(size_t size)
+HOOK_HOT void *malloc(size_t size)
 {
     return sample_counts_down(size) ? passed.malloc(size) : malloc_recorded(size);
 }
 
-HOOK void *calloc(size_t count, size_t each)
+HOOK_HOT void *calloc(size_t count, size_t each)
 {
     size_t size;
     if (__builtin_mul_overflow(count, each, &size)) /* refused in the allocator's own way */
@@ -269,7 +269,7 @@ HOOK_HALF void free_recorded(void *address)
         free_otherwise(address);
 }
 
-HOOK void free(void *address)
+HOOK_HOT void free(void *address)
 {
     if (sample_ignores(address))
         real.free(address);
@@ -378,7 +378,7 @@ HOOK_HALF void *reallocarray_recorded(void *address, size_t size)
     return fresh;
 }
 
-HOOK void *realloc(void *address, size_t size)
+HOOK_HOT void *realloc(void *address, size_t size)
 {
     if (sample_ignores(address) && sample_skips(size))
         return real.realloc(address, size);

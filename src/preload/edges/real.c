@@ -33,7 +33,8 @@ void *boot_alloc(size_t size_bytes)
 
 void boot_watch(void (*watch)(uintptr_t address))
 {
-    for (uintptr_t at = 0; at < BOOT_BYTES + 4095; at += 4096)
+    const uintptr_t span_bytes = 1 << SAMPLE_SPAN_SHIFT;
+    for (uintptr_t at = 0; at < BOOT_BYTES + span_bytes - 1; at += span_bytes)
         watch((uintptr_t)boot_memory + at);
 }
 

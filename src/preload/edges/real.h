@@ -125,7 +125,8 @@ static inline bool boot_owns(const void *address)
 {
     return (uintptr_t)address - (uintptr_t)boot_memory < BOOT_BYTES;
 }
-void boot_watch(void (*watch)(uintptr_t address)); /* tells a place in each of its pages */
+void boot_watch(
+    void (*watch)(uintptr_t address)); /* tells a place in each of its spans (sample.h) */
 /* Size of a boot block; the caller has checked boot_owns(). */
 size_t boot_size(const void *address);
 

@@ -3,9 +3,10 @@
 #include "sys.h"
 #include "format/box.h"
 
-enum { SAMPLE_FULL = 255, SAMPLE_EACH = 128 /* no page is passed by */, SAMPLE_FRACTION_BITS = 53 };
+enum { SAMPLE_FULL = 255, SAMPLE_EACH = 128 /* nothing is passed by */, SAMPLE_FRACTION_BITS = 53 };
 
-struct sample sample;
+/* Each free looks at it: where its function's address is too, not pages away. */
+struct sample sample __attribute__((section(".data")));
 unsigned char sample_filter[SAMPLE_FILTER_BYTES];
 __thread size_t sample_left_bytes;
 static __thread uint64_t random_state;
@@ -109,7 +110,7 @@ bool sample_decides(size_t size_bytes)
 
 static unsigned char *watched(uintptr_t address)
 {
-    return &sample_filter[(address >> SAMPLE_PAGE_SHIFT) & (SAMPLE_FILTER_BYTES - 1)];
+    return &sample_filter[(address >> SAMPLE_SPAN_SHIFT) & (SAMPLE_FILTER_BYTES - 1)];
 }
 
 void sample_watch(uintptr_t address)

@@ -3,8 +3,8 @@
  *
  * What it is: each thread counts down the bytes to its next sample, a distance drawn from the
  *   exponential distribution, so that every byte has the same chance, whatever the sizes are; a
- *   sampled block stands for 1 / (1 - exp(-size / period)) blocks of its size. A byte per page of
- *   the program says whether a sampled block may lie there: frees of all others pass by.
+ *   sampled block stands for 1 / (1 - exp(-size / period)) blocks of its size. A byte per KiB of
+ *   the program says whether a sampled block may begin there: frees of all others pass by.
  * Owns: the countdowns, the filter.
  * Context: hooks. Nothing here knows about stacks and sites.
  * Not here: what a sample is recorded as (tracker.c). mmap is always recorded exactly.
@@ -16,7 +16,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SAMPLE_PAGE_SHIFT = 12, SAMPLE_FILTER_BYTES = 1 << 20 };
+enum {
+    /* Frees near a sampled block take the long way: so many fewer in a KiB than in a page that it outweighs the bytes of
+       the filter that are in the processor's caches. */
+    SAMPLE_SPAN_SHIFT = 10,
+    SAMPLE_FILTER_BYTES = 1 << 20
+};
 
 struct sample {
     uint64_t period_bytes; /* mean distance of samples; 0: everything is recorded */
@@ -26,7 +31,7 @@ struct sample {
 
 extern struct sample sample __attribute__((visibility("hidden"))); /* no detour by the GOT */
 
-/* Sampled blocks that begin in a page of the program, modulo the filter's size; 255 stays. */
+/* Sampled blocks that begin in a span of the program, modulo the filter's size; 255 stays. */
 extern unsigned char sample_filter[SAMPLE_FILTER_BYTES] __attribute__((visibility("hidden")));
 
 /* What this thread may still ask for before the next sample; 0 while it has none: everything goes the long way. */
@@ -44,7 +49,7 @@ void sample_end(void);
 /* The slow half of sample_passes_over(). */
 bool sample_decides(size_t size_bytes);
 
-/* Blocks of ours that free() must look at come from these pages. */
+/* Blocks that free() must look at come from these spans. */
 void sample_watch(uintptr_t address);
 void sample_unwatch(uintptr_t address);
 
@@ -91,7 +96,7 @@ static inline bool sample_is_over(void)
 /* Most frees of a sampled run: no sampled block lies near. */
 static inline bool sample_ignores(const void *address)
 {
-    return sample_filter[((uintptr_t)address >> SAMPLE_PAGE_SHIFT) & sample.filter_mask] == 0;
+    return sample_filter[((uintptr_t)address >> SAMPLE_SPAN_SHIFT) & sample.filter_mask] == 0;
 }
 
 #endif

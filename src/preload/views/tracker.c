@@ -14,6 +14,7 @@
 #include "preload/tables/thread.h"
 #include "preload/tables/usable.h"
 
+#include <assert.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -286,6 +287,9 @@ void tracker_missed(const void *caller)
         lost(&arena.header->lost.nested_events);
 }
 
+static_assert(1 << SAMPLE_SPAN_SHIFT >= BLOCK_LARGE_BYTES,
+              "what is evicted began in the same span");
+
 /* What block_put_lot() does not do. */
 static void put_unusual(struct guard_thread *own, struct memo_leaf *leaf, void *address,
                         struct block *block)
@@ -293,7 +297,7 @@ static void put_unusual(struct guard_thread *own, struct memo_leaf *leaf, void *
     struct block stale; /* freed behind our back */
     while (block_evict((uintptr_t)address, block->size_bytes, &stale)) {
         if (sample.period_bytes != 0)
-            sample_unwatch((uintptr_t)address); /* the same page */
+            sample_unwatch((uintptr_t)address); /* the same span */
         count_free(own, &stale);
     }
     block->site = site_of_leaf(leaf, block->size_bytes);

@@ -53,7 +53,7 @@ static void test_everything(void **state)
 static void test_end(void **state)
 {
     (void)state;
-    const void *first = (const void *)((uintptr_t)SAMPLE_FILTER_BYTES << SAMPLE_PAGE_SHIFT);
+    const void *first = (const void *)((uintptr_t)SAMPLE_FILTER_BYTES << SAMPLE_SPAN_SHIFT);
     assert_false(sample_is_over());
     sample_watch((uintptr_t)first); /* NULL's place */
     sample_watch((uintptr_t)&sample);
@@ -134,18 +134,18 @@ static void test_the_same_seed_chooses_the_same(void **state)
 static void test_watching(void **state)
 {
     (void)state;
-    const void *near = (void *)0x5555000010, *far = (void *)0x5555008000;
+    const void *near = (void *)0x5555000010, *far = (void *)0x5555000400;
     sample_start(PERIOD, 1);
     assert_true(sample_ignores(near));
     sample_watch(0x5555000000);
-    sample_watch(0x5555000ff0);
+    sample_watch(0x55550003f0);
     assert_false(sample_ignores(near));
     assert_true(sample_ignores(far));
     sample_unwatch(0x5555000000);
     assert_false(sample_ignores(near));
-    sample_unwatch(0x5555000ff0);
+    sample_unwatch(0x55550003f0);
     assert_true(sample_ignores(near));
-    sample_unwatch(0x5555000ff0); /* once too often */
+    sample_unwatch(0x55550003f0); /* once too often */
     assert_true(sample_ignores(near));
     for (int i = 0; i < 300; i++)
         sample_watch(0x5555000000);
