@@ -5,6 +5,7 @@
 #include "preload/ground/sys.h"
 #include "preload/tables/range.h"
 #include "preload/views/aside.h"
+#include "preload/views/tracker_range.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -53,7 +53,7 @@ void process_before_fork(void)
     guard_self()->forking = true;
     guard_set(GUARD_RECORDING);
     if (!range_lock()) /* first: who has it may wait for the gate, and so for all who want the other */
-        __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
+        arena_lost(&arena.header->lost.ranges);
     site_lock();
 }
 
@@ -92,7 +92,7 @@ void process_forked_quietly(void)
        tables. They are recounted at the next event. */
     if (tracker_detach())
         return;
-    __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED); /* the parent's */
+    arena_lost(&arena.header->lost.nested_events); /* the parent's */
     guard_process.recording = false;
     hooks_malloc_end();
 }

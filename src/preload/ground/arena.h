@@ -57,6 +57,12 @@ extern struct arena arena __attribute__((visibility("hidden"))); /* no detour by
  */
 bool arena_open(const char *directory, const char *name, int pid, long *error);
 
+/* One more is counted of what arena.header->lost says. */
+static inline void arena_lost(uint64_t *counter)
+{
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
 /*
  * Takes `entries` new neighbouring entries of `table`; the index of the first, or 0 when there is no
  * room. They are zeroed; arena_publish() makes them count. The caller holds the intern lock.

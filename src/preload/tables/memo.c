@@ -57,11 +57,6 @@ static inline struct path_entry *paths_follow(struct memo *memo, uint32_t base, 
     }
 }
 
-static void lost(uint64_t *counter)
-{
-    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
-}
-
 /* The stack as unwind_capture() has it. What the memo knew stays true; the leaf's entry may be gone. */
 static __attribute__((noinline)) struct memo_leaf *capture_whole(struct memo *memo,
                                                                  const struct unwind_start *start,
@@ -70,9 +65,9 @@ static __attribute__((noinline)) struct memo_leaf *capture_whole(struct memo *me
     struct capture capture;
     unwind_capture(&capture, start, stack_top);
     if (capture.cut)
-        lost(&arena.header->lost.cut_stacks);
+        arena_lost(&arena.header->lost.cut_stacks);
     if (capture.ended)
-        lost(&arena.header->lost.unwind_ends);
+        arena_lost(&arena.header->lost.unwind_ends);
     memcpy(memo->pcs, capture.pcs, capture.depth * sizeof(capture.pcs[0]));
     struct memo_leaf *leaf = &paths_follow(memo, BOX_NONE, capture.depth, NULL)->leaf;
     if (capture.cut && leaf->site == BOX_NONE)

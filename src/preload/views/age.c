@@ -25,7 +25,7 @@ bool age_open(struct age_run *run)
     /* Whoever has it may be stopped by a collector that waits for this very thread, whose signals are blocked. */
     bool held = true;
     if (run->locked && (!range_lock_or_not(&held) || !held))
-        __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
+        arena_lost(&arena.header->lost.ranges);
     run->locked &= held;
     return held;
 }

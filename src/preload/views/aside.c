@@ -4,7 +4,7 @@
 #include "preload/ground/guard.h"
 #include "preload/ground/spin.h"
 #include "preload/tables/range.h"
-#include "tracker.h"
+#include "tracker_range.h"
 
 #include <stdint.h>
 
@@ -28,7 +28,7 @@ static bool is_mine(void)
 static void lost(void)
 {
     if (guard_counts())
-        __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED);
+        arena_lost(&arena.header->lost.nested_events);
 }
 
 void aside_begin(void)

@@ -39,7 +39,7 @@ static uint32_t place_of(uint64_t number)
 static void make_room(void)
 {
     if (!history_reach())
-        __atomic_fetch_add(&arena.header->lost.histories, 1, __ATOMIC_RELAXED);
+        arena_lost(&arena.header->lost.histories);
     if (arena.tables[BOX_COLLECTIONS].count <= place_of(state.count) &&
         arena_append(BOX_COLLECTIONS, 1) != BOX_NONE)
         arena_publish(BOX_COLLECTIONS);

@@ -1,8 +1,8 @@
 #include "escape.h"
 
 #include "collection.h"
+#include "leaf.h"
 #include "oracle.h"
-#include "tracker.h"
 #include "preload/ground/arena.h"
 #include "preload/ground/guard.h"
 #include "preload/ground/module.h"
@@ -63,8 +63,8 @@ static void escape_leave(void)
     thread_escape();
     collection_escape();
     if (!range_escape())
-        __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED); /* the one left */
+        arena_lost(&arena.header->lost.ranges);
+    arena_lost(&arena.header->lost.nested_events); /* the one left */
     guard_self()->asking = false;
     guard_set(GUARD_OUTSIDE);
 }
@@ -80,7 +80,7 @@ void escape_inherit(uint32_t holder)
     site_inherit(holder);
     oracle_inherit(holder);
     if (!range_inherit(holder))
-        __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
+        arena_lost(&arena.header->lost.ranges);
 }
 
 bool escape_happened(void)
@@ -89,7 +89,7 @@ bool escape_happened(void)
     const struct unwind_start start = UNWIND_HERE();
     if (code.start == 0 || guard_self()->forking || on_alternate_stack())
         return false;
-    unwind_capture(&capture, &start, tracker_stack_top(start.sp));
+    unwind_capture(&capture, &start, leaf_stack_top(start.sp));
     if (is_inside(&capture))
         return false;
     escape_leave();

@@ -144,7 +144,7 @@ static bool is_gone(struct thread *thread)
         return false;
     if (__atomic_compare_exchange_n(&thread->guard.word, &word, word & ~(uint64_t)GUARD_STATE_MASK,
                                     false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        __atomic_fetch_add(&arena.header->lost.nested_events, 1, __ATOMIC_RELAXED);
+        arena_lost(&arena.header->lost.nested_events);
     return true;
 }
 
@@ -192,7 +192,7 @@ bool gate_close(void)
             gate_open();
             nap(GATE_AGAIN_NS);
         } else {
-            __atomic_fetch_add(&arena.header->lost.cuts, 1, __ATOMIC_RELAXED);
+            arena_lost(&arena.header->lost.cuts);
             return false;
         }
     return true;
@@ -201,7 +201,7 @@ bool gate_close(void)
 void gate_open(void)
 {
     if (!open_for((uint32_t)sys_tid())) /* somebody thought that we had died */
-        __atomic_fetch_add(&arena.header->lost.cuts, 1, __ATOMIC_RELAXED);
+        arena_lost(&arena.header->lost.cuts);
 }
 
 void gate_fork(void)

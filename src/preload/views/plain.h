@@ -12,6 +12,7 @@
 #ifndef HEAPDIFF_PRELOAD_PLAIN_H
 #define HEAPDIFF_PRELOAD_PLAIN_H
 
+#include "leaf.h"
 #include "tracker.h"
 #include "preload/ground/arena.h"
 #include "preload/ground/guard.h"
@@ -126,7 +127,7 @@ static inline __attribute__((always_inline)) void plain_record(struct guard_thre
     struct thread *thread = thread_of(own);
     struct memo_leaf *leaf = memo_known(&thread->memo, start);
     if (__builtin_expect(!leaf, 0))
-        leaf = tracker_leaf(own, &start);
+        leaf = leaf_stepped(thread_of(own), &start);
     if (!plain_put(thread, leaf, address, size_bytes, glibc))
         tracker_block(own, leaf, address, size_bytes);
 }
@@ -134,7 +135,7 @@ static inline __attribute__((always_inline)) void plain_record(struct guard_thre
 static inline void plain_new(struct guard_thread *own, void *address, size_t size_bytes,
                              const struct unwind_start start)
 {
-    struct memo_leaf *leaf = tracker_leaf(own, &start);
+    struct memo_leaf *leaf = leaf_stepped(thread_of(own), &start);
     if (!plain_put(thread_of(own), leaf, address, size_bytes, true))
         tracker_block(own, leaf, address, size_bytes);
     guard_leave(own);

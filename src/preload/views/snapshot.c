@@ -351,7 +351,7 @@ static void write_request(void *context)
     struct request *request = context;
     long result = write_file(request);
     if (sys_failed(result)) {
-        __atomic_fetch_add(&arena.header->lost.snapshots, 1, __ATOMIC_RELAXED);
+        arena_lost(&arena.header->lost.snapshots);
         complain(request->path ? request->path : state.memory->path, result);
     } else {
         __atomic_fetch_add(&arena.header->snapshots, 1, __ATOMIC_RELAXED);
@@ -391,7 +391,7 @@ static bool is_blocked(void)
     bool held = range_is_locked_here();
     if (!held) {
         if (!range_lock_or_not(&held))
-            __atomic_fetch_add(&arena.header->lost.ranges, 1, __ATOMIC_RELAXED);
+            arena_lost(&arena.header->lost.ranges);
         if (!held)
             return true;
         range_unlock();

@@ -1,38 +1,27 @@
 #include "tracker.h"
 
 #include "gate.h"
-#include "oracle.h"
+#include "leaf.h"
 #include "preload/ground/arena.h"
 #include "preload/ground/guard.h"
 #include "preload/ground/inner.h"
-#include "preload/ground/options.h"
 #include "preload/ground/sample.h"
-#include "preload/tables/claim.h"
-#include "preload/tables/memo_branch.h"
 #include "preload/tables/range.h"
 #include "preload/tables/site.h"
 #include "preload/tables/thread.h"
-#include "preload/tables/usable.h"
 
 #include <assert.h>
-#include <sys/auxv.h>
-#include <unistd.h>
 
 enum {
-    TRACKER_STACK_BYTES_MAX = 1 << 30, /* farther below a stack's top than this is another stack */
-    TRACKER_CHECK_EVENTS = 256,        /* a growth check is thought of so often ... */
-    TRACKER_CHECK_BYTES = 1 << 20      /* ... and at every request of this size */
+    TRACKER_CHECK_EVENTS = 256,   /* a growth check is thought of so often ... */
+    TRACKER_CHECK_BYTES = 1 << 20 /* ... and at every request of this size */
 };
-
-static struct {
-    uintptr_t main_top; /* the main thread's stack ends above this */
-} state;
 
 static struct guard_thread *acquire(void)
 {
     struct thread *thread = thread_acquire();
     if (!thread)
-        __atomic_fetch_add(&arena.header->lost.blocks, 1, __ATOMIC_RELAXED);
+        arena_lost(&arena.header->lost.blocks);
     return thread ? &thread->guard : NULL;
 }
 
@@ -52,111 +41,7 @@ void tracker_init(void)
     guard_process.acquire = acquire;
     guard_process.changed = changed;
     guard_process.wait = gate_wait;
-    /* The program's file name lies above the outermost frame; the kernel put it there. */
-    state.main_top = getauxval(AT_EXECFN) & ~15ul;
-}
-
-uintptr_t tracker_stack_top(uintptr_t sp)
-{
-    uintptr_t top = (uintptr_t)__builtin_thread_pointer();
-    if (sp < top && top - sp < TRACKER_STACK_BYTES_MAX)
-        return top;
-    return sp < state.main_top && state.main_top - sp < TRACKER_STACK_BYTES_MAX ? state.main_top
-                                                                                : 0;
-}
-
-static void lost(uint64_t *counter)
-{
-    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
-}
-
-/* By libunwind alone: no memo. */
-static struct memo_leaf *leaf_by_libunwind(struct thread *thread, const struct unwind_start *start,
-                                           uintptr_t stack_top)
-{
-    struct capture capture;
-    oracle_capture(&capture, start, stack_top);
-    if (capture.cut)
-        lost(&arena.header->lost.cut_stacks);
-    if (capture.ended)
-        lost(&arena.header->lost.unwind_ends);
-    uint32_t site = site_intern(&capture, BOX_KIND_MALLOC);
-    const struct box_site *entry = arena_entry(BOX_SITES, site);
-    thread->other = (struct memo_leaf){.node = entry->node, .site = site};
-    return &thread->other;
-}
-
-/* As oracle.h says: by libunwind, or by our own rules with libunwind beside them. */
-static __attribute__((noinline)) struct memo_leaf *leaf_otherwise(struct thread *thread,
-                                                                  const struct unwind_start *start,
-                                                                  uintptr_t stack_top)
-{
-    if (options.unwind == OPTIONS_UNWIND_LIBUNWIND)
-        return leaf_by_libunwind(thread, start, stack_top);
-    struct memo_leaf *leaf = memo_capture(&thread->memo, start, stack_top);
-    oracle_check(leaf->node, start, stack_top);
-    return leaf;
-}
-
-/* Where the calling thread's stack ends in the trie. */
-static inline struct memo_leaf *leaf_here(struct thread *thread, const struct unwind_start *start)
-{
-    uintptr_t stack_top = tracker_stack_top(start->sp);
-    if (__builtin_expect(options.unwind != OPTIONS_UNWIND_RULES, false))
-        return leaf_otherwise(thread, start, stack_top);
-    return memo_capture(&thread->memo, start, stack_top);
-}
-
-static __attribute__((noinline)) uint32_t site_of_new_leaf(struct memo_leaf *leaf,
-                                                           size_t size_bytes)
-{
-    if (leaf->site == BOX_NONE && leaf->node != BOX_NONE)
-        leaf->site = site_of_node(leaf->node, BOX_KIND_MALLOC, false);
-    if (sample.period_bytes != 0 && leaf->site != BOX_NONE)
-        return site_sized(leaf->site, size_bytes);
-    return leaf->site;
-}
-
-static inline uint32_t site_of_leaf(struct memo_leaf *leaf, size_t size_bytes)
-{
-    if (__builtin_expect(leaf->site != BOX_NONE && sample.period_bytes == 0, 1))
-        return leaf->site;
-    return site_of_new_leaf(leaf, size_bytes);
-}
-
-/* The thread has not kept it: it asks for the lot, and the allocator for its slack, once. */
-static __attribute__((noinline)) uint32_t lot_met(struct thread *thread, uint32_t site,
-                                                  void *address, size_t size_bytes)
-{
-    uint32_t lot = site != BOX_NONE ? lot_intern(site, size_bytes) : BOX_NONE;
-    if (lot == BOX_NONE)
-        return BOX_NONE;
-    usable_learn(lot, address, size_bytes);
-    lot_keep(&thread->lots, site, size_bytes, lot);
-    return lot;
-}
-
-/* The lot of a request: most are like the last one at their leaf. */
-static inline uint32_t lot_of_leaf(struct thread *thread, struct memo_leaf *leaf, void *address,
-                                   size_t size_bytes)
-{
-    uint64_t last = leaf->last;
-    if (last != 0 && (uint32_t)last == size_bytes)
-        return memo_leaf_lot(last);
-    uint32_t site = site_of_leaf(leaf, size_bytes);
-    uint32_t lot = lot_kept(&thread->lots, site, size_bytes);
-    if (__builtin_expect(lot == BOX_NONE, 0))
-        lot = lot_met(thread, site, address, size_bytes);
-    if (lot != BOX_NONE && size_bytes < BLOCK_LARGE_BYTES) /* plain.h asks no further */
-        leaf->last = memo_leaf_last(lot, (uint32_t)size_bytes);
-    return lot;
-}
-
-static void pace_checks(struct guard_thread *own, size_t bytes)
-{
-    if (guard_process.checking &&
-        (++own->events % TRACKER_CHECK_EVENTS == 0 || bytes >= TRACKER_CHECK_BYTES))
-        guard_want(GUARD_WANT_CHECK);
+    leaf_init();
 }
 
 /* Sampled blocks, and those without a lot, are counted on their site, for all threads to see. */
@@ -284,7 +169,7 @@ void tracker_missed(const void *caller)
 {
     enum guard_state now = guard_state();
     if (now != GUARD_OUTSIDE && !(now == GUARD_CALLING && inner_has(caller)) && guard_counts())
-        lost(&arena.header->lost.nested_events);
+        arena_lost(&arena.header->lost.nested_events);
 }
 
 static_assert(1 << SAMPLE_SPAN_SHIFT >= BLOCK_LARGE_BYTES,
@@ -300,21 +185,14 @@ static void put_unusual(struct guard_thread *own, struct memo_leaf *leaf, void *
             sample_unwatch((uintptr_t)address); /* the same span */
         count_free(own, &stale);
     }
-    block->site = site_of_leaf(leaf, block->size_bytes);
+    block->site = leaf_site(leaf, block->size_bytes);
     if (block->site == BOX_NONE || !block_put((uintptr_t)address, block)) {
-        lost(&arena.header->lost.blocks);
+        arena_lost(&arena.header->lost.blocks);
         return;
     }
     if (sample.period_bytes != 0)
         sample_watch((uintptr_t)address);
     count_alloc(thread_of(own), block);
-}
-
-struct memo_leaf *tracker_leaf(struct guard_thread *own, const struct unwind_start *start)
-{
-    struct memo *memo = &thread_of(own)->memo;
-    struct memo_leaf *leaf = memo_branch_follow(memo);
-    return leaf ? leaf : memo_capture_stepped(memo, start, tracker_stack_top(start->sp));
 }
 
 void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *address,
@@ -324,12 +202,19 @@ void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *addre
         return;
     struct block block = {.epoch = block_epoch(),
                           .size_bytes = size_bytes,
-                          .lot = lot_of_leaf(thread_of(own), leaf, address, size_bytes)};
+                          .lot = leaf_lot(thread_of(own), leaf, address, size_bytes)};
     if (size_bytes < BLOCK_LARGE_BYTES && block.lot != BOX_NONE && sample.period_bytes == 0 &&
         block_put_lot((uintptr_t)address, block.lot, block.epoch))
         delta_alloc(&thread_of(own)->delta, block.lot);
     else
         put_unusual(own, leaf, address, &block);
+}
+
+void tracker_pace(struct guard_thread *own, size_t bytes)
+{
+    if (guard_process.checking &&
+        (++own->events % TRACKER_CHECK_EVENTS == 0 || bytes >= TRACKER_CHECK_BYTES))
+        guard_want(GUARD_WANT_CHECK);
 }
 
 void tracker_alloc(struct guard_thread *own, void *address, size_t size_bytes,
@@ -342,110 +227,7 @@ void tracker_alloc(struct guard_thread *own, void *address, size_t size_bytes,
         return;
     }
     tracker_block(own, leaf_here(thread_of(own), start), address, size_bytes);
-    pace_checks(own, size_bytes);
-}
-
-static void range_gone(uint32_t site, uint64_t bytes, bool object, void *context)
-{
-    (void)context;
-    site_count_free(site, object, bytes);
-}
-
-static void range_grown(uint32_t site, uint64_t bytes, void *context)
-{
-    (void)context;
-    site_count_alloc(site, 0, bytes);
-}
-
-/*
- * Takes the range lock as one who calls: who has it may be in a system call for long, or wait for the
- * gate, which waits for all who are recording. False: it is not to be had.
- */
-static bool lock_ranges(void)
-{
-    bool held;
-    guard_set(GUARD_CALLING);
-    if (!range_lock_or_not(&held) || !held)
-        lost(&arena.header->lost.ranges);
-    return held;
-}
-
-static bool hold(struct guard_thread *own)
-{
-    if (!lock_ranges())
-        return false;
-    if (guard_record(own))
-        return true;
-    range_unlock();
-    return false;
-}
-
-bool tracker_claim(void *start, size_t bytes, const void *caller)
-{
-    if (!guard_counts() || !inner_is_allocator(caller))
-        return false;
-    claim_add((uintptr_t)start, bytes);
-    return true;
-}
-
-void tracker_map(struct guard_thread *own, void *start, size_t bytes,
-                 const struct unwind_start *from)
-{
-    uint32_t site = BOX_NONE;
-    if (!guard_record(own))
-        return;
-    if (!own->paused) {
-        const struct memo_leaf *leaf = leaf_here(thread_of(own), from);
-        site = leaf->node != BOX_NONE ? site_of_node(leaf->node, BOX_KIND_MMAP, false) : BOX_NONE;
-    }
-    if (!hold(own))
-        return;
-    bool kept = range_put((uintptr_t)start, bytes, site, range_gone, NULL);
-    range_unlock();
-    if (kept && site != BOX_NONE)
-        site_count_alloc(site, 1, bytes);
-    else if (!own->paused)
-        lost(&arena.header->lost.ranges);
-    pace_checks(own, bytes);
-}
-
-bool tracker_hold(struct guard_thread *own)
-{
-    if (!guard_record(own)) /* a forked child's first event has let go of what the parent held */
-        return false;
-    return lock_ranges();
-}
-
-void tracker_release(void)
-{
-    range_unlock();
-}
-
-void tracker_unmap(void *start, size_t bytes)
-{
-    if (guard_record(guard_own))
-        range_cut((uintptr_t)start, bytes, range_gone, NULL);
-}
-
-bool tracker_unmap_at_once(void *start, size_t bytes)
-{
-    if (!guard_own ||
-        !guard_record_at_once(guard_own)) /* a thread that ends has no struct any more */
-        return false;
-    range_cut((uintptr_t)start, bytes, range_gone, NULL);
-    guard_set(GUARD_CALLING);
-    return true;
-}
-
-bool tracker_remap(const struct tracker_move *move)
-{
-    struct range_remap remap = {.from = (uintptr_t)move->from,
-                                .from_bytes = move->from_bytes,
-                                .to = (uintptr_t)move->to,
-                                .to_bytes = move->to_bytes,
-                                .keep = move->keep};
-    return !guard_record(guard_own) ||
-           range_move(&remap, range_gone, range_grown, NULL) != BOX_NONE;
+    tracker_pace(own, size_bytes);
 }
 
 static void inherit_block(uintptr_t address, const struct block *block, void *context)

@@ -2,10 +2,10 @@
  * tracker.h - one event of the program, recorded.
  *
  * What it is: what a hook calls after an allocation exists, or before a release is asked for:
- *   captures the stack, interns the site, counts, and notes the block or range.
- * Owns: nothing; it ties unwind, site, block and range together.
+ *   captures the stack, interns the site, counts, and notes the block.
+ * Owns: nothing; it ties unwind, site and block together.
  * Context: hooks between guard_enter() and guard_leave(); the _nested calls also outside of that.
- * Not here: calling the real functions (hooks_*.c), deciding whether to record (guard.h).
+ * Not here: mappings (tracker_range.h), calling the real functions (hooks_*.c), deciding whether to record (guard.h).
  */
 #ifndef HEAPDIFF_PRELOAD_TRACKER_H
 #define HEAPDIFF_PRELOAD_TRACKER_H
@@ -19,14 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Finds the top of the main thread's stack. Once, at start-up. */
+/* Says what threads do at their first event, and when libraries have gone. Once, at start-up. */
 void tracker_init(void);
-
-/*
- * The top of the stack that `sp` is in, or 0. A thread's control block lies on top of its stack,
- * and the main thread's lies below the main stack.
- */
-uintptr_t tracker_stack_top(uintptr_t sp);
 
 /*
  * The allocator returned `address` for a request of `size_bytes`; NULL is legal: nothing happened.
@@ -35,10 +29,7 @@ uintptr_t tracker_stack_top(uintptr_t sp);
 void tracker_alloc(struct guard_thread *own, void *address, size_t size_bytes,
                    const struct unwind_start *start);
 
-/* The part of it that finds the stack, when memo_known() has just not: the guard is held for recording. */
-struct memo_leaf *tracker_leaf(struct guard_thread *own, const struct unwind_start *start);
-
-/* The last part: the guard is held for recording, the stack is known. */
+/* The part of it for which the guard is held and the stack is known. */
 void tracker_block(struct guard_thread *own, struct memo_leaf *leaf, void *address,
                    size_t size_bytes);
 
@@ -69,39 +60,12 @@ void tracker_restore(void *address, const struct block *block);
  */
 void tracker_adopt(struct guard_thread *own, uint32_t inherited, const struct block *block);
 
+/* An event of so many bytes was recorded: whether to look if memory has grown is asked now and then. */
+void tracker_pace(struct guard_thread *own, size_t bytes);
+
 /* An allocation or a mapping, for `caller`, that could not be recorded as the thread was inside heapdiff
    or inside a call that is being recorded. */
 void tracker_missed(const void *caller);
-
-/* True, and noted as the allocator's own: [start, start + bytes) was mapped by code of the allocator. */
-bool tracker_claim(void *start, size_t bytes, const void *caller);
-
-/* [start, start + bytes) was mapped; the caller has rounded as the kernel does, here and below. */
-void tracker_map(struct guard_thread *own, void *start, size_t bytes,
-                 const struct unwind_start *from);
-
-/*
- * True: tracker_release() must follow. Between hold and release the map of ranges stands still: the
- * system call and its record are one step, so that no other thread's mapping comes in between at the
- * same addresses. The thread is GUARD_CALLING: a snapshot does not wait for the system call.
- */
-bool tracker_hold(struct guard_thread *own);
-void tracker_release(void);
-
-/* Held: [start, start + bytes) is gone. */
-void tracker_unmap(void *start, size_t bytes);
-/* The same where nothing may be waited for. False: it is not recorded. */
-bool tracker_unmap_at_once(void *start, size_t bytes);
-
-struct tracker_move {
-    void *from;
-    size_t from_bytes;
-    void *to;
-    size_t to_bytes;
-    bool keep; /* MREMAP_DONTUNMAP */
-};
-/* Held: false when nothing was recorded at `from` (it was mapped before we were there). */
-bool tracker_remap(const struct tracker_move *move);
 
 /*
  * In a forked child, whose event a handler has interrupted: arena_detach(). What threads have counted is the

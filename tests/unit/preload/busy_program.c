@@ -2,6 +2,7 @@
 
 #include "preload/ground/guard.h"
 #include "preload/views/tracker.h"
+#include "preload/views/tracker_range.h"
 
 #include <stddef.h>
 

@@ -9,6 +9,7 @@
 #define HEAPDIFF_TEST_FAKE_HOOKS_H
 
 #include "preload/views/tracker.h"
+#include "preload/views/tracker_range.h"
 
 #include "format/box.h"
 

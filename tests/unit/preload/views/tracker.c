@@ -1,3 +1,4 @@
+#include "preload/views/leaf.h"
 #include "preload/views/tracker.h"
 
 #include "preload/ground/arena.h"
@@ -103,7 +104,7 @@ __attribute__((noinline)) static void alloc_while_forgetting(void *address, size
 {
     struct unwind_start start = UNWIND_HERE();
     struct guard_thread *own = guard_enter_recording();
-    struct memo_leaf *leaf = tracker_leaf(own, &start);
+    struct memo_leaf *leaf = leaf_stepped(thread_of(own), &start);
     guard_forget();
     tracker_block(own, leaf, address, size_bytes);
     assert_int_equal(guard_state(), GUARD_RECORDING);

@@ -1,4 +1,4 @@
-#include "preload/views/tracker.h"
+#include "preload/views/tracker_range.h"
 
 #include "preload/ground/arena.h"
 #include "preload/views/gate.h"
