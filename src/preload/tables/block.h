@@ -148,6 +148,18 @@ uintptr_t block_page_next(uintptr_t from);
 /* Bytes of shadow in use so far. */
 uint64_t block_own_bytes(void);
 
+static inline bool block_is_recordable(uintptr_t address)
+{
+    return address % BLOCK_ALIGN == 0 && address >> BLOCK_ADDRESS_BITS == 0;
+}
+
+/* The lot must have said before what it is; so it has, as its number came from lot_intern(). */
+static inline void block_of_lot(struct block *block, uint32_t lot, uint32_t epoch)
+{
+    const struct box_lot *found = lot_at(lot);
+    *block = (struct block){found->site, lot, epoch, found->size_bytes};
+}
+
 /* The granule that `address` is in. */
 static inline uint64_t block_granule(uintptr_t address)
 {
