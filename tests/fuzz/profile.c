@@ -20,17 +20,17 @@ void symbolize(struct profile *profile)
 }
 
 /* Views times granularities is more than one input should cost: the input chooses. */
-static void choose(struct options *options, const uint8_t *bytes, size_t size_bytes)
+static void choose(struct choice *choice, const uint8_t *bytes, size_t size_bytes)
 {
-    unsigned choice = size_bytes ? bytes[size_bytes - 1] : 0;
-    *options = (struct options){.limit = -1, .profile_path = "new", .base_path = "old"};
-    options->granularity = (enum granularity)(choice % 5);
-    options->granularity_given = choice & 1;
-    options->by_cum = choice & 2;
-    options->relative = choice & 4;
-    options->normalize = choice & 8;
-    if (choice & 16)
-        options->filter = (struct filter_options){"a|m", "zz", "b", false};
+    unsigned bits = size_bytes ? bytes[size_bytes - 1] : 0;
+    *choice = (struct choice){.limit = -1, .profile_path = "new", .base_path = "old"};
+    choice->granularity = (enum granularity)(bits % 5);
+    choice->granularity_given = bits & 1;
+    choice->by_cum = bits & 2;
+    choice->relative = bits & 4;
+    choice->normalize = bits & 8;
+    if (bits & 16)
+        choice->filter = (struct filter_options){"a|m", "zz", "b", false};
 }
 
 static void render_all(const struct report *report)
@@ -50,17 +50,17 @@ static void render_all(const struct report *report)
     collection_json(nowhere, "new", report->book, report->fresh);
 }
 
-static void report_on(const struct options *options, struct profile *shown, struct profile *fresh,
+static void report_on(const struct choice *choice, struct profile *shown, struct profile *fresh,
                       struct profile *base, enum diff_match match)
 {
     char *message;
     profile_prune(shown);
-    struct filter *filter = filter_new(&options->filter, &message);
-    struct ledger_pair ledger = ledger_pair_of(shown, fresh, base, &options->filter);
+    struct filter *filter = filter_new(&choice->filter, &message);
+    struct ledger_pair ledger = ledger_pair_of(shown, fresh, base, &choice->filter);
     struct collection_book book = collection_book_of(fresh), base_book = {0};
     if (base)
         base_book = collection_book_of(base);
-    struct report report = {.options = options,
+    struct report report = {.choice = choice,
                             .shown = shown,
                             .fresh = fresh,
                             .base = base,
@@ -80,19 +80,19 @@ static void report_on(const struct options *options, struct profile *shown, stru
 }
 
 /* The input against itself, its last sample left out: sites are shared, and one is new. */
-static void compare(const struct options *options, struct profile *fresh, const uint8_t *bytes,
+static void compare(const struct choice *choice, struct profile *fresh, const uint8_t *bytes,
                     size_t size_bytes)
 {
     const char *reason;
     enum diff_match match = DIFF_MATCH_ADDRESS;
-    struct diff_options how = {options->relative, options->normalize};
+    struct diff_options how = {choice->relative, choice->normalize};
     struct profile *base = profile_decode(bytes, size_bytes, &reason);
     if (!base)
         abort(); /* the same bytes were a profile before */
     base->sample_count -= base->sample_count > 0;
     struct profile *diff = profile_diff(base, fresh, &how, &match, &reason);
     if (diff)
-        report_on(options, diff, fresh, base, match);
+        report_on(choice, diff, fresh, base, match);
     profile_free(diff);
     profile_free(base);
 }
@@ -100,15 +100,15 @@ static void compare(const struct options *options, struct profile *fresh, const 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {
     const char *reason = NULL;
-    struct options options;
+    struct choice choice;
     struct profile *profile = profile_decode(bytes, size_bytes, &reason);
     if (!profile != !!reason)
         abort(); /* either a profile or a reason */
     if (!profile)
         return 0;
-    choose(&options, bytes, size_bytes);
-    report_on(&options, profile, profile, NULL, DIFF_MATCH_ADDRESS);
-    compare(&options, profile, bytes, size_bytes);
+    choose(&choice, bytes, size_bytes);
+    report_on(&choice, profile, profile, NULL, DIFF_MATCH_ADDRESS);
+    compare(&choice, profile, bytes, size_bytes);
     profile_free(profile);
     return 0;
 }

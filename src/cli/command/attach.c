@@ -3,13 +3,13 @@
 #include "arguments.h"
 #include "cli/go/go_debug.h"
 #include "cli/go/go_profile.h"
-#include "cli/go/render_go.h"
+#include "cli/report/render_go.h"
 
 #include "cli/export/export.h"
-#include "cli/export/output.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/ground/moment.h"
+#include "cli/ground/output.h"
 #include "cli/process/name_pattern.h"
 #include "cli/process/stop.h"
 

@@ -1,8 +1,8 @@
 #include "collections.h"
 
 #include "arguments.h"
-#include "cli/export/output.h"
 #include "cli/ground/message.h"
+#include "cli/ground/output.h"
 #include "cli/profile/input.h"
 #include "cli/report/collection_json.h"
 #include "cli/report/render_collection.h"

@@ -2,9 +2,9 @@
 
 #include "arguments.h"
 #include "cli/export/export.h"
-#include "cli/export/output.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
+#include "cli/ground/output.h"
 #include "cli/profile/comparison.h"
 #include "cli/profile/input.h"
 #include "cli/profile/prune.h"
@@ -60,16 +60,16 @@ static void speedscope_write(const struct comparison *comparison, int type, stru
 /* The report's own schema, over all samples. */
 static void json_write(const struct comparison *comparison, int type, struct output *output)
 {
-    const struct options options = {
+    const struct choice choice = {
         .profile_path = comparison->path, .base_path = comparison->base_path, .limit = -1};
     char *message = NULL;
-    struct filter *filter = filter_new(&options.filter, &message);
+    struct filter *filter = filter_new(&choice.filter, &message);
     struct ledger_pair ledger =
-        ledger_pair_of(comparison->shown, comparison->fresh, comparison->base, &options.filter);
+        ledger_pair_of(comparison->shown, comparison->fresh, comparison->base, &choice.filter);
     struct collection_book book = collection_book_of(comparison->fresh), base_book = {0};
     if (comparison->base)
         base_book = collection_book_of(comparison->base);
-    const struct report report = {.options = &options,
+    const struct report report = {.choice = &choice,
                                   .shown = comparison->shown,
                                   .fresh = comparison->fresh,
                                   .base = comparison->base,

@@ -1,10 +1,10 @@
 #include "listing.h"
 
-#include "cli/export/output.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
+#include "cli/ground/name_text.h"
+#include "cli/ground/output.h"
 #include "cli/process/box_search.h"
-#include "cli/report/name_text.h"
 #include "cli/report/number_text.h"
 #include "cli/report/page.h"
 

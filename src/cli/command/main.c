@@ -7,8 +7,8 @@
 #include "rss.h"
 #include "run.h"
 #include "snap.h"
-#include "cli/export/output.h"
 #include "cli/ground/message.h"
+#include "cli/ground/output.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -108,174 +108,174 @@ static bool is_number(const char *text)
     return digits > 0 && text[digits] == '\0';
 }
 
-static bool parse_limit(struct options *options, const char *text)
+static bool parse_limit(struct choice *choice, const char *text)
 {
     if (!is_number(text) || strlen(text) > 9)
         return wrong("not a number of rows:", text);
-    options->limit = strtol(text, NULL, 10);
+    choice->limit = strtol(text, NULL, 10);
     return true;
 }
 
 /* "--top" alone is pprof's table; "--top 20" and "--top=20" limit the rows of whatever is shown. */
-static bool parse_top(struct options *options, int argc, char **argv)
+static bool parse_top(struct choice *choice, int argc, char **argv)
 {
     if (optarg)
-        return parse_limit(options, optarg);
+        return parse_limit(choice, optarg);
     if (optind < argc && is_number(argv[optind]))
-        return parse_limit(options, argv[optind++]);
-    options->view = VIEW_TOP;
+        return parse_limit(choice, argv[optind++]);
+    choice->view = VIEW_TOP;
     return true;
 }
 
-static bool parse_fraction(struct options *options, const char *text)
+static bool parse_fraction(struct choice *choice, const char *text)
 {
     char *end;
-    options->node_fraction = strtod(text, &end);
-    if (end == text || *end || !(options->node_fraction >= 0 && options->node_fraction <= 1))
+    choice->node_fraction = strtod(text, &end);
+    if (end == text || *end || !(choice->node_fraction >= 0 && choice->node_fraction <= 1))
         return wrong("not a fraction between 0 and 1:", text);
     return true;
 }
 
-static bool parse_colour(struct options *options, const char *text)
+static bool parse_colour(struct choice *choice, const char *text)
 {
     if (!text || strcmp(text, "always") == 0)
-        options->colour = COLOUR_ALWAYS;
+        choice->colour = COLOUR_ALWAYS;
     else if (strcmp(text, "never") == 0)
-        options->colour = COLOUR_NEVER;
+        choice->colour = COLOUR_NEVER;
     else if (strcmp(text, "auto") == 0)
-        options->colour = COLOUR_AUTO;
+        choice->colour = COLOUR_AUTO;
     else
         return wrong("--color is auto, always or never, not", text);
     return true;
 }
 
-static bool parse_unit(struct options *options, const char *text)
+static bool parse_unit(struct choice *choice, const char *text)
 {
     struct number_style style;
-    options->unit = text;
+    choice->unit = text;
     return number_style_choose(&style, "bytes", text) || wrong("not a unit:", text);
 }
 
-static void choose_base(struct options *options, bool relative)
+static void choose_base(struct choice *choice, bool relative)
 {
-    options->base_path = optarg;
-    options->relative = relative;
+    choice->base_path = optarg;
+    choice->relative = relative;
 }
 
 /* Options that choose what is counted; false when `code` is none of them. */
-static bool parse_choice(struct options *options, int code)
+static bool parse_choice(struct choice *choice, int code)
 {
     if (code >= OPTION_TYPE) {
-        options->sample_type = sample_types[code - OPTION_TYPE];
+        choice->sample_type = sample_types[code - OPTION_TYPE];
         return true;
     }
     if (code >= OPTION_GRANULARITY) {
-        options->granularity_given = true;
-        options->granularity = (enum granularity)(code - OPTION_GRANULARITY);
+        choice->granularity_given = true;
+        choice->granularity = (enum granularity)(code - OPTION_GRANULARITY);
         return true;
     }
     return false;
 }
 
 /* Options without a value, and those whose value is taken as it is; false when none of them. */
-static bool parse_plain(struct options *options, int code)
+static bool parse_plain(struct choice *choice, int code)
 {
     switch (code) {
     case OPTION_BASE:
     case OPTION_DIFF_BASE:
-        choose_base(options, code == OPTION_DIFF_BASE);
+        choose_base(choice, code == OPTION_DIFF_BASE);
         return true;
     case OPTION_NORMALIZE:
-        return options->normalize = true;
+        return choice->normalize = true;
     case OPTION_TREE:
-        options->view = VIEW_TREE;
+        choice->view = VIEW_TREE;
         return true;
     case OPTION_TRACES:
-        options->view = VIEW_TRACES;
+        choice->view = VIEW_TRACES;
         return true;
     case OPTION_CUM:
-        return options->by_cum = true;
+        return choice->by_cum = true;
     case OPTION_FLAT:
-        options->by_cum = false;
+        choice->by_cum = false;
         return true;
     case OPTION_COLLECTED:
-        return options->collected = true;
+        return choice->collected = true;
     case OPTION_RELATIVE:
-        return options->total_of_kept = true;
+        return choice->total_of_kept = true;
     case OPTION_SAMPLE_INDEX:
-        options->sample_type = optarg;
+        choice->sample_type = optarg;
         return true;
     case OPTION_FOCUS:
-        options->filter.focus = optarg;
+        choice->filter.focus = optarg;
         return true;
     case OPTION_IGNORE:
-        options->filter.ignore = optarg;
+        choice->filter.ignore = optarg;
         return true;
     case OPTION_SKIP:
-        options->filter.skip = optarg;
+        choice->filter.skip = optarg;
         return true;
     case OPTION_NO_SKIP:
-        return options->filter.no_skip = true;
+        return choice->filter.no_skip = true;
     case OPTION_JSON:
-        return options->json = true;
+        return choice->json = true;
     case OPTION_NO_COLOUR:
-        options->colour = COLOUR_NEVER;
+        choice->colour = COLOUR_NEVER;
         return true;
     }
     return false;
 }
 
-static bool parse_one(struct options *options, int code, int argc, char **argv)
+static bool parse_one(struct choice *choice, int code, int argc, char **argv)
 {
-    if (parse_choice(options, code) || parse_plain(options, code))
+    if (parse_choice(choice, code) || parse_plain(choice, code))
         return true;
     switch (code) {
     case OPTION_TOP:
-        return parse_top(options, argc, argv);
+        return parse_top(choice, argc, argv);
     case OPTION_LIMIT:
-        return parse_limit(options, optarg);
+        return parse_limit(choice, optarg);
     case OPTION_NODE_FRACTION:
-        return parse_fraction(options, optarg);
+        return parse_fraction(choice, optarg);
     case OPTION_UNIT:
-        return parse_unit(options, optarg);
+        return parse_unit(choice, optarg);
     case OPTION_COLOUR:
-        return parse_colour(options, optarg);
+        return parse_colour(choice, optarg);
     }
     if (code == ':')
         return wrong("a value is missing after", argv[optind - 1]);
     return wrong("unknown or ambiguous option", argv[optind - 1]);
 }
 
-static bool check(struct options *options, int argc, char **argv)
+static bool check(struct choice *choice, int argc, char **argv)
 {
     if (optind >= argc)
         return wrong("no profile is given", NULL);
-    options->profile_path = argv[optind];
-    if (argc - optind == 2 && !options->base_path)
+    choice->profile_path = argv[optind];
+    if (argc - optind == 2 && !choice->base_path)
         return wrong("two profiles: write --base OLD NEW to compare them", NULL);
     if (argc - optind > 1)
         return wrong("one profile too many:", argv[optind + 1]);
-    if (options->normalize && !options->base_path)
+    if (choice->normalize && !choice->base_path)
         return wrong("--normalize needs --base or --diff-base", NULL);
-    if (options->json && options->view != VIEW_SITES && options->view != VIEW_TOP)
+    if (choice->json && choice->view != VIEW_SITES && choice->view != VIEW_TOP)
         return wrong("--json has all stacks: leave out --tree and --traces", NULL);
-    if (options->by_cum && options->view == VIEW_SITES)
-        options->view = VIEW_TOP;
+    if (choice->by_cum && choice->view == VIEW_SITES)
+        choice->view = VIEW_TOP;
     return true;
 }
 
-enum options_result options_parse(struct options *options, int argc, char **argv)
+enum options_result options_parse(struct choice *choice, int argc, char **argv)
 {
-    *options = (struct options){.limit = -1, .node_fraction = NODE_FRACTION_PER_MILLE / 1000.0};
-    options->granularity = GRANULARITY_FUNCTIONS;
+    *choice = (struct choice){.limit = -1, .node_fraction = NODE_FRACTION_PER_MILLE / 1000.0};
+    choice->granularity = GRANULARITY_FUNCTIONS;
     dashes_for_underscores(argc, argv);
     optind = 0; /* glibc: start afresh, also after another parse */
     opterr = 0;
     for (int code; (code = getopt_long_only(argc, argv, ":", long_options, NULL)) != -1;) {
         if (code == OPTION_HELP)
             return OPTIONS_HELP;
-        if (!parse_one(options, code, argc, argv))
+        if (!parse_one(choice, code, argc, argv))
             return OPTIONS_WRONG;
     }
-    return check(options, argc, argv) ? OPTIONS_RUN : OPTIONS_WRONG;
+    return check(choice, argc, argv) ? OPTIONS_RUN : OPTIONS_WRONG;
 }

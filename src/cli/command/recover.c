@@ -2,8 +2,8 @@
 
 #include "arguments.h"
 #include "listing.h"
-#include "cli/export/output.h"
 #include "cli/ground/message.h"
+#include "cli/ground/output.h"
 #include "cli/process/box_search.h"
 
 #include <errno.h>

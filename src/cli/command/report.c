@@ -1,7 +1,8 @@
 #include "report.h"
 
-#include "cli/export/output.h"
+#include "options.h"
 #include "cli/ground/message.h"
+#include "cli/ground/output.h"
 #include "cli/profile/comparison.h"
 #include "cli/profile/input.h"
 #include "cli/profile/prune.h"
@@ -60,7 +61,7 @@ int report_help(void)
 
 /* What is loaded for one report. */
 struct session {
-    struct options options;
+    struct choice choice;
     struct comparison comparison;
     struct filter *filter;
     struct ledger_pair ledger;
@@ -71,25 +72,25 @@ struct session {
 static void render(const struct session *session)
 {
     const struct report *report = &session->report;
-    if (session->options.json) {
+    if (session->choice.json) {
         render_json(stdout, report);
         return;
     }
     struct page page = page_of(stdout);
-    if (session->options.colour != COLOUR_AUTO)
-        page.colour = session->options.colour == COLOUR_ALWAYS;
+    if (session->choice.colour != COLOUR_AUTO)
+        page.colour = session->choice.colour == COLOUR_ALWAYS;
     render_head(&page, report);
-    if (session->options.view == VIEW_TOP)
+    if (session->choice.view == VIEW_TOP)
         render_top(&page, report);
-    else if (session->options.view == VIEW_TREE)
+    else if (session->choice.view == VIEW_TREE)
         render_tree(&page, report);
-    else if (session->options.view == VIEW_TRACES)
+    else if (session->choice.view == VIEW_TRACES)
         render_traces(&page, report);
     else
         render_sites(&page, report);
     struct number_style style;
-    number_style_choose(&style, "bytes", session->options.unit);
-    if (report->base || session->options.view != VIEW_SITES)
+    number_style_choose(&style, "bytes", session->choice.unit);
+    if (report->base || session->choice.view != VIEW_SITES)
         return;
     render_collection_suspects(&page, report->book, report->shown, &style);
     render_collection_verdict(&page, report->book, &style);
@@ -107,30 +108,30 @@ static bool choose_collected(const struct session *session, const char **type_na
 
 static bool session_run(struct session *session)
 {
-    const struct options *options = &session->options;
+    const struct choice *choice = &session->choice;
     struct comparison *comparison = &session->comparison;
-    struct diff_options how = {.relative = options->relative, .normalize = options->normalize};
-    comparison->path = options->profile_path;
-    comparison->base_path = options->base_path;
+    struct diff_options how = {.relative = choice->relative, .normalize = choice->normalize};
+    comparison->path = choice->profile_path;
+    comparison->base_path = choice->base_path;
     if (!comparison_open(comparison, &how))
         return false;
     struct profile *shown = comparison->shown, *base = comparison->base;
     session->book = collection_book_of(comparison->fresh);
     if (base)
         session->base_book = collection_book_of(base);
-    const char *type_name = options->sample_type;
-    if (options->collected && !choose_collected(session, &type_name))
+    const char *type_name = choice->sample_type;
+    if (choice->collected && !choose_collected(session, &type_name))
         return false;
     int type = comparison_type(comparison, type_name);
     if (type == PROFILE_NONE)
         return false;
     symbolize(shown);
-    session->ledger = ledger_pair_of(shown, comparison->fresh, base, &options->filter);
-    if (options->normalize)
+    session->ledger = ledger_pair_of(shown, comparison->fresh, base, &choice->filter);
+    if (choice->normalize)
         ledger_sites_clear(&session->ledger.sites); /* they are scaled, RSS is not */
     profile_prune(shown);
     filter_mark(session->filter, shown);
-    session->report = (struct report){.options = options,
+    session->report = (struct report){.choice = choice,
                                       .shown = shown,
                                       .fresh = comparison->fresh,
                                       .base = base,
@@ -158,13 +159,13 @@ static void session_close(struct session *session)
 int command_report(int argc, char **argv)
 {
     struct session session = {0};
-    enum options_result result = options_parse(&session.options, argc, argv);
+    enum options_result result = options_parse(&session.choice, argc, argv);
     if (result == OPTIONS_HELP)
         return report_help();
     if (result != OPTIONS_RUN)
         return 2;
     char *message;
-    session.filter = filter_new(&session.options.filter, &message);
+    session.filter = filter_new(&session.choice.filter, &message);
     if (!session.filter) {
         int status = message_usage(NULL, "%s", message);
         free(message);

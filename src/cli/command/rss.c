@@ -1,8 +1,8 @@
 #include "rss.h"
 
 #include "arguments.h"
-#include "cli/export/output.h"
 #include "cli/ground/message.h"
+#include "cli/ground/output.h"
 #include "cli/profile/input.h"
 #include "cli/profile/profile.h"
 #include "cli/report/render_rss.h"

@@ -2,10 +2,10 @@
 
 #include "harvest.h"
 #include "run_options.h"
-#include "cli/export/output.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/ground/moment.h"
+#include "cli/ground/output.h"
 #include "cli/process/name_pattern.h"
 #include "cli/process/preload_path.h"
 #include "cli/process/program.h"

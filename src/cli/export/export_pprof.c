@@ -1,8 +1,8 @@
 #include "export.h"
 
-#include "output.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
+#include "cli/ground/output.h"
 #include "cli/profile/token_table.h"
 #include "format/pprof_out.h"
 

@@ -1,9 +1,9 @@
 #include "export.h"
 
+#include "cli/ground/json.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/value.h"
 #include "cli/profile/token_table.h"
-#include "cli/report/json.h"
 
 #include <stdlib.h>
 #include <string.h>

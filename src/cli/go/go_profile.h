@@ -14,7 +14,7 @@
 #include "go_heap.h"
 #include "go_symbol.h"
 
-#include "cli/command/rss_look.h"
+#include "cli/process/rss_look.h"
 #include "cli/profile/profile.h"
 
 struct go_process {

@@ -10,7 +10,7 @@
 #define HEAPDIFF_CLI_BOX_FILE_H
 
 #include "process.h"
-#include "cli/export/output.h"
+#include "cli/ground/output.h"
 #include "format/box_profile.h"
 
 #include <sys/types.h>

@@ -4,7 +4,7 @@
 #include "page_map.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/text.h"
-#include "cli/report/ledger.h"
+#include "cli/profile/ledger.h"
 
 #include <stdlib.h>
 #include <string.h>

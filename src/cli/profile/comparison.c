@@ -1,8 +1,8 @@
 #include "comparison.h"
 
+#include "estimate.h"
 #include "input.h"
 #include "cli/ground/message.h"
-#include "cli/report/estimate.h"
 
 #include <stdlib.h>
 

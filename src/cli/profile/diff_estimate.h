@@ -10,7 +10,7 @@
 #define HEAPDIFF_CLI_DIFF_ESTIMATE_H
 
 #include "diff_object.h"
-#include "cli/report/estimate.h"
+#include "estimate.h"
 
 struct diff_estimates {
     bool sampled;     /* a side has estimates only; nothing is done otherwise */

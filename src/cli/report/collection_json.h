@@ -7,7 +7,7 @@
 #define HEAPDIFF_CLI_COLLECTION_JSON_H
 
 #include "collection.h"
-#include "json.h"
+#include "cli/ground/json.h"
 
 /* Member "collections": sums, runtimes, the history, suspects (by `named`'s names, of the same samples). Nothing
    without a mark, a history or a runtime. */

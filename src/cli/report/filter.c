@@ -1,7 +1,7 @@
 #include "filter.h"
 
-#include "name_text.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/name_text.h"
 
 #include <regex.h>
 #include <stdlib.h>

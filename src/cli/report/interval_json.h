@@ -6,8 +6,8 @@
 #ifndef HEAPDIFF_CLI_INTERVAL_JSON_H
 #define HEAPDIFF_CLI_INTERVAL_JSON_H
 
-#include "estimate.h"
-#include "json.h"
+#include "cli/ground/json.h"
+#include "cli/profile/estimate.h"
 
 /* Half the width of its 95 % interval; nothing for what is exact. */
 static inline void interval_json_put(struct json *json, const char *key, double variance)

@@ -8,7 +8,7 @@
 #define HEAPDIFF_CLI_LEDGER_DETAIL_H
 
 #include "ledger_sites.h"
-#include "name_text.h"
+#include "cli/ground/name_text.h"
 
 enum { LEDGER_DETAILS_MAX = 8 };
 

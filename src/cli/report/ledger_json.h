@@ -6,8 +6,8 @@
 #ifndef HEAPDIFF_CLI_LEDGER_JSON_H
 #define HEAPDIFF_CLI_LEDGER_JSON_H
 
-#include "json.h"
 #include "ledger_sites.h"
+#include "cli/ground/json.h"
 
 /* Member "ledger" of one moment: sums, kinds, lines, what lies beside. Nothing when it is not known. */
 void ledger_json_book(struct json *json, const struct ledger_book *book);

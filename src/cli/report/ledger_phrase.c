@@ -1,7 +1,7 @@
 #include "ledger_phrase.h"
 
-#include "name_text.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/name_text.h"
 #include "cli/ground/value.h"
 
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #define HEAPDIFF_CLI_LEDGER_SITES_H
 
 #include "filter.h"
-#include "ledger.h"
+#include "cli/profile/ledger.h"
 
 struct ledger_holder {
     const char *name, *filename;      /* "" when unknown */

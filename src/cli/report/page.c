@@ -1,8 +1,8 @@
 #include "page.h"
 
-#include "name_text.h"
 #include "cli/ground/character.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/name_text.h"
 
 #include <ctype.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 #include "pprof_table.h"
 
-#include "name_text.h"
 #include "cli/ground/character.h"
+#include "cli/ground/name_text.h"
 #include "cli/ground/value.h"
 
 #include <stdlib.h>
@@ -37,16 +37,16 @@ static int64_t cutoff_of(const struct tree *tree, double fraction)
 
 static void choose_rows(struct pprof_table *table)
 {
-    const struct options *options = table->report->options;
+    const struct choice *choice = table->report->choice;
     size_t count;
-    table->rows = tree_sorted(&table->tree, options->by_cum ? TREE_BY_CUM : TREE_BY_FLAT, &count);
-    table->cutoff = cutoff_of(&table->tree, options->node_fraction);
+    table->rows = tree_sorted(&table->tree, choice->by_cum ? TREE_BY_CUM : TREE_BY_FLAT, &count);
+    table->cutoff = cutoff_of(&table->tree, choice->node_fraction);
     for (size_t i = 0; i < count; i++)
         if (value_magnitude(table->tree.nodes[table->rows[i]].cum) >= table->cutoff)
             table->rows[table->row_count++] = table->rows[i];
     table->dropped = count - table->row_count;
-    if (options->limit > 0 && table->row_count > (size_t)options->limit)
-        table->row_count = (size_t)options->limit;
+    if (choice->limit > 0 && table->row_count > (size_t)choice->limit)
+        table->row_count = (size_t)choice->limit;
 }
 
 static void measure(struct pprof_table *table)
@@ -66,13 +66,13 @@ static void measure(struct pprof_table *table)
 void pprof_table_open(struct pprof_table *table, const struct page *page,
                       const struct report *report, bool edges)
 {
-    const struct options *options = report->options;
-    struct tree_options tree = {.granularity = options->granularity,
+    const struct choice *choice = report->choice;
+    struct tree_options tree = {.granularity = choice->granularity,
                                 .type = report->type,
-                                .fold = options->filter.skip != NULL,
+                                .fold = choice->filter.skip != NULL,
                                 .edges = edges,
-                                .relative = options->relative,
-                                .total_of_kept = options->total_of_kept,
+                                .relative = choice->relative,
+                                .total_of_kept = choice->total_of_kept,
                                 .filter = report->filter};
     *table = (struct pprof_table){.page = page, .report = report};
     tree_build(&table->tree, report->shown, &tree);

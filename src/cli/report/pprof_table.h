@@ -8,8 +8,8 @@
 #ifndef HEAPDIFF_CLI_PPROF_TABLE_H
 #define HEAPDIFF_CLI_PPROF_TABLE_H
 
-#include "name_text.h"
 #include "render.h"
+#include "cli/ground/name_text.h"
 
 enum { PPROF_TABLE_PERCENT_COLUMNS = 8 };
 

@@ -1,6 +1,6 @@
 #include "render.h"
 
-#include "estimate.h"
+#include "cli/profile/estimate.h"
 
 #include <stdio.h>
 
@@ -12,14 +12,14 @@ const struct value_type *report_type(const struct report *report)
 struct number_style report_style(const struct report *report)
 {
     struct number_style style;
-    number_style_choose(&style, report_type(report)->unit, report->options->unit);
+    number_style_choose(&style, report_type(report)->unit, report->choice->unit);
     return style;
 }
 
 struct number_style report_bytes_style(const struct report *report)
 {
     struct number_style style;
-    number_style_choose(&style, "bytes", report->options->unit);
+    number_style_choose(&style, "bytes", report->choice->unit);
     return style;
 }
 

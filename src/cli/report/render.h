@@ -2,21 +2,21 @@
  * render.h - a report, written: for a person or as JSON.
  *
  * What it is: what all renderers are given, and the renderers.
- * Owns: nothing. Context: cli. Not here: loading and comparing (report.h), options (options.h).
+ * Owns: nothing. Context: cli. Not here: loading and comparing (command/report.h), what is asked for (choice.h).
  */
 #ifndef HEAPDIFF_CLI_RENDER_H
 #define HEAPDIFF_CLI_RENDER_H
 
+#include "choice.h"
 #include "collection.h"
 #include "ledger_sites.h"
 #include "number_text.h"
 #include "page.h"
 #include "tree.h"
-#include "cli/command/options.h"
 #include "cli/profile/diff.h"
 
 struct report {
-    const struct options *options;
+    const struct choice *choice;
     const struct profile *shown;             /* symbolized; the difference when there is a base */
     const struct profile *fresh;             /* as loaded */
     const struct profile *base;              /* as loaded; NULL: none */

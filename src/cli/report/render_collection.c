@@ -1,7 +1,7 @@
 #include "render_collection.h"
 
-#include "name_text.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/name_text.h"
 #include "cli/ground/value.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 #include "render_figures.h"
 
-#include "estimate.h"
 #include "cli/ground/value.h"
+#include "cli/profile/estimate.h"
 
 #include <stdio.h>
 
@@ -18,7 +18,7 @@ struct figure {
 static double change_variance(const struct report *report, const struct summary *base,
                               const struct summary *fresh)
 {
-    if (report->options->normalize)
+    if (report->choice->normalize)
         return base->live_variance + fresh->live_variance;
     return estimate_profile_variance(report->shown, profile_type(report->shown, "inuse_space"));
 }

@@ -1,13 +1,13 @@
 #include "render.h"
 
-#include "name_text.h"
 #include "render_collection.h"
 #include "render_figures.h"
+#include "render_go.h"
 #include "render_ledger.h"
 #include "summary.h"
-#include "cli/go/render_go.h"
 #include "cli/ground/character.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/name_text.h"
 #include "cli/ground/value.h"
 
 #include <stdlib.h>
@@ -190,7 +190,7 @@ void render_head(const struct page *page, const struct report *report)
     if (report->base) {
         base = summary_of(report->base);
         put_moments(page, &base, &fresh, report->match);
-        if (report->options->normalize)
+        if (report->choice->normalize)
             page_put(page, PAINT_DIM,
                      "  sites of the new profile scaled to the old one's totals\n");
     } else {
@@ -198,7 +198,7 @@ void render_head(const struct page *page, const struct report *report)
     }
     put_periods(page, report, &base, &fresh);
     render_ledger_pair(page, report->ledger, report_bytes_style(report),
-                       report->options->view == VIEW_SITES);
+                       report->choice->view == VIEW_SITES);
     render_figures(page, report, &base, &fresh);
     struct number_style style = report_bytes_style(report);
     if (!report->base) {

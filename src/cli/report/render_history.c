@@ -1,8 +1,8 @@
 #include "render_collection.h"
 
-#include "name_text.h"
 #include "cli/ground/character.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/name_text.h"
 #include "cli/ground/value.h"
 
 #include <stdio.h>

@@ -128,17 +128,17 @@ static void put_row(struct json *json, const struct report *report, const struct
 
 static struct tree_options rows_options(const struct report *report)
 {
-    const struct options *options = report->options;
-    bool top = options->view == VIEW_TOP;
+    const struct choice *choice = report->choice;
+    bool top = choice->view == VIEW_TOP;
     struct tree_options tree = {.granularity = top ? GRANULARITY_FUNCTIONS : GRANULARITY_SITES,
                                 .type = report->type,
                                 .split_kinds = !top,
-                                .fold = !top || options->filter.skip,
-                                .relative = options->relative,
-                                .total_of_kept = options->total_of_kept,
+                                .fold = !top || choice->filter.skip,
+                                .relative = choice->relative,
+                                .total_of_kept = choice->total_of_kept,
                                 .filter = report->filter};
-    if (options->granularity_given)
-        tree.granularity = options->granularity;
+    if (choice->granularity_given)
+        tree.granularity = choice->granularity;
     return tree;
 }
 
@@ -146,12 +146,12 @@ static struct tree_options rows_options(const struct report *report)
 static void put_rows(struct json *json, const struct report *report, const struct tree *tree)
 {
     size_t count;
-    enum tree_order order = report->options->by_cum ? TREE_BY_CUM : TREE_BY_FLAT;
+    enum tree_order order = report->choice->by_cum ? TREE_BY_CUM : TREE_BY_FLAT;
     uint32_t *sorted = tree_sorted(tree, order, &count);
-    long left = report->options->limit > 0 ? report->options->limit : -1;
+    long left = report->choice->limit > 0 ? report->choice->limit : -1;
     json_open(json, "rows", '[');
     for (size_t i = 0; i < count && left != 0; i++) {
-        if (report->options->view == VIEW_SITES && tree->nodes[sorted[i]].flat == 0)
+        if (report->choice->view == VIEW_SITES && tree->nodes[sorted[i]].flat == 0)
             continue;
         put_row(json, report, tree, sorted[i]);
         left--;
@@ -178,14 +178,14 @@ void render_json(FILE *out, const struct report *report)
     json_number(&json, "schema", SCHEMA);
     json_text(&json, "heapdiff", HEAPDIFF_VERSION);
     put_types(&json, report);
-    const struct side fresh = {.path = report->options->profile_path,
+    const struct side fresh = {.path = report->choice->profile_path,
                                .profile = report->fresh,
                                .named = report->base ? report->fresh : report->shown,
                                .ledger = &report->ledger->fresh,
                                .book = report->book};
     put_side(&json, "profile", &fresh);
     if (report->base) {
-        const struct side base = {.path = report->options->base_path,
+        const struct side base = {.path = report->choice->base_path,
                                   .profile = report->base,
                                   .named = report->base,
                                   .ledger = &report->ledger->base,

@@ -1,8 +1,8 @@
 #include "render_ledger.h"
 
 #include "ledger_phrase.h"
-#include "name_text.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/name_text.h"
 #include "cli/ground/value.h"
 
 #include <stdio.h>

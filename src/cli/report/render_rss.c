@@ -1,9 +1,9 @@
 #include "render_rss.h"
 
-#include "name_text.h"
+#include "render_go.h"
 #include "render_ledger.h"
-#include "cli/go/render_go.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/name_text.h"
 #include "cli/ground/value.h"
 
 #include <inttypes.h>

@@ -8,8 +8,8 @@
 
 #include "number_text.h"
 #include "page.h"
-#include "cli/command/rss_gap.h"
-#include "cli/command/rss_look.h"
+#include "rss_gap.h"
+#include "cli/process/rss_look.h"
 
 struct rss_report {
     const struct rss_look *look;

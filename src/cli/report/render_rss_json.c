@@ -1,8 +1,8 @@
 /* The ledger of any process as JSON; the schema is in heapdiff(1). */
 #include "render_rss.h"
 
-#include "json.h"
 #include "ledger_json.h"
+#include "cli/ground/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>

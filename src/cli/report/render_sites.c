@@ -1,9 +1,9 @@
 #include "render.h"
 
 #include "chain.h"
-#include "name_text.h"
 #include "site_table.h"
 #include "cli/ground/character.h"
+#include "cli/ground/name_text.h"
 #include "cli/ground/value.h"
 
 #include <assert.h>
@@ -159,7 +159,7 @@ static void put_caption(const struct page *page, const struct site_table *table)
     page_format(page, PAINT_PLAIN, "%s: %s%s, %% of %s %s\n", type.text,
                 number_text_signed(table->tree.kept, &style).text, interval.text,
                 number_text(table->tree.total, &style).text,
-                report->options->relative ? "in the base" : "that changed");
+                report->choice->relative ? "in the base" : "that changed");
 }
 
 static void put_rest(const struct page *page, const struct site_table *table)

@@ -1,11 +1,11 @@
 /* Every stack, as pprof's -traces has them. */
 #include "render.h"
 
-#include "estimate.h"
-#include "name_text.h"
 #include "pprof_table.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/name_text.h"
 #include "cli/ground/value.h"
+#include "cli/profile/estimate.h"
 
 #include <stdlib.h>
 
@@ -94,8 +94,8 @@ void render_traces(const struct page *page, const struct report *report)
             traces[count++] = (struct trace){i, value_magnitude(value)};
     }
     qsort(traces, count, sizeof *traces, compare_traces);
-    if (report->options->limit > 0 && count > (size_t)report->options->limit)
-        count = (size_t)report->options->limit;
+    if (report->choice->limit > 0 && count > (size_t)report->choice->limit)
+        count = (size_t)report->choice->limit;
     page_put(page, PAINT_PLAIN, "\n");
     for (size_t i = 0; i < count; i++)
         put_trace(&table, traces[i].sample);

@@ -114,8 +114,8 @@ static struct sites sites_of(const struct report *report)
             sites.ranked[sites.count++] = (struct ranked){
                 &profile->samples[i], value_magnitude(profile->samples[i].values[report->type])};
     qsort(sites.ranked, sites.count, sizeof *sites.ranked, compare_ranked);
-    if (report->options->limit > 0 && sites.count > (size_t)report->options->limit)
-        sites.count = (size_t)report->options->limit;
+    if (report->choice->limit > 0 && sites.count > (size_t)report->choice->limit)
+        sites.count = (size_t)report->choice->limit;
     return sites;
 }
 

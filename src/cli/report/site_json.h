@@ -6,8 +6,8 @@
 #ifndef HEAPDIFF_CLI_SITE_JSON_H
 #define HEAPDIFF_CLI_SITE_JSON_H
 
-#include "json.h"
 #include "render.h"
+#include "cli/ground/json.h"
 
 /* "frames" and "sites": each stack by itself, largest first; its frames are named by their index. */
 void site_json_put(struct json *json, const struct report *report);

@@ -1,9 +1,9 @@
 #include "site_table.h"
 
-#include "estimate.h"
-#include "name_text.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/name_text.h"
 #include "cli/ground/value.h"
+#include "cli/profile/estimate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,10 +48,10 @@ static int64_t objects_of(const struct site_table *table, const struct tree_node
 /* Sites of the ledger are those of the table where nothing splits or hides them. */
 static bool has_ledger(const struct report *report)
 {
-    const struct options *options = report->options;
-    const struct filter_options *filter = &options->filter;
+    const struct choice *choice = report->choice;
+    const struct filter_options *filter = &choice->filter;
     return ledger_pair_known(report->ledger) && report->ledger->sites.count > 0 &&
-           !options->granularity_given && !filter->focus && !filter->ignore &&
+           !choice->granularity_given && !filter->focus && !filter->ignore &&
            strcmp(report_type(report)->type, "inuse_space") == 0;
 }
 
@@ -170,7 +170,7 @@ static size_t count_worth_showing(const struct site_table *table, const uint32_t
 static void collect_rows(struct site_table *table)
 {
     uint32_t *sorted = tree_sorted(&table->tree, TREE_BY_FLAT, &table->site_count);
-    long limit = table->report->options->limit;
+    long limit = table->report->choice->limit;
     bool kinds = has_kinds(&table->tree);
     size_t count = 0;
     while (count < table->site_count && table->tree.nodes[sorted[count]].flat != 0)
@@ -188,17 +188,17 @@ static void collect_rows(struct site_table *table)
 
 void site_table_make(struct site_table *table, const struct report *report, size_t columns)
 {
-    const struct options *options = report->options;
+    const struct choice *choice = report->choice;
     struct tree_options tree = {.granularity = GRANULARITY_SITES,
                                 .type = report->type,
                                 .split_kinds = true,
                                 .fold = true,
-                                .relative = options->relative,
-                                .total_of_kept = options->total_of_kept,
+                                .relative = choice->relative,
+                                .total_of_kept = choice->total_of_kept,
                                 .filter = report->filter};
     *table = (struct site_table){.report = report, .columns = columns};
-    if (options->granularity_given)
-        tree.granularity = options->granularity;
+    if (choice->granularity_given)
+        tree.granularity = choice->granularity;
     tree_build(&table->tree, report->shown, &tree);
     table->objects_type = objects_type_of(report);
     choose_ledger_columns(table);

@@ -1,7 +1,7 @@
 #include "summary.h"
 
-#include "estimate.h"
 #include "cli/ground/value.h"
+#include "cli/profile/estimate.h"
 #include "format/box.h"
 #include "format/ledger.h"
 #include "format/pprof.h"

@@ -1,8 +1,8 @@
 #include "tree.h"
 
-#include "estimate.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/value.h"
+#include "cli/profile/estimate.h"
 #include "cli/profile/token_table.h"
 #include "format/pprof.h"
 

@@ -1,7 +1,7 @@
 #include "progress.h"
 
 #include "cli/ground/moment.h"
-#include "cli/report/name_text.h"
+#include "cli/ground/name_text.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -13,7 +13,7 @@
 enum { ARGUMENTS_MAX = 16 };
 
 /* Parses a command line of words separated by one space. */
-static enum options_result parse(struct options *options, const char *line)
+static enum options_result parse(struct choice *choice, const char *line)
 {
     static char words[512];
     char *argv[ARGUMENTS_MAX] = {NULL}, *rest = NULL;
@@ -21,49 +21,49 @@ static enum options_result parse(struct options *options, const char *line)
     snprintf(words, sizeof words, "heapdiff %s", line);
     for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
         argv[argc++] = word;
-    return options_parse(options, argc, argv);
+    return options_parse(choice, argc, argv);
 }
 
 static void takes_pprofs_spellings(void **state)
 {
     (void)state;
-    struct options options;
-    assert_int_equal(parse(&options, "-top -cum -diff_base=old -sample_index=alloc_space new"),
+    struct choice choice;
+    assert_int_equal(parse(&choice, "-top -cum -diff_base=old -sample_index=alloc_space new"),
                      OPTIONS_RUN);
-    assert_int_equal(options.view, VIEW_TOP);
-    assert_true(options.by_cum);
-    assert_true(options.relative);
-    assert_string_equal(options.base_path, "old");
-    assert_string_equal(options.profile_path, "new");
-    assert_string_equal(options.sample_type, "alloc_space");
-    assert_int_equal(parse(&options, "-inuse_objects --base old_file -normalize new"), OPTIONS_RUN);
-    assert_string_equal(options.sample_type, "inuse_objects");
-    assert_string_equal(options.base_path, "old_file");
-    assert_true(options.normalize);
-    assert_int_equal(parse(&options, "-focus=a_b --ignore c -lines -unit=mb p"), OPTIONS_RUN);
-    assert_string_equal(options.filter.focus, "a_b");
-    assert_string_equal(options.filter.ignore, "c");
-    assert_int_equal(options.granularity, GRANULARITY_LINES);
-    assert_true(options.granularity_given);
+    assert_int_equal(choice.view, VIEW_TOP);
+    assert_true(choice.by_cum);
+    assert_true(choice.relative);
+    assert_string_equal(choice.base_path, "old");
+    assert_string_equal(choice.profile_path, "new");
+    assert_string_equal(choice.sample_type, "alloc_space");
+    assert_int_equal(parse(&choice, "-inuse_objects --base old_file -normalize new"), OPTIONS_RUN);
+    assert_string_equal(choice.sample_type, "inuse_objects");
+    assert_string_equal(choice.base_path, "old_file");
+    assert_true(choice.normalize);
+    assert_int_equal(parse(&choice, "-focus=a_b --ignore c -lines -unit=mb p"), OPTIONS_RUN);
+    assert_string_equal(choice.filter.focus, "a_b");
+    assert_string_equal(choice.filter.ignore, "c");
+    assert_int_equal(choice.granularity, GRANULARITY_LINES);
+    assert_true(choice.granularity_given);
 }
 
 static void top_is_a_view_or_a_limit(void **state)
 {
     (void)state;
-    struct options options;
-    assert_int_equal(parse(&options, "--top 7 p"), OPTIONS_RUN);
-    assert_int_equal(options.view, VIEW_SITES);
-    assert_int_equal(options.limit, 7);
-    assert_int_equal(parse(&options, "p --top=0"), OPTIONS_RUN);
-    assert_int_equal(options.limit, 0);
-    assert_int_equal(parse(&options, "-top p"), OPTIONS_RUN);
-    assert_int_equal(options.view, VIEW_TOP);
-    assert_int_equal(options.limit, -1);
-    assert_string_equal(options.profile_path, "p");
-    assert_int_equal(parse(&options, "-top -nodecount=3 p"), OPTIONS_RUN);
-    assert_int_equal(options.limit, 3);
-    assert_int_equal(parse(&options, "--cum p"), OPTIONS_RUN);
-    assert_int_equal(options.view, VIEW_TOP);
+    struct choice choice;
+    assert_int_equal(parse(&choice, "--top 7 p"), OPTIONS_RUN);
+    assert_int_equal(choice.view, VIEW_SITES);
+    assert_int_equal(choice.limit, 7);
+    assert_int_equal(parse(&choice, "p --top=0"), OPTIONS_RUN);
+    assert_int_equal(choice.limit, 0);
+    assert_int_equal(parse(&choice, "-top p"), OPTIONS_RUN);
+    assert_int_equal(choice.view, VIEW_TOP);
+    assert_int_equal(choice.limit, -1);
+    assert_string_equal(choice.profile_path, "p");
+    assert_int_equal(parse(&choice, "-top -nodecount=3 p"), OPTIONS_RUN);
+    assert_int_equal(choice.limit, 3);
+    assert_int_equal(parse(&choice, "--cum p"), OPTIONS_RUN);
+    assert_int_equal(choice.view, VIEW_TOP);
 }
 
 static void refuses_nonsense(void **state)
@@ -86,17 +86,17 @@ static void refuses_nonsense(void **state)
     };
     int saved = dup(STDERR_FILENO), nowhere = open("/dev/null", O_WRONLY);
     dup2(nowhere, STDERR_FILENO);
-    struct options options;
+    struct choice choice;
     enum options_result results[sizeof lines / sizeof lines[0]];
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        results[i] = parse(&options, lines[i]);
+        results[i] = parse(&choice, lines[i]);
     dup2(saved, STDERR_FILENO);
     close(saved);
     close(nowhere);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         if (results[i] != OPTIONS_WRONG)
             fail_msg("taken: %s", lines[i]);
-    assert_int_equal(parse(&options, "--help"), OPTIONS_HELP);
+    assert_int_equal(parse(&choice, "--help"), OPTIONS_HELP);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* What mappings are taken for: recorded texts with the answer beside. */
-#include "cli/report/ledger.h"
+#include "cli/profile/ledger.h"
 #include "cli/process/vma_label.h"
 
 #include <setjmp.h>

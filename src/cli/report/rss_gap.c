@@ -1,8 +1,8 @@
 #include "rss_gap.h"
 
+#include "summary.h"
 #include "cli/ground/text.h"
 #include "cli/ground/value.h"
-#include "cli/report/summary.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 #include "cli/ground/character.h"
-#include "cli/report/name_text.h"
+#include "cli/ground/name_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 #include "output.h"
 
+#include "memory.h"
+#include "message.h"
 #include "zlib_sink.h"
-#include "cli/ground/memory.h"
-#include "cli/ground/message.h"
 
 #include <errno.h>
 #include <fcntl.h>

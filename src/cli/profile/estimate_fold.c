@@ -1,8 +1,8 @@
 #include "estimate.h"
 
+#include "token_table.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/value.h"
-#include "cli/profile/token_table.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -17,7 +17,7 @@
 #ifndef HEAPDIFF_CLI_LEDGER_H
 #define HEAPDIFF_CLI_LEDGER_H
 
-#include "cli/profile/profile.h"
+#include "profile.h"
 #include "format/ledger.h"
 
 /* Kinds of lines are the categories, and what only a look from outside has to say. */

@@ -8,9 +8,9 @@
 #ifndef HEAPDIFF_CLI_RSS_LOOK_H
 #define HEAPDIFF_CLI_RSS_LOOK_H
 
-#include "cli/process/process.h"
-#include "cli/process/vma_label.h"
-#include "cli/report/ledger.h"
+#include "process.h"
+#include "vma_label.h"
+#include "cli/profile/ledger.h"
 
 struct rss_look {
     struct process process;

@@ -1,4 +1,4 @@
-#include "cli/report/ledger.h"
+#include "cli/profile/ledger.h"
 #include "ledger_profile.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-#include "cli/export/output.h"
+#include "cli/ground/output.h"
 
 #include "scratch.h"
 

@@ -6,11 +6,11 @@
 #ifndef HEAPDIFF_CLI_RENDER_GO_H
 #define HEAPDIFF_CLI_RENDER_GO_H
 
-#include "go_facts.h"
+#include "cli/go/go_facts.h"
 
+#include "number_text.h"
+#include "page.h"
 #include "cli/profile/profile.h"
-#include "cli/report/number_text.h"
-#include "cli/report/page.h"
 
 /* Lines for the head of any report: what Go's profile says, as of when, and what its heap is. Nothing for other profiles. */
 void render_go_head(const struct page *page, const struct profile *profile,

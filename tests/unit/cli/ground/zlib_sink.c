@@ -1,4 +1,4 @@
-#include "cli/export/zlib_sink.h"
+#include "cli/ground/zlib_sink.h"
 
 #include "buffer_sink.h"
 #include "cli/profile/input.h"

@@ -1,11 +1,11 @@
 #include "rss_look.h"
 
+#include "binary.h"
+#include "cgroup.h"
+#include "stop.h"
 #include "cli/ground/memory.h"
 #include "cli/ground/message.h"
 #include "cli/ground/moment.h"
-#include "cli/process/binary.h"
-#include "cli/process/cgroup.h"
-#include "cli/process/stop.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,9 +7,9 @@
 #ifndef HEAPDIFF_CLI_RSS_GAP_H
 #define HEAPDIFF_CLI_RSS_GAP_H
 
-#include "rss_look.h"
 #include "cli/go/go_facts.h"
-#include "cli/report/ledger.h"
+#include "cli/process/rss_look.h"
+#include "cli/profile/ledger.h"
 
 struct rss_gap {
     bool is_go;                 /* the profile is of Go's heap */

@@ -1,6 +1,6 @@
 #include "json.h"
 
-#include "cli/ground/character.h"
+#include "character.h"
 
 #include <string.h>
 

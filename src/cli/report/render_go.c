@@ -1,9 +1,9 @@
 #include "render_go.h"
 
+#include "summary.h"
 #include "cli/ground/memory.h"
+#include "cli/ground/name_text.h"
 #include "cli/ground/value.h"
-#include "cli/report/name_text.h"
-#include "cli/report/summary.h"
 #include "format/pprof.h"
 
 #include <inttypes.h>

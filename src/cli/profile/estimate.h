@@ -11,7 +11,7 @@
 #ifndef HEAPDIFF_CLI_ESTIMATE_H
 #define HEAPDIFF_CLI_ESTIMATE_H
 
-#include "cli/profile/profile.h"
+#include "profile.h"
 
 /* Mean bytes from sample to sample; 0: the profile has everything. */
 int64_t estimate_period(const struct profile *profile);

@@ -1,4 +1,4 @@
-#include "cli/report/json.h"
+#include "cli/ground/json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 #include "name_text.h"
 
-#include "cli/ground/character.h"
-#include "cli/ground/memory.h"
+#include "character.h"
+#include "memory.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "cli/report/estimate.h"
+#include "cli/profile/estimate.h"
 
 #include "cli/profile/diff.h"
 #include "format/box.h"
