@@ -4,10 +4,11 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE_BYTES = 4096, GENERATED_ROUNDS = 20 };
+enum { PAGE_BYTES = 4096, GENERATED_ROUNDS = 20, ROOT_CALLS = 100 };
 
 typedef void (*leaf_fn)(void);
 typedef void (*code_fn)(leaf_fn leaf);
@@ -75,6 +76,17 @@ static const uint8_t hidden_code[] = {0x55, 0x48, 0x83, 0xec, 0x40, 0xbd, 1,    
 /* push %rbp; mov %rsp, %rbp; sub $64, %rsp; call *%rdi; leave; ret */
 static const uint8_t framed_code[] = {0x55, 0x48, 0x89, 0xe5, 0x48, 0x83,
                                       0xec, 0x40, 0xff, 0xd7, 0xc9, 0xc3};
+
+/*
+ * push %rbx; push %rbp; push %r12; mov $ROOT_CALLS, %ebx; mov %rdi, %r12; sub $16, %rsp;
+ * mov %rsi, (%rsp); xor %ebp, %ebp; again: mov $40, %edi; call *%r12; mov %rax, %rdi; call *(%rsp); dec %ebx;
+ * jnz again; add $16, %rsp; pop %r12; pop %rbp; pop %rbx; ret: by its frame pointer it is the outermost.
+ */
+static const uint8_t root_code[] = {
+    0x53, 0x55, 0x41, 0x54, 0xbb, ROOT_CALLS, 0,    0,    0,    0x49, 0x89, 0xfc, 0x48,
+    0x83, 0xec, 0x10, 0x48, 0x89, 0x34,       0x24, 0x31, 0xed, 0xbf, 40,   0,    0,
+    0,    0x41, 0xff, 0xd4, 0x48, 0x89,       0xc7, 0xff, 0x14, 0x24, 0xff, 0xcb, 0x75,
+    0xee, 0x48, 0x83, 0xc4, 0x10, 0x41,       0x5c, 0x5d, 0x5b, 0xc3};
 
 /* Common entry: "zR", addresses of 8 bytes, CFA = rsp + 8. */
 static const uint8_t common_entry[] = {20, 0,    0,  0, 0, 0,    0, 0, 1,    'z', 'R', 0,
@@ -178,6 +190,14 @@ PLACE static void framed_run(void)
     STAY();
 }
 
+/* Stacks that end where they begin. */
+PLACE static void root_run(void)
+{
+    memcpy(page, root_code, sizeof(root_code));
+    ((void (*)(void *(*)(size_t), void (*)(void *)))(void *)page)(malloc, free);
+    STAY();
+}
+
 void adversary_generated(void)
 {
     page = mmap(NULL, 2 * (size_t)PAGE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
@@ -188,6 +208,7 @@ void adversary_generated(void)
         unregistered_run();
         registered_run(0x60, (i + 1) % WAYS);
         framed_run();
+        root_run();
     }
 }
 

@@ -85,8 +85,8 @@ static inline void memo_show(struct memo *memo, struct memo_stack *stack, struct
     memo->stack_top = stack->stack_top;
     memo->leaf = leaf;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    if (__builtin_expect(stack->zone == 0,
-                         1)) /* what jumps about is seldom the same, and takes the long way */
+    /* What jumps about is seldom the same, and a root without a rule has no cells: both take the long way. */
+    if (__builtin_expect(stack->zone == 0 && stack->ends[stack->depth] != 0, 1))
         memo->pc = (uintptr_t)frame->pc;
 }
 

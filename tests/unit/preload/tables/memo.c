@@ -256,6 +256,24 @@ static void test_deep_stacks(void **state)
     assert_int_equal(arena.header->lost.cut_stacks - had, cut);
 }
 
+/* Made at run time, by code that keeps no frame pointer: fp is 0 by chance, and there is nothing to compare. */
+static void test_a_root_without_a_rule(void **state)
+{
+    (void)state;
+    static char code[64]; /* not any module's code: no rule is for it */
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    const struct unwind_start start = {(uintptr_t)code + 32, here, 0};
+    for (int i = 0; i < 10; i++) {
+        struct memo_leaf *leaf = memo_capture(&memo_probe_memo, &start, here + 4096);
+        const struct box_node *node = arena_entry(BOX_NODES, leaf->node);
+        assert_int_equal(node->parent, BOX_NONE);
+        if (leaf->site == BOX_NONE)
+            leaf->site = site_of_node(leaf->node, BOX_KIND_MALLOC, false);
+    }
+    memo_probe();
+    assert_agreed();
+}
+
 #define TEST(function) cmocka_unit_test_setup(function, memo_probe_reset)
 
 int main(void)
@@ -269,6 +287,7 @@ int main(void)
         TEST(test_clearing),
         TEST(test_the_same_stack_has_the_same_record),
         TEST(test_deep_stacks),
+        TEST(test_a_root_without_a_rule),
     };
     return cmocka_run_group_tests(tests, memo_probe_open, NULL);
 }
