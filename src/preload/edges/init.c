@@ -138,18 +138,25 @@ static bool is_glibc(void)
     return strcmp(real_allocator(), "glibc") == 0;
 }
 
-/* Objects of the Boehm collector are as small as 16 bytes. */
-static unsigned granule_bits(void)
-{
-    if (!is_glibc())
-        return BLOCK_GRANULE_BITS_ANY;
-    return has_boehm() ? BLOCK_GRANULE_BITS_MIXED : BLOCK_GRANULE_BITS_GLIBC;
-}
-
 static size_t usable_of_any(void *address)
 {
     size_t usable_bytes = boehm_heap_usable(address);
     return usable_bytes ? usable_bytes : real.malloc_usable_size(address);
+}
+
+/* Objects of the Boehm collector are as small as 16 bytes. */
+static unsigned granule_bits(bool collected)
+{
+    if (!is_glibc())
+        return BLOCK_GRANULE_BITS_ANY;
+    return collected ? BLOCK_GRANULE_BITS_MIXED : BLOCK_GRANULE_BITS_GLIBC;
+}
+
+static void start_blocks(void)
+{
+    bool collected = has_boehm(); /* looks through all libraries */
+    block_init(granule_bits(collected));
+    usable_init(collected ? usable_of_any : real.malloc_usable_size, is_glibc() && !collected);
 }
 
 static bool start_tables(void)
@@ -160,8 +167,7 @@ static bool start_tables(void)
     start_sampling();
     fill_header();
     gate_init();
-    block_init(granule_bits());
-    usable_init(has_boehm() ? usable_of_any : real.malloc_usable_size, is_glibc() && !has_boehm());
+    start_blocks();
     mapping_init(state.facts.executable, state.directory);
     tracker_init();
     escape_init();
@@ -336,7 +342,7 @@ __attribute__((constructor)) static void start_up(void)
     pthread_atfork(process_before_fork, process_after_fork, process_after_fork_child);
     warn_about_other_malloc();
     listener_init();
-    if (usable.formula)
+    if (usable.formula && sample.period_bytes == 0)
         tcache_learn(real.malloc, real.free);
     runtime_init();
     relink_init(relinked);

@@ -3,8 +3,9 @@
 #include "sys.h"
 
 enum {
-    ROOM_MIN = 256,    /* objects; more take a table of twice the size */
-    WRITER_WAITS = 100 /* turns: the other thread needs a few microseconds */
+    ROOM_MIN = 256,     /* objects; more take a table of twice the size */
+    WRITER_WAITS = 100, /* turns: the other thread needs a few microseconds */
+    PAGE_BYTES_MIN = 4096
 };
 
 struct listed {
@@ -52,10 +53,12 @@ static void writer_leave(void)
     __atomic_store_n(&list.writer, 0, __ATOMIC_RELEASE);
 }
 
+/* A page or two at most. */
 static bool readable(const void *start, size_t size_bytes)
 {
-    return start && sys_readable((uintptr_t)start) &&
-           sys_readable((uintptr_t)start + size_bytes - 1);
+    uintptr_t first = (uintptr_t)start, last = first + size_bytes - 1;
+    return start && sys_readable(first) &&
+           (first / PAGE_BYTES_MIN == last / PAGE_BYTES_MIN || sys_readable(last));
 }
 
 /* Where loaders have it, by glibc's name and by musl's. Weak: one has but one of them. */

@@ -11,6 +11,7 @@
 enum {
     OBJECTS_MAX = 16384, /* the list may lead in a circle while it is changed */
     PAGES_EACH = 3,      /* of one object: its description lies on two at most, its name on one */
+    ROOM_FIRST = 384,    /* most programs have fewer than 128 objects */
     TABLE_BYTES = 4096,  /* of a page, looked at */
     TABLE_HITS = 2,      /* one word may be another's pointer, or chance */
     HASH_SHIFT = 64 - 12 /* to a bit of the hints */
@@ -50,18 +51,29 @@ static size_t list_bytes(const struct loader_pages *list)
     return (list->room + list->room / PAGES_EACH) * sizeof(*list->pages);
 }
 
+static bool make_room(struct loader_pages *list, size_t room)
+{
+    list->room = room;
+    list->pages = sys_pages(list_bytes(list));
+    if (!list->pages)
+        list->room = 0;
+    list->maps = list->pages ? list->pages + room : NULL;
+    return list->pages != NULL;
+}
+
 void loader_pages_gather(struct loader_pages *list)
 {
     *list = (struct loader_pages){0};
-    put_all(list);
-    list->room = list->count;
-    list->pages = list->room > 0 ? sys_pages(list_bytes(list)) : NULL;
-    if (!list->pages) {
-        *list = (struct loader_pages){0};
+    if (!make_room(list, ROOM_FIRST))
         return;
-    }
-    list->maps = list->pages + list->room;
     put_all(list);
+    if (list->count > list->room) {
+        size_t wanted = list->count;
+        loader_pages_free(list);
+        if (!make_room(list, wanted))
+            return;
+        put_all(list);
+    }
     if (list->count > list->room) /* of those that have come meanwhile none is early */
         list->count = list->room;
     order(list->pages, list->count, sizeof(*list->pages));

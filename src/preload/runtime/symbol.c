@@ -11,8 +11,9 @@
 #include <sys/stat.h>
 
 enum {
-    VERSION_HIDDEN = 0x8000
-}; /* of DT_VERSYM: an older version, for who asks for it by number */
+    VERSION_HIDDEN = 0x8000, /* of DT_VERSYM: an older version, for who asks for it by number */
+    SECTIONS_FEW = 64        /* Debian's programs have 26 to 31 */
+};
 
 /* The tables of one object. */
 struct exports {
@@ -162,6 +163,26 @@ struct image {
     uint64_t size_bytes;
 };
 
+static bool read_at(int fd, uint64_t offset, void *to, size_t size_bytes)
+{
+    return sys_call4(SYS_pread64, fd, (long)to, (long)size_bytes, (long)offset) == (long)size_bytes;
+}
+
+/* Most programs are: two reads then take a quarter of the time that mapping the file does. */
+static bool is_stripped(int fd)
+{
+    ElfW(Ehdr) header;
+    ElfW(Shdr) sections[SECTIONS_FEW];
+    if (!read_at(fd, 0, &header, sizeof(header)) || header.e_shentsize != sizeof(*sections) ||
+        header.e_shnum > SECTIONS_FEW ||
+        !read_at(fd, header.e_shoff, sections, header.e_shnum * sizeof(*sections)))
+        return false;
+    for (unsigned i = 0; i < header.e_shnum; i++)
+        if (sections[i].sh_type == SHT_SYMTAB)
+            return false;
+    return true;
+}
+
 static bool image_open(struct image *image, const char *path)
 {
     struct stat status;
@@ -169,7 +190,8 @@ static bool image_open(struct image *image, const char *path)
     if (sys_failed(fd))
         return false;
     long mapped = -1;
-    if (!sys_failed(sys_call2(SYS_fstat, fd, (long)&status)) && status.st_size > 0)
+    if (!is_stripped((int)fd) && !sys_failed(sys_call2(SYS_fstat, fd, (long)&status)) &&
+        status.st_size > 0)
         mapped = sys_call6(SYS_mmap, 0, status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     sys_close((int)fd);
     if (sys_failed(mapped))

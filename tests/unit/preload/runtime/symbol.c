@@ -126,6 +126,10 @@ static void test_damaged_files(void **state)
             memcpy(place, &damaged[k], sizeof(section));
             assert_true(read_bytes(bytes, length) <= 2);
         }
+        ElfW(Shdr) stripped = section;
+        stripped.sh_type = SHT_NOBITS;
+        memcpy(place, &stripped, sizeof(section));
+        assert_int_equal(read_bytes(bytes, length), section.sh_type == SHT_SYMTAB ? 0 : 2);
         memcpy(place, &section, sizeof(section));
     }
     free(bytes);
