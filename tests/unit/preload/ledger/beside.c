@@ -25,16 +25,17 @@ static uint64_t field(const char *path, const char *key)
     return bytes;
 }
 
+static struct residency residency; /* stays: its pages have page tables */
+
 static struct ledger measured(void)
 {
-    struct residency residency;
     struct ledger ledger = {0};
-    assert_true(residency_open(&residency, true));
-    residency_scan(&residency);
+    assert_true(residency.scratch || residency_open(&residency, true));
+    for (int i = 0; i < 2; i++) /* all that it touches is there the second time */
+        residency_scan(&residency);
     residency_measure(&residency);
     assert_true(residency.figures.known && residency.figures.summed);
     beside_measure(&residency, &ledger);
-    residency_close(&residency);
     return ledger;
 }
 
