@@ -121,6 +121,9 @@ struct memo_leaf *memo_capture_walked(struct memo *memo, const struct unwind_sta
                                       uintptr_t stack_top)
 {
     struct memo_stack *stack = &memo->stack;
+    memo->pc = 0; /* until all of it is there: a jump may leave at any point */
+    stack->version += MEMO_VERSION_STEP;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     stack->frames[0].sp = UINTPTR_MAX;
     if (__builtin_expect(stack->stack_top != stack_top, 0))
         stack->depth = 0;
@@ -133,9 +136,6 @@ struct memo_leaf *memo_capture_walked(struct memo *memo, const struct unwind_sta
                       .stack_top = stack_top,
                       .at = stack->depth,
                       .trusted = true};
-    memo->pc = 0; /* until all of it is there: a jump may leave at any point */
-    stack->version += MEMO_VERSION_STEP;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     enum way_end end = way_go(&way);
     struct memo_leaf *leaf = NULL;
     if (__builtin_expect(end != WAY_OTHER, 1))

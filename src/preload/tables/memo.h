@@ -58,8 +58,9 @@ enum {
 
 /* A stack, root first. frames[0] is none: sp is larger than any, node is 0. */
 struct memo_stack {
-    uint64_t
-        version; /* a step more before anything of it changes: not 0 if there is any; a multiple of the step */
+    /* MEMO_VERSION_STEP more before anything of it changes; 0: it has never been any. While it stays, a
+       join that was found is still there (memo_branch.joined). */
+    uint64_t version;
     uint32_t depth;
     uint32_t zone;       /* the last one that cells are in */
     uintptr_t stack_top; /* as the walk was told: what it may guess depends on it */
@@ -95,12 +96,15 @@ struct memo_branch {
     uintptr_t stack_top;
     uint16_t join; /* in memo_stack.frames */
     uint16_t count;
-    uint16_t offsets[MEMO_BRANCH_CELLS]; /* of the cells, in bytes from sp, root first */
+    /* Of the cells, in bytes from sp, root first: the stack's that are in no whole group before the join, if
+       there is room, and those of the steps to it. */
+    uint16_t offsets[MEMO_BRANCH_CELLS];
     struct memo_leaf leaf;
     uintptr_t values[MEMO_BRANCH_CELLS];
-    uint64_t
-        joined; /* the stack's version when the join was last there, plus its cells that count, in whole groups;
-                        0: it is to be looked at each time */
+    /* memo_stack.version when the join was last found there, plus how many of the stack's cells are to be
+       compared then: those up to the join in whole groups, as the branch has the others. The difference from
+       the version now is that number, or larger than any. 0: the join is to be looked for each time. */
+    uint64_t joined;
 } __attribute__((aligned(64)));
 
 /* Direct-mapped (memo_branch.h). */
@@ -123,7 +127,9 @@ struct memo {
     uint32_t cells; /* how many: not 0, whole groups, all of one zone; and MEMO_FP_LIVE, if it is */
     uintptr_t stack_top;
     struct memo_leaf *leaf;
-    struct memo_branch *candidate; /* memo_known()'s */
+    /* All of its own cells hold, but its join is to be looked for: memo_known() leaves it to memo_branch_follow(),
+       which comes next or never. NULL: there is none. */
+    struct memo_branch *candidate;
     struct path_cache paths;
     struct memo_branches branches;
     uintptr_t near_pc; /* the first frame beyond the memo, the last time (memo_near.c) ... */

@@ -13,6 +13,8 @@
  * A branch is found by pc and sp at its leaf. Of those that begin alike, one leads to the next, by the
  * first value that is not its own. As in the memo, cells are looked at from the leaf to the root and no
  * farther than the first that differs. What the walk was told of the stack's top follows from sp.
+ * That the memo still has the join is looked at once for each version of its stack; as long as that stays,
+ * only the cells are (memo_known()).
  */
 #ifndef HEAPDIFF_PRELOAD_MEMO_BRANCH_H
 #define HEAPDIFF_PRELOAD_MEMO_BRANCH_H
@@ -118,6 +120,7 @@ static inline __attribute__((always_inline)) struct memo_leaf *memo_known(
         return memo->leaf;
     }
     struct memo_branch *branch = memo_branch_look(&memo->branches, start);
+    /* Wraps where the version is another one. */
     uint64_t cells = branch ? branch->joined - memo->stack.version : UINT64_MAX;
     if (__builtin_expect(cells > MEMO_CELLS, 0)) {
         memo->candidate = branch;
