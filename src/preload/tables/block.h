@@ -261,6 +261,8 @@ static inline bool block_set_birth(struct block_place place, uint64_t epoch)
         return true;
     if (__builtin_expect(births < BLOCK_EPOCHS, 0))
         return false;
+    /* The last block here is seen to have gone before this changes. Of a block that has, nobody asks for it: there
+       need not be a next one. pairs: small_see() */
     __atomic_store_n((uint8_t *)births + place.at, (uint8_t)epoch, __ATOMIC_RELEASE);
     return true;
 }
@@ -271,6 +273,7 @@ static inline bool block_set_high(struct block_place place, uint32_t *lot)
     uint16_t *highs = block_twin(place);
     if (__builtin_expect(!highs, 0))
         return false;
+    /* pairs: small_see(), as above */
     __atomic_store_n(highs + place.at, (uint16_t)((*lot - BLOCK_WIDE) >> BLOCK_LOW_BITS),
                      __ATOMIC_RELEASE);
     *lot |= BLOCK_WIDE; /* only 14 bits of it are kept */
@@ -283,8 +286,7 @@ static inline bool block_set_lot(struct block_place place, uintptr_t address, ui
     if (lot >= BLOCK_WIDE && !block_set_high(place, &lot))
         return false;
     uint32_t content = lot << BLOCK_LOT_AT | ((uint32_t)address >> BLOCK_PLACE_AT & BLOCK_PLACE);
-    /* The last block here is seen to have gone before its high bits and birth do. pairs: small_see(), which goes on to
-       the lot */
+    /* pairs: small_see(), which goes on to the lot */
     __atomic_store_n(place.cell, (uint16_t)(content | BLOCK_LIVE), __ATOMIC_RELEASE);
     return true;
 }
